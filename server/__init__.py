@@ -1,0 +1,3 @@
+"""Gradsight: why is there no gradient for this tensor?"""
+
+__version__ = "0.1.0"
