@@ -1,0 +1,69 @@
+"""`detached-value`: `.detach()`, `.data` or `detach_()` cuts the only way from a trainable tensor to a loss."""
+
+from __future__ import annotations
+
+from .base import Rule
+
+RULE = Rule(
+    name="detached-value",
+    summary="`.detach()`, `.data` or `detach_()` cuts the only way from a trainable tensor to a loss",
+    family="the path is cut",
+    severity="error",
+    fix="drop the call",
+    what="""\
+Finds `.detach()`, `torch.detach(...)`, `.detach_()` and `.data` on a value that feeds a loss, when a tensor that should
+learn reaches that loss only through the detached value.
+
+The idioms that detach on purpose are not reported, because the gradient has another way, or because nobody waits for
+it: the straight-through estimator `x + (q - x).detach()`, targets from a second network, advantages in policy
+gradients, `fake.detach()` in a discriminator step while the generator has its own step, stop-gradient in siamese
+networks, a hidden state that is detached between two windows of a sequence.""",
+    why="""\
+`y.detach()` is `y` without history: the same numbers in the same memory, `requires_grad=False`, no `grad_fn`. To
+autograd it is a constant, and no gradient crosses it. What lies behind it (often a whole encoder) learns nothing from
+this loss.
+
+PyTorch says nothing as long as something else in the loss is tracked. Then the head trains on random features, the
+loss goes down, and only the result is worse than it should be. If nothing else is tracked, `backward()` raises
+*element 0 of tensors does not require grad and does not have a grad_fn*.
+
+The cut often comes from an innocent place: a `.detach()` needed for `.numpy()` or for a plot, applied to the variable
+that the loss uses as well.""",
+    example="""\
+import torch
+from torch import nn
+
+encoder, head = nn.Linear(8, 4), nn.Linear(4, 1)
+optimizer = torch.optim.SGD([*encoder.parameters(), *head.parameters()], lr=0.1)
+
+x = torch.randn(16, 8)
+features = encoder(x).detach()
+loss = head(features).pow(2).mean()
+loss.backward()  # no error: `head` has a gradient, `encoder` has none
+optimizer.step()
+print(head.weight.grad, encoder.weight.grad)
+""",
+    instead="""\
+import torch
+from torch import nn
+
+encoder, head = nn.Linear(8, 4), nn.Linear(4, 1)
+optimizer = torch.optim.SGD([*encoder.parameters(), *head.parameters()], lr=0.1)
+
+x = torch.randn(16, 8)
+features = encoder(x)
+loss = head(features).pow(2).mean()
+loss.backward()
+optimizer.step()
+print(head.weight.grad, encoder.weight.grad)
+""",
+    fix_safety="""\
+Dropping the call is *safe* when the detached value is used for the loss only. It is *unsafe* when the same value is
+also converted (`.numpy()` refuses a tensor that requires grad), changed in place (what was hidden from autograd is now
+checked by it) or kept across iterations (the graph stays alive with it): then detach at that other use instead.""",
+    blind_spots="""\
+- Whether an optimizer is meant to train what lies behind the cut is read from what it holds. An encoder frozen by
+  `.detach()` whose parameters were handed to the optimizer all the same is reported.
+- Code behind an unknown call may detach; the rule stays silent there and the hover names the call.
+- `.data` used to change a tensor (`p.data.mul_(0.9)`) is another mistake, which this rule does not report.""",
+)

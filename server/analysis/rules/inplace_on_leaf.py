@@ -1,0 +1,60 @@
+"""`inplace-on-leaf`: an in-place operation on a leaf that requires grad, or on a view of one."""
+
+from __future__ import annotations
+
+from .base import Rule
+
+RULE = Rule(
+    name="inplace-on-leaf",
+    summary="an in-place operation on a leaf tensor that requires grad, or on a view of one, raises",
+    family="in place",
+    severity="error",
+    fix="put an update under `torch.no_grad()`, or compute out of place",
+    what="""\
+Finds in-place operations (`w.add_(1)`, `w += 1`, `w[0] = 0`, `w[0].zero_()`, `F.relu(w, inplace=True)`) on a leaf tensor that requires grad, or on a view of such a leaf, while tracking is on.
+Parameters of modules are leaves.
+
+Updates under `torch.no_grad()`, `optimizer.step()`, and the functions of `nn.init` (which use `no_grad` themselves) are
+the right way and not reported.""",
+    why="""\
+A leaf is where a gradient is delivered: `w.grad` is the gradient with respect to the value `w` had in the forward pass.
+If an in-place operation could be recorded on `w`, `w` would become a result of that operation; the original leaf would
+be gone, and there would be no tensor left to hold the gradient. So PyTorch refuses at once: *a leaf Variable that
+requires grad is being used in an in-place operation* (for a view: *a view of a leaf Variable that requires grad is
+being used in an in-place operation*).
+
+Two different things are usually meant. An *update* (a step of gradient descent, an initialisation, a projection back
+into a range) is not part of the function to differentiate, and belongs under `torch.no_grad()`. A *computation* (mask
+some entries, then go on) is part of it, and needs a new tensor: `y = w + 1`, `torch.where(mask, value, w)`,
+`w.masked_fill(mask, 0)`, or `y = w.clone()` before the assignment.""",
+    example="""\
+import torch
+
+weight = torch.randn(3, requires_grad=True)
+loss = weight.pow(2).sum()
+loss.backward()
+weight -= 0.1 * weight.grad  # RuntimeError: a leaf Variable that requires grad
+print(weight.grad)
+""",
+    instead="""\
+import torch
+
+weight = torch.randn(3, requires_grad=True)
+loss = weight.pow(2).sum()
+loss.backward()
+with torch.no_grad():
+    weight -= 0.1 * weight.grad
+print(weight.grad)
+""",
+    fix_safety="""\
+Putting an update (a statement that reads the leaf's own `.grad`, or comes before any use in a loss) under
+`torch.no_grad()` is *safe*: it raised before, and now changes the numbers and nothing else. Rewriting a computation
+out of place (`w += 1` to `w = w + 1`) is *unsafe*: `w` now names a result, so a later `w.grad` reads another tensor
+than the leaf.""",
+    blind_spots="""\
+- Whether `requires_grad` is set depends on the run for tensors from unknown calls, and for parameters that some branch
+  froze; the rule stays silent then.
+- `w.data += 1` does not raise, and is not reported here; it hides the change from autograd's version check, which is
+  harmless between steps and silently wrong between a forward and its backward pass.
+- In-place writes through a numpy array that shares memory are not seen.""",
+)

@@ -1,0 +1,70 @@
+"""`no-grad-function`: a function that runs with tracking off produces a value that feeds a loss."""
+
+from __future__ import annotations
+
+from .base import Rule
+
+RULE = Rule(
+    name="no-grad-function",
+    summary="a function decorated with `@torch.no_grad()` or its kin is all that links a trainable tensor to a loss",
+    family="the path is cut",
+    severity="error",
+    fix="drop the decorator",
+    what="""\
+Finds a function or method decorated with `@torch.no_grad()`, `@torch.inference_mode()` or
+`@torch.set_grad_enabled(False)` whose result feeds a loss, when a tensor that should learn reaches that loss only
+through calls of this function.
+
+The finding sits on the decorator when the function is in the same file, and on the call when it is in another one;
+the trace shows the other end.
+
+Decorated functions whose results are only printed, stored, compared or used as targets are not reported.""",
+    why="""\
+The decorator switches recording off for the whole body and for everything the body calls, on every call. Whoever
+reads the training loop sees an innocent `features(x)`; the decorator may be a hundred lines up, or in a file that was
+written for inference (`encode`, `predict`, `embed`) and is now used in training.
+
+The result carries no `grad_fn`. `backward()` either raises *element 0 of tensors does not require grad and does not
+have a grad_fn*, or, where another operand of the loss is tracked, quietly leaves everything behind the call without
+a gradient.
+
+The bare form `@torch.no_grad` (without parentheses) does the same as `@torch.no_grad()`.""",
+    example="""\
+import torch
+
+
+@torch.no_grad()
+def features(x):
+    return x.exp()
+
+
+x = torch.randn(10, requires_grad=True)
+loss = features(x).sum()
+loss.backward()  # RuntimeError: element 0 of tensors does not require grad
+print(x.grad)
+""",
+    instead="""\
+import torch
+
+
+def features(x):
+    return x.exp()
+
+
+x = torch.randn(10, requires_grad=True)
+loss = features(x).sum()
+loss.backward()
+print(x.grad)
+""",
+    fix_safety="""\
+Dropping the decorator is *unsafe*: every other caller of the function is tracked from then on as well. Inference code
+that relied on it builds graphs (memory), and operations that are only allowed with tracking off (in-place updates of
+leaves) raise. The numbers stay the same. Where only one caller trains, split the function and decorate the wrapper
+that the others call.""",
+    blind_spots="""\
+- Decorators that switch tracking off under another name are followed only when their source can be read.
+- A function that is chosen at run time (`getattr(module, name)`, a registry filled elsewhere) is unknown, and the rule
+  stays silent.
+- `@torch.no_grad()` on a generator applies to the generator's own frames; what its caller does between two values
+  keeps the caller's mode.""",
+)

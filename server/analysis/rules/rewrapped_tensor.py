@@ -1,0 +1,60 @@
+"""`rewrapped-tensor`: a new tensor is built from the numbers of another one and takes its place in a loss."""
+
+from __future__ import annotations
+
+from .base import Rule
+
+RULE = Rule(
+    name="rewrapped-tensor",
+    summary="`torch.tensor(t)`, `nn.Parameter(t)` and their kin build a new leaf from the numbers of a tracked tensor",
+    family="the path is cut",
+    severity="error",
+    fix="use the tensor itself, or `torch.stack` for a list of them",
+    what="""\
+Finds calls that build a new tensor out of the numbers of an existing one: `torch.tensor(t)`, `torch.tensor([a, b])`,
+`torch.as_tensor([a, b])`, `torch.Tensor([a, b])`, `t.new_tensor(u)`, `nn.Parameter(t)`, `Variable(t.data)`, with or
+without `requires_grad=True`, when the new tensor feeds a loss and the tensors that should learn reach the loss only
+through it.
+
+`torch.as_tensor(t)` and `torch.asarray(t)` of one single tensor give the tensor itself back and are not reported; nor
+are tensors built from numbers that never were tracked (targets, returns, weights of classes), nor an `nn.Parameter`
+that is created to be trained itself.""",
+    why="""\
+`torch.tensor(...)` copies data. The copy is a leaf: it starts a new graph and knows nothing of the old one. A list of
+losses, `torch.tensor([loss_a, loss_b]).sum()`, looks like their sum and has the right value, but its graph ends at the
+copy.
+
+Without `requires_grad`, `backward()` raises *element 0 of tensors does not require grad and does not have a grad_fn*.
+That message tempts people to add `requires_grad=True`, which is worse: now `backward()` succeeds, the gradient arrives
+at the copy, and the parameters get none, without a word. PyTorch prints a warning about copy-construction
+in some of these cases; it does not say that the gradient is gone.""",
+    example="""\
+import torch
+
+weight = torch.randn(3, requires_grad=True)
+losses = [(weight * scale).sum() for scale in (1.0, 2.0, 3.0)]
+total = torch.tensor(losses, requires_grad=True).sum()
+total.backward()  # no error: the gradient ends at the new tensor
+print(weight.grad)  # None
+""",
+    instead="""\
+import torch
+
+weight = torch.randn(3, requires_grad=True)
+losses = [(weight * scale).sum() for scale in (1.0, 2.0, 3.0)]
+total = torch.stack(losses).sum()
+total.backward()
+print(weight.grad)
+""",
+    fix_safety="""\
+Replacing `torch.tensor(t)` by `t`, and `torch.tensor([a, b])` by `torch.stack([a, b])`, is *safe* when the elements are
+tensors of one shape, dtype and device, and no other dtype or device is asked for in the call. It is *unsafe* when the
+list also holds plain numbers (they need wrapping) or when the tensors have one element but more than zero
+dimensions (`stack` keeps the dimension, `tensor` drops it). A re-wrapped `nn.Parameter` is a *suggestion*: whether
+the new leaf was meant to be trained is for a person to say.""",
+    blind_spots="""\
+- A list that is filled in code the analysis cannot read may hold tensors or numbers; the rule stays silent.
+- `copy.deepcopy` of a leaf and `load_state_dict` copy values too, but that is what they are for; not reported.
+- The new leaf may be the tensor that is meant to learn (fine-tuning a computed initial value). The rule stays silent
+  when an optimizer holds it or its `.grad` is read.""",
+)
