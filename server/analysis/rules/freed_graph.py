@@ -56,9 +56,9 @@ print(x.grad)
 """,
     fix_safety="""\
 `retain_graph=True` on the earlier call is *safe* where both calls are in straight-line code: gradients add up, as two
-calls on two graphs would. `detach()` of a state carried over an iteration is *unsafe*: it is what is usually meant (truncated
-back-propagation through time), but it does shorten the history. Calling `backward()` on the sum of two losses is a
-*suggestion*.""",
+calls on two graphs would. `detach()` of a state carried over an iteration is *unsafe*: it is what is usually meant
+(truncated back-propagation through time), but it does shorten the history. Calling `backward()` on the sum of two
+losses is a *suggestion*.""",
     blind_spots="""\
 - Some nodes save nothing (`x + y`, `-x`, `x.sum()`), and a second walk through only such nodes does not raise; the
   rule follows the op table in this, and is silent where the table is not sure.

@@ -12,8 +12,8 @@ RULE = Rule(
     fix="no fix: only the author knows where the tensor was meant to enter the loss",
     what="""\
 Finds a read of `.grad`, after a `backward()`, on a leaf that requires grad and that none of the losses so far was
-computed from; and an input of `torch.autograd.grad` which the outputs do not depend on. The finding sits on the read (or on the
-call).
+computed from; and an input of `torch.autograd.grad` which the outputs do not depend on. The finding sits on the read
+(or on the call).
 
 When the tensor does lead to the loss but the way is cut, the rule of the cut reports it at the cut. Before the
 first `backward()` every `.grad` is `None`, and a test such as `if p.grad is not None:` expects that; neither is

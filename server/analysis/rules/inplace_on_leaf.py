@@ -11,8 +11,8 @@ RULE = Rule(
     severity="error",
     fix="put an update under `torch.no_grad()`, or compute out of place",
     what="""\
-Finds in-place operations (`w.add_(1)`, `w += 1`, `w[0] = 0`, `w[0].zero_()`, `F.relu(w, inplace=True)`) on a leaf tensor that requires grad, or on a view of such a leaf, while tracking is on.
-Parameters of modules are leaves.
+Finds in-place operations (`w.add_(1)`, `w += 1`, `w[0] = 0`, `w[0].zero_()`, `F.relu(w, inplace=True)`) on a leaf
+tensor that requires grad, or on a view of such a leaf, while tracking is on. Parameters of modules are leaves.
 
 Updates under `torch.no_grad()`, `optimizer.step()`, and the functions of `nn.init` (which use `no_grad` themselves) are
 the right way and not reported.""",

@@ -49,8 +49,8 @@ print(y.grad)
 """,
     fix_safety="""\
 Inserting `y.retain_grad()` after the statement that computes `y` is *safe*: nothing but `y.grad` changes, and the
-memory of one gradient is kept. It must come before `backward()`, and `y` must require grad there (else `retain_grad()` raises).
-Reading the leaf instead is a *suggestion*: it is another gradient.""",
+memory of one gradient is kept. It must come before `backward()`, and `y` must require grad there (else
+`retain_grad()` raises). Reading the leaf instead is a *suggestion*: it is another gradient.""",
     blind_spots="""\
 - Reads of `.grad` in loops over unknown collections of tensors are not judged.
 - A hook (`y.register_hook(save)`) is the other right way to see such a gradient; a hook that the analysis
