@@ -1,0 +1,64 @@
+"""Parsing that never fails: a text in, a tree out, and a problem for each place that had to be left out.
+
+A text that parses costs one `ast.parse`. For any other, `recovery` leaves out the broken statements; every other
+statement keeps its line and columns.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..report import Problem
+from .text import SourceText
+
+MAX_CHARACTERS = 2_000_000
+"""Longer texts are not analysed: they are data or generated, and a keystroke must not cost seconds."""
+
+FILE_NAME = "<gradsight source>"
+# An invalid escape such as "\d" makes the parser warn, on the server's stderr; it is the user's text, not our code.
+warnings.filterwarnings("ignore", module=FILE_NAME)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A tree, the text it came from, and what had to be left out of it."""
+
+    path: str
+    tree: ast.Module
+    source: SourceText
+    problems: tuple[Problem, ...] = ()
+
+    @cached_property
+    def parents(self) -> dict[ast.AST, ast.AST]:
+        """Each node's parent; the module has none. Built at first use."""
+        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+
+    def statement_of(self, node: ast.AST) -> ast.stmt | None:
+        """The innermost statement that is or holds the node."""
+        current: ast.AST | None = node
+        while current is not None and not isinstance(current, ast.stmt):
+            current = self.parents.get(current)
+        return current
+
+
+def empty_module() -> ast.Module:
+    """A module without statements."""
+    return ast.Module(body=[], type_ignores=[])
+
+
+def parse(path: str, text: str) -> Parsed:
+    """Parse a text. Never raises: what does not parse is left out and reported as a `Problem`."""
+    source = SourceText(path, text)
+    if len(text) > MAX_CHARACTERS:
+        message = f"the file is too large to analyse ({len(text):,} characters, the limit is {MAX_CHARACTERS:,})"
+        return Parsed(path, empty_module(), source, (Problem(path, message),))
+    try:
+        return Parsed(path, ast.parse(source.parse_text, FILE_NAME), source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        from .recovery import recover
+
+        tree, problems = recover(source, error)
+        return Parsed(path, tree, source, problems)
