@@ -33,7 +33,7 @@ from ..analysis.settings import Settings
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # type: ignore[import-not-found]
 
 Device = Literal["auto", "cuda", "cpu"]
 
@@ -233,8 +233,8 @@ class ClientSettings:
 def read_client_settings(value: object, before: ClientSettings | None = None) -> tuple[ClientSettings, list[str]]:
     """An editor's settings, nested as VS Code nests them (`{"lint": {"select": []}, "verify": {"device": "auto"}}`).
 
-    Takes what a client sent, at worst nonsense; options it does not mention keep their value in `before`. Options
-    of the extension itself (interpreter, log level, ...) are passed over. Returns the settings and one sentence per mistake.
+    Takes what a client sent, at worst nonsense; what it does not mention keeps its value in `before`. Options of the
+    extension itself (interpreter, log level, ...) are passed over. Returns the settings and one sentence per mistake.
     """
     settings = before or ClientSettings()
     reader = _Reader("editor settings:")

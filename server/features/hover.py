@@ -1,0 +1,79 @@
+"""What a hover says: a tensor's gradient state, its path with the cut drawn in it, why, and what PyTorch will say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..analysis.report import FileReport, Span, TraceStep, ValueFacts
+from ..analysis.source.text import SourceText
+from .findings import Shown, at
+from .ignore import rules_of_comment
+from .picture import LineOf, draw, fenced
+from .rule_pages import rule_link, rule_page
+
+
+@dataclass(frozen=True, slots=True)
+class HoverText:
+    """Markdown, and the span it is about (None: the word under the cursor)."""
+
+    markdown: str
+    span: Span | None
+
+
+def hover(
+    source: SourceText, report: FileReport, shown: Sequence[Shown], line_of: LineOf, line: int, column: int
+) -> HoverText | None:
+    """The hover at a 1-based position of a text with its report, or None when nothing is known there.
+
+    A tensor's own facts come first, then the findings whose span holds the position. A suppression comment shows the
+    page of the rules it names.
+    """
+    page = _suppression(source, line, column)
+    if page:
+        return HoverText(page, None)
+    facts = report.value_at(line, column)
+    here = at(shown, line, column)
+    if facts is None and not here:
+        return None
+    parts: list[str] = []
+    if facts is not None:
+        parts.append(facts.state)
+    trace = _trace(facts, here)
+    for item in here:
+        parts.append(_headline(item))
+    parts.append(fenced(draw(trace, line_of, report.path)))
+    if facts is not None:
+        parts += facts.notes
+    parts.append(_torch_says(trace))
+    parts += [f"Checked: {item.outcome}." for item in here if item.outcome is not None]
+    parts += dict.fromkeys(f"What this rule means: {rule_link(item.finding.rule)}" for item in here)
+    span = here[0].finding.span if facts is None else facts.span
+    return HoverText("\n\n".join(dict.fromkeys(part for part in parts if part)), span)
+
+
+def _trace(facts: ValueFacts | None, here: Sequence[Shown]) -> tuple[TraceStep, ...]:
+    """A finding's trace tells the story of this place best; without one it is the value's own path."""
+    for item in here:
+        if item.finding.trace:
+            return item.finding.trace
+    return facts.path if facts is not None else ()
+
+
+def _headline(item: Shown) -> str:
+    finding = item.finding
+    return f"**{finding.severity}** {rule_link(finding.rule)}: {finding.message}"
+
+
+def _torch_says(trace: Sequence[TraceStep]) -> str:
+    """The sink's message, when it is an error that PyTorch will raise."""
+    for step in trace:
+        if step.role == "sink" and step.message.startswith("raises"):
+            words = step.message.removeprefix("raises").lstrip(": ")
+            return f"PyTorch will say at line {step.span.start.line}: *{words}*" if words else ""
+    return ""
+
+
+def _suppression(source: SourceText, line: int, column: int) -> str | None:
+    pages = [page for name in rules_of_comment(source, line, column) if (page := rule_page(name))]
+    return "\n\n---\n\n".join(pages) or None

@@ -1,0 +1,52 @@
+"""The line above a `backward()`: how much of the model its gradient reaches, and where the rest is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..analysis.report import FileReport, SinkFacts, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """A text over a sink; clicking it runs the check for the sink's line."""
+
+    span: Span
+    title: str
+
+
+def lenses(report: FileReport, can_check: bool) -> tuple[Lens, ...]:
+    """One lens per line that holds a sink; "run check" is offered only where a check may run."""
+    seen: dict[int, Lens] = {}
+    for sink in report.sinks:
+        text = summary(sink) + (" · run check" if can_check else "")
+        seen.setdefault(sink.span.start.line, Lens(sink.span, text))
+    return tuple(seen.values())
+
+
+def summary(sink: SinkFacts) -> str:
+    """ "gradient reaches 12 of 14 parameters · 2 cut at line 40"."""
+    total = len(sink.reached) + len(sink.cut) + len(sink.unsure)
+    if total == 0:
+        return "gradient reaches no tensor that requires grad"
+    noun = "parameter" if any("." in name for name in _names(sink)) else "trainable tensor"
+    parts = [f"gradient reaches {len(sink.reached)} of {total} {noun}{'' if total == 1 else 's'}"]
+    if sink.cut:
+        parts.append(f"{len(sink.cut)} cut at {_lines(span for _, span in sink.cut)}")
+    if sink.unsure:
+        parts.append(f"{len(sink.unsure)} not known")
+    return " · ".join(parts)
+
+
+def _names(sink: SinkFacts) -> list[str]:
+    return [*sink.reached, *(name for name, _ in sink.cut), *sink.unsure]
+
+
+def _lines(spans: Iterable[Span]) -> str:
+    lines = sorted({span.start.line for span in spans})
+    if len(lines) == 1:
+        return f"line {lines[0]}"
+    if len(lines) <= 3:
+        return f"lines {', '.join(map(str, lines[:-1]))} and {lines[-1]}"
+    return f"lines {lines[0]} to {lines[-1]}"

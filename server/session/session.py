@@ -1,0 +1,234 @@
+"""The server's only mutable state: documents, settings, reports, and what checks have shown.
+
+All methods are called on the event loop's thread and return at once. Other threads only ever see frozen values
+(`AnalysisJob`), taken here in one moment.
+"""
+
+from __future__ import annotations
+
+import linecache
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..analysis.check import Cancelled, Project, Snapshot, check
+from ..analysis.report import FileReport, Problem
+from ..analysis.source.text import SourceText
+from ..features.findings import Outcome, Shown, shown_findings
+from .config import ClientSettings, Config, VerifyConfig, load_config, read_client_settings
+from .documents import Document, opened
+from .scheduler import Scheduler
+
+log = logging.getLogger(__name__)
+
+_NEIGHBOUR_DELAY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisJob:
+    """One analysis: a document at one moment and what surrounds it."""
+
+    document: Document
+    project: Project
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A document with the report of exactly this text, and its findings as they are shown."""
+
+    document: Document
+    report: FileReport
+    shown: tuple[Shown, ...]
+
+
+class Session:
+    """One client's session. `published(uri)` is called whenever what is shown for a document has changed."""
+
+    def __init__(self, published: Callable[[str], None], warn: Callable[[str], None], delay: float = 0.1) -> None:
+        self.client = ClientSettings()
+        self.roots: tuple[str, ...] = ()
+        self._published, self._warn = published, warn
+        self._documents: dict[str, Document] = {}
+        self._generation = 0  # keeps results of a document that was closed apart from those of the same one reopened
+        self._reports: dict[str, tuple[int, FileReport]] = {}
+        self._outcomes: dict[str, tuple[int, dict[str, Outcome]]] = {}
+        self._configs: dict[str, Config] = {}
+        self._warned: set[str] = set()
+        self.scheduler: Scheduler[AnalysisJob, FileReport] = Scheduler(self._take, _analyse, self._store, delay)
+
+    # documents
+
+    def open(self, uri: str, path: str, text: str, version: int) -> None:
+        """A document was opened; its analysis starts at once."""
+        self._generation += 1
+        self._documents[uri] = opened(uri, path, text, version, self._generation << 32)
+        self._forget_results(uri)
+        self.scheduler.schedule(uri, delay=0)
+        self._neighbours_of(uri)
+
+    def change(self, uri: str, text: str, version: int) -> None:
+        """The text of an open document changed; results for the old one are dropped from here on."""
+        document = self._documents.get(uri)
+        if document is None:
+            return
+        self._documents[uri] = document.changed(text, version)
+        self._outcomes.pop(uri, None)
+        self.scheduler.schedule(uri)
+        self._neighbours_of(uri)
+
+    def close(self, uri: str) -> None:
+        """A document was closed: nothing is known about it any more."""
+        self._documents.pop(uri, None)
+        self.scheduler.forget(uri)
+        self._forget_results(uri)
+        self._published(uri)
+
+    def document(self, uri: str) -> Document | None:
+        return self._documents.get(uri)
+
+    def uris(self) -> tuple[str, ...]:
+        return tuple(self._documents)
+
+    # answers
+
+    def view(self, uri: str) -> View | None:
+        """The report of the document's current text; None while there is none."""
+        document = self._documents.get(uri)
+        generation, report = self._reports.get(uri, (-1, None))
+        if document is None or report is None or generation != document.generation:
+            return None
+        return View(document, report, shown_findings(report, self.outcomes(uri)))
+
+    async def settled_view(self, uri: str) -> View | None:
+        """The same, after the analysis that is under way; starts one only if there is no report and none is coming."""
+        if self.view(uri) is None and uri in self._documents and not self.scheduler.busy(uri):
+            self.scheduler.schedule(uri, delay=0)
+        await self.scheduler.settled(uri)
+        return self.view(uri)
+
+    def line_of(self, path: str, line: int) -> str:
+        """A source line, of the open text if the file is open, else of the file on disk; "" if there is none."""
+        return self.source_of(path).line_text(line)
+
+    def source_of(self, path: str) -> SourceText:
+        """A file's text, open or on disk; an empty one if it cannot be had."""
+        for document in self._documents.values():
+            if document.path == path:
+                return document.source
+        linecache.checkcache(path)
+        return SourceText(path, "".join(linecache.getlines(path)))
+
+    # execution checks
+
+    def outcomes(self, uri: str) -> dict[str, Outcome]:
+        """What checks have shown about the current text, by finding."""
+        document = self._documents.get(uri)
+        version, outcomes = self._outcomes.get(uri, (None, {}))
+        return outcomes if document is not None and document.version == version else {}
+
+    def record(self, uri: str, version: int, outcomes: dict[str, Outcome]) -> bool:
+        """Keep outcomes for a version of a document; False (and nothing kept) when the text has moved on."""
+        document = self._documents.get(uri)
+        if document is None or document.version != version:
+            return False
+        self._outcomes[uri] = (version, {**self.outcomes(uri), **outcomes})
+        self._published(uri)
+        return True
+
+    def verify_config(self, path: str) -> VerifyConfig:
+        """How a file is to be checked: the editor's choices over those of its pyproject.toml."""
+        return self.client.verify.over(self._config(path).verify)
+
+    # settings
+
+    def configure(self, value: object) -> None:
+        """Take settings from the client; mistakes in them are told and the rest is used."""
+        before = self.client
+        self.client, problems = read_client_settings(value, before)
+        for problem in problems:
+            self._warn(problem)
+        if self.client != before:
+            self.reanalyse()
+
+    def set_roots(self, roots: Iterable[str]) -> None:
+        self.roots = tuple(dict.fromkeys(roots))
+        self.reanalyse()
+
+    def files_changed(self) -> None:
+        """Settings files or sources on disk changed: read them again when they are needed next."""
+        self._configs.clear()
+        self._warned.clear()
+        self.reanalyse()
+
+    def reanalyse(self) -> None:
+        """Analyse all open documents again, as something they depend on has changed."""
+        for uri, document in self._documents.items():
+            self._documents[uri] = document.outdated()
+            self.scheduler.schedule(uri)
+
+    def shutdown(self) -> None:
+        self.scheduler.close()
+
+    # inner workings
+
+    def _forget_results(self, uri: str) -> None:
+        self._reports.pop(uri, None)
+        self._outcomes.pop(uri, None)
+
+    def _neighbours_of(self, uri: str) -> None:
+        """Open documents that seem to import this one see its new text; a name in their text is reason enough."""
+        stem = Path(self._documents[uri].path).stem
+        stem = Path(self._documents[uri].path).parent.name if stem == "__init__" else stem
+        for other, document in list(self._documents.items()):
+            if other != uri and "import" in document.text and stem in document.text:
+                self._documents[other] = document.outdated()
+                self.scheduler.schedule(other, delay=_NEIGHBOUR_DELAY)
+
+    def _config(self, path: str) -> Config:
+        folder = str(Path(path).parent)
+        if folder not in self._configs:
+            self._configs[folder] = config = load_config(folder)
+            for problem in config.problems:
+                if problem not in self._warned:
+                    self._warned.add(problem)
+                    self._warn(problem)
+        return self._configs[folder]
+
+    def _take(self, uri: str) -> AnalysisJob | None:
+        document = self._documents.get(uri)
+        if document is None:
+            return None
+        project = Project(
+            roots=self._roots_for(document.path),
+            settings=self.client.over(self._config(document.path).settings),
+            open_texts={open_.path: open_.text for open_ in self._documents.values()},
+        )
+        return AnalysisJob(document, project)
+
+    def _roots_for(self, path: str) -> tuple[str, ...]:
+        """The workspace folder the file is in comes first, as imports are looked up in order."""
+        inside = [root for root in self.roots if Path(path).is_relative_to(root)]
+        return tuple(dict.fromkeys([*sorted(inside, key=len, reverse=True), *self.roots]))
+
+    def _store(self, job: AnalysisJob, report: FileReport) -> None:
+        uri = job.document.uri
+        document = self._documents.get(uri)
+        if document is None or document.generation != job.document.generation:
+            return
+        self._reports[uri] = (document.generation, report)
+        self._published(uri)
+
+
+def _analyse(job: AnalysisJob, token: threading.Event) -> FileReport:
+    """Runs in the worker thread. A defect of the engine costs this report, never the server."""
+    document = job.document
+    try:
+        return check(Snapshot(document.path, document.text, document.version), job.project, token)
+    except Cancelled:
+        raise
+    except Exception as error:
+        log.exception("gradsight could not analyse %s", document.path)
+        sentence = f"gradsight could not analyse this file ({type(error).__name__}); the log has the details"
+        return FileReport(path=document.path, problems=(Problem(document.path, sentence),))
