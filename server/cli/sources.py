@@ -1,0 +1,115 @@
+"""Which files a path on the command line means, and what their text is.
+
+A folder is walked in sorted order. Hidden folders, virtual environments (known by their `pyvenv.cfg`) and folders of
+installed or generated code are left out; a file that is named explicitly is always taken, whatever its suffix.
+Paths stay as they were typed, so that the output can be clicked or pasted where the command was run.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tokenize
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ..analysis.report import Problem
+
+SKIPPED_FOLDERS = frozenset({"__pycache__", "__pypackages__", "node_modules", "site-packages", "dist-packages"})
+
+
+class Unreadable(Exception):
+    """A file whose text cannot be had; the message is one sentence for the user."""
+
+
+@dataclass
+class Gathered:
+    """The files to look at, and the paths that gave none, each with its reason."""
+
+    files: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def gather(paths: Sequence[str]) -> Gathered:
+    """Every Python file the paths mean, once each, in order; what could not be used becomes a problem."""
+    found = Gathered()
+    seen: set[str] = set()
+    for path in paths:
+        if os.path.isdir(path):
+            files = list(_walk(path, found.problems))
+            if not files:
+                found.problems.append(Problem(path, "no Python files in this folder"))
+        elif os.path.exists(path):
+            files = [path]
+        else:
+            found.problems.append(Problem(path, _missing(path)))
+            continue
+        for file in files:
+            real = os.path.realpath(file)
+            if real not in seen:
+                seen.add(real)
+                found.files.append(file)
+    return found
+
+
+def _missing(path: str) -> str:
+    return "a link to a file that does not exist" if os.path.islink(path) else "no such file or folder"
+
+
+def _walk(folder: str, problems: list[Problem]) -> Iterator[str]:
+    def refused(error: OSError) -> None:
+        problems.append(Problem(_tidy(error.filename or folder), f"cannot list this folder: {_reason(error)}"))
+
+    for here, folders, names in os.walk(folder, onerror=refused):
+        folders[:] = sorted(name for name in folders if not _is_skipped(here, name))
+        for name in sorted(names):
+            if name.endswith(".py") and not name.startswith("."):
+                yield _tidy(os.path.join(here, name))
+
+
+def _is_skipped(parent: str, name: str) -> bool:
+    return name.startswith(".") or name in SKIPPED_FOLDERS or os.path.exists(os.path.join(parent, name, "pyvenv.cfg"))
+
+
+def _tidy(path: str) -> str:
+    prefix = os.curdir + os.sep
+    return path[len(prefix) :] if path.startswith(prefix) else path
+
+
+def read_source(path: str) -> str:
+    """The text of a Python file with `\\n` line ends, decoded as Python does (PEP 263 coding line, byte order mark).
+
+    Raises Unreadable with one sentence when the file cannot be opened or decoded.
+    """
+    try:
+        with open(path, "rb") as file:
+            raw = file.read()
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {_reason(error)}") from error
+    return decode_source(raw)
+
+
+def decode_source(raw: bytes) -> str:
+    """The text of Python source bytes; raises Unreadable for bytes that are not text in their declared encoding."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
+    except SyntaxError as error:
+        # Raised for an unknown codec and also when the first two lines are not UTF-8.
+        if "encoding" in str(error) and "utf-8" not in str(error).lower():
+            raise Unreadable(f"cannot be decoded: {error}") from error
+        encoding = "utf-8"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise Unreadable(
+            f"line {line}: byte 0x{raw[error.start]:02x} is not valid {encoding.upper()}; "
+            "save the file as UTF-8 or declare its encoding in a coding line"
+        ) from error
+    if "\0" in text:
+        raise Unreadable(f"line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a null byte; this is not Python text")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,92 @@
+"""What the execution check saw, as text for a person."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .as_text import INDENT, write_finding
+from .terminal import Piece, Terminal, with_code
+
+if TYPE_CHECKING:
+    from ..verify import CheckReport, LeafGrad, Result
+
+VERDICT_STYLES = {"confirmed": "bold red", "refuted": "bold green", "verified": "bold green", "rejected": "bold red"}
+UNANSWERED_STYLE = "bold yellow"
+DEEP = INDENT * 2
+OUTPUT_LINES = 12
+
+
+def write_report(out: Terminal, report: CheckReport, text: str) -> None:
+    """Each finding with its trace, what the run saw, and what the fix did; then one line on how it was run."""
+    lines = text.split("\n")
+    for result in report.results:
+        if result.finding is not None:
+            write_finding(
+                out, result.finding, lambda path: lines if path == report.path else [], fixes=False, empty_line=False
+            )
+        else:
+            out.line((f"{report.path}:{result.line}: ", "bold"), result.rule)
+        _write_result(out, result, report.device)
+        if result.fix is not None:
+            _write_fix(out, result, text)
+        out.line()
+    if any(result.verdict == "failed" for result in report.results) and report.stdout.strip():
+        out.line(("the program's last output:", "dim"))
+        for line in report.stdout.rstrip().split("\n")[-OUTPUT_LINES:]:
+            out.line(INDENT, (line, "dim"))
+    for line in (*report.invented, *report.notes):
+        out.line(("note: ", "dim"), (line, "dim"))
+    out.line(*_summary(report))
+
+
+def _write_result(out: Terminal, result: Result, device: str) -> None:
+    style = VERDICT_STYLES.get(result.verdict, UNANSWERED_STYLE)
+    answered = result.verdict in VERDICT_STYLES
+    where = f" on {device}" if answered and device else ""
+    out.line(INDENT, (f"{result.verdict}{where}: ", style), *with_code(result.reason, "", "bold"))
+    if result.raised is not None:
+        out.line(DEEP, ("raised ", "dim"), str(result.raised))
+    _write_leaves(out, result.leaves)
+
+
+def _write_fix(out: Terminal, result: Result, text: str) -> None:
+    fix = result.fix
+    if fix is None:
+        return
+    style = VERDICT_STYLES.get(fix.verdict, UNANSWERED_STYLE)
+    title = fix.title or "no fix"
+    out.line(INDENT, (f"fix {fix.verdict}: ", style), *with_code(title, "", "bold"))
+    if fix.edited is not None:
+        for line in difflib.unified_diff(text.split("\n"), fix.edited.split("\n"), n=1, lineterm=""):
+            if not line.startswith(("---", "+++", "@@")):
+                colour = {"+": "green", "-": "red"}.get(line[:1], "dim")
+                out.line(DEEP, (f"{line[:1]} {line[1:]}", colour))
+    if fix.reason:
+        out.line(DEEP, *with_code(fix.reason, "", "bold"))
+    _write_leaves(out, fix.leaves)
+
+
+def _write_leaves(out: Terminal, leaves: Sequence[LeafGrad]) -> None:
+    for leaf in leaves:
+        norm = f" (norm {leaf.norm:.4g})" if leaf.norm is not None else ""
+        style = "green" if leaf.grad == "present" else "red"
+        state = {"none": "None", "present": "there", "zero": "all zero", "wrong": "wrong"}[leaf.grad]
+        out.line(DEEP, (f"{leaf.name}.grad is {state}{norm}", style))
+
+
+def _summary(report: CheckReport) -> list[Piece]:
+    counts: dict[str, int] = {}
+    for result in report.results:
+        counts[result.verdict] = counts.get(result.verdict, 0) + 1
+        if result.fix is not None and result.fix.verdict != "not-tried":
+            key = f"fix {result.fix.verdict}"
+            counts[key] = counts.get(key, 0) + 1
+    pieces: list[Piece] = []
+    for verdict, number in counts.items():
+        style = VERDICT_STYLES.get(verdict.removeprefix("fix "), UNANSWERED_STYLE)
+        pieces += [(", " if pieces else "", ""), (f"{number} {verdict}", style)]
+    torch = f"torch {report.torch}" if report.torch else "no torch"
+    where = ", ".join(part for part in (report.device, torch, f"{report.seconds:.1f} s") if part)
+    return [*pieces, (f" ({where})", "dim")]
