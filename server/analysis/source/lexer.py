@@ -48,9 +48,9 @@ class Token:
     end: int
 
 
-def lex(text: str) -> Iterator[Token]:
-    """The tokens of a text in order. Never raises; an unterminated string is a token of its own kind."""
-    for match in _TOKEN.finditer(text):
+def lex(text: str, start: int = 0) -> Iterator[Token]:
+    """The tokens of a text in order, from an offset outside strings. An unterminated string is a token of its own."""
+    for match in _TOKEN.finditer(text, start):
         yield Token(match.lastgroup, match.start(), match.end())  # type: ignore[arg-type]
 
 
