@@ -1,0 +1,135 @@
+"""The rooms of the house: imports go down the table of ARCHITECTURE.md only, read from every file's syntax tree."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SERVER = Path(__file__).resolve().parents[2] / "server"
+
+ROOMS = ("cli", "lsp", "session", "features", "verify", "analysis")
+"""From the top down; a room imports itself and the rooms after it."""
+
+ANALYSIS = {
+    # What a room inside the analysis may import besides itself. `report` and `settings` are plain data for everyone.
+    "report": set(),
+    "settings": {"report"},
+    "source": {"report", "settings"},
+    "autograd": {"report"},
+    "torch_model": {"autograd", "report"},
+    "names": {"source", "report", "settings"},
+    "interpreter": {"names", "source", "torch_model", "autograd", "report", "settings"},
+    "rules": {"interpreter", "torch_model", "autograd", "source", "report", "settings"},
+    "check": {"rules", "interpreter", "names", "source", "torch_model", "autograd", "report", "settings"},
+}
+
+ONLY_IN = {"pygls": ("lsp",), "lsprotocol": ("lsp",), "rich": ("cli",), "torch": ("verify/probe",)}
+"""Third-party packages and the only rooms that may import them; jedi has a test of its own."""
+
+
+def modules() -> list[str]:
+    return sorted(str(path.relative_to(SERVER)) for path in SERVER.rglob("*.py"))
+
+
+def imports(relative: str) -> Iterator[tuple[int, str]]:
+    """Every import as (line, dotted name); one of ours as "gradsight.room.module", relative ones resolved."""
+    package = ["gradsight", *Path(relative).parent.parts]
+    for node in ast.walk(ast.parse((SERVER / relative).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                yield node.lineno, f"{stem}.{alias.name}"
+
+
+def room_of(relative: str) -> str:
+    parts = Path(relative).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def ours(name: str) -> list[str]:
+    parts = name.split(".")
+    return parts[1:] if parts[0] == "gradsight" else []
+
+
+@pytest.mark.parametrize("relative", modules())
+def test_rooms_import_downwards_only(relative: str) -> None:
+    room = room_of(relative)
+    if not room:  # __init__ and __main__ stand above the rooms
+        return
+    below = ROOMS[ROOMS.index(room) :]
+    for line, name in imports(relative):
+        target = ours(name)
+        if target and target[0] in ROOMS:
+            assert target[0] in below, f"server/{relative}:{line}: {room} may not import {target[0]} ({name})"
+
+
+@pytest.mark.parametrize("relative", [name for name in modules() if name.startswith("analysis/")])
+def test_rooms_of_the_analysis_import_downwards_only(relative: str) -> None:
+    room = Path(relative).parts[1].removesuffix(".py")
+    if room == "__init__":
+        return
+    assert room in ANALYSIS, f"server/{relative}: `{room}` is no room of the table; add it with what it may import"
+    for line, name in imports(relative):
+        target = ours(name)
+        if len(target) > 1 and target[0] == "analysis" and target[1] != room:
+            assert target[1] in ANALYSIS[room], f"server/{relative}:{line}: {room} may not import {target[1]} ({name})"
+
+
+@pytest.mark.parametrize("relative", modules())
+def test_third_party_packages_stay_in_their_room(relative: str) -> None:
+    for line, name in imports(relative):
+        top = name.split(".")[0]
+        allowed = ONLY_IN.get(top)
+        if allowed is not None:
+            assert relative.startswith(tuple(f"{room}/" for room in allowed)), (
+                f"server/{relative}:{line}: `{top}` may be imported in {', '.join(allowed)} only"
+            )
+
+
+def test_jedi_is_imported_in_one_place() -> None:
+    places = {relative for relative in modules() for _, name in imports(relative) if name.split(".")[0] == "jedi"}
+    assert len(places) <= 1, f"jedi is imported in {sorted(places)}"
+    assert all(place.startswith("analysis/names/") for place in places), places
+
+
+@pytest.mark.parametrize("relative", [name for name in modules() if name.startswith("verify/probe/")])
+def test_the_probe_stands_alone(relative: str) -> None:
+    """It runs in the user's interpreter: standard library and torch, numpy and NVML where that interpreter has them."""
+    allowed = {*sys.stdlib_module_names, "torch", "numpy", "pynvml"}
+    for line, name in imports(relative):
+        parts = name.split(".")
+        if parts[:3] == ["gradsight", "verify", "probe"]:  # one of its own files beside it
+            continue
+        assert parts[0] in allowed or (SERVER / "verify/probe" / f"{parts[0]}.py").exists(), (
+            f"server/{relative}:{line}: the probe may not import `{name}`"
+        )
+
+
+LOADED = "import sys; {}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+
+
+def loaded_after(statement: str) -> set[str]:
+    result = subprocess.run(
+        [sys.executable, "-c", LOADED.format(statement)], capture_output=True, text=True, timeout=60, check=True
+    )
+    return set(result.stdout.split("\n")[-2].split())
+
+
+def test_checking_a_file_loads_neither_torch_nor_the_language_server(tmp_path: Path) -> None:
+    file = tmp_path / "program.py"
+    file.write_text("import torch\nx = torch.randn(3, requires_grad=True)\n(x * 2).sum().backward()\n")
+    loaded = loaded_after(f"from gradsight.cli import main; main(['check', {str(file)!r}])")
+    assert not loaded & {"torch", "numpy", "pygls", "lsprotocol", "jedi", "rich", "asyncio"}
+
+
+def test_the_language_server_loads_no_torch() -> None:
+    assert not loaded_after("import gradsight.lsp") & {"torch", "numpy"}
