@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import NamedTuple
 
 from ..report import Problem
+from .lexer import lex
 from .logical import LogicalLine, indent_width, logical_lines
 from .mending import BROKEN, mend, parses_alone
 from .text import SourceText
@@ -43,6 +45,14 @@ def _empty() -> ast.Module:
 
 def _nul_line(source: SourceText) -> int:
     return source.position_at(source.text.index("\0")).line
+
+
+class _Quoted(NamedTuple):
+    """First and last line of a triple-quoted string, and whether it never ends."""
+
+    first: int
+    last: int
+    unterminated: bool
 
 
 class _Recovery:
@@ -96,8 +106,9 @@ class _Recovery:
         if not logical:
             return False
         index = _at(logical, line)
-        if message.startswith("unterminated triple-quoted"):
-            self._stray_triple_quote(message)
+        quotes = self._triple_quoted()
+        if quotes and quotes[-1].unterminated:
+            self._stray_triple_quote(quotes, "unterminated triple-quoted string literal")
         elif isinstance(error, TabError):
             self._spaces_for_tabs(logical, line, message)
         elif message.startswith("expected an indented block"):
@@ -190,49 +201,53 @@ class _Recovery:
                 handled.discard(one.indent)
         self._mend(logical, index, logical[index].first, message)
 
-    def _stray_triple_quote(self, message: str) -> None:
+    def _stray_triple_quote(self, quotes: list[_Quoted], message: str) -> None:
         """Find the line whose triple quote has no partner.
 
-        The parser blames the last one of the file, but a stray quote turns every string behind it inside out. Text in
-        front of the last one shows where the code stops making sense: the stray is one of the quotes just before.
+        The parser blames the last one of the file, or prose further up: a stray quote turns every string behind it
+        inside out. The text in front of the last quote shows where the code stops making sense; the stray is one of the
+        quotes just before that place, and the right one is that without which the parser gets furthest.
         """
-        logical = logical_lines(self.lines)
-        last = next((one for one in reversed(logical) if one.unterminated), logical[-1])
-        quote_lines = self._triple_quote_lines()
-        final = quote_lines[-1] if quote_lines else last.first
-        truncated = self.lines[: final - 1]
-        result = self._parse(truncated)
+        final = quotes[-1].first
+        result = self._parse(self.lines[: final - 1])
         candidates = [final]
         if isinstance(result, SyntaxError) and result.lineno:
-            candidates += [n for n in reversed(quote_lines[:-1]) if n <= result.lineno][:3]
-        best, best_score = final, -1
-        for candidate in candidates:
-            trial = list(self.lines)
-            trial[candidate - 1] = ""
-            outcome = self._parse(trial)
-            if isinstance(outcome, ast.Module):
-                score = len(trial) + 1
-            elif isinstance(outcome, SyntaxError) and "triple-quoted" not in (outcome.msg or ""):
-                score = outcome.lineno or 0
-            else:
-                score = 0
+            before = [line for quoted in quotes for line in (quoted.first, quoted.last) if line <= result.lineno]
+            candidates += list(dict.fromkeys(reversed(before)))[:5]
+        best, best_score = final, (-1, 0)
+        for candidate in dict.fromkeys(candidates):
+            score = self._score_without(candidate)
             if score > best_score:
                 best, best_score = candidate, score
-        indent = self.lines[best - 1][: len(self.lines[best - 1]) - len(self.lines[best - 1].lstrip())]
-        code = re.split(r"'''|\"\"\"", self.lines[best - 1])[0].rstrip() + " ("
+        line = self.lines[best - 1]
+        code = re.split(r"'''|\"\"\"", line)[0].rstrip()
+        opens = any(quoted.first == best for quoted in quotes)
         # A docstring's place needs nothing; `x = """` still binds x.
-        self.lines[best - 1] = mend(code, "", False) if code.strip() != "(" else indent.rstrip()
+        self.lines[best - 1] = mend(code + " (", "", False) if opens and code else ""
         self._report(best, best, message)
 
-    def _triple_quote_lines(self) -> list[int]:
-        from .lexer import lex
+    def _score_without(self, line: int) -> tuple[int, int]:
+        """How far the parser gets in the text without a line, and how many statements it then sees."""
+        trial = list(self.lines)
+        trial[line - 1] = ""
+        outcome = self._parse(trial)
+        if isinstance(outcome, ast.Module):
+            return len(trial) + 1, sum(isinstance(node, ast.stmt) for node in ast.walk(outcome))
+        if not isinstance(outcome, SyntaxError) or "triple-quoted" in (outcome.msg or ""):
+            return 0, 0
+        return outcome.lineno or 0, 0
 
+    def _triple_quoted(self) -> list[_Quoted]:
         text = "\n".join(self.lines)
-        return [
-            text.count("\n", 0, token.start) + 1
-            for token in lex(text)
-            if token.kind in ("string", "unterminated") and text.startswith(("'''", '"""'), token.start)
-        ]
+        found: list[_Quoted] = []
+        line, position = 1, 0
+        for token in lex(text):
+            if token.kind in ("string", "unterminated") and text.startswith(("'''", '"""'), token.start):
+                line += text.count("\n", position, token.start)
+                last = line + text.count("\n", token.start, token.end)
+                found.append(_Quoted(line, last, token.kind == "unterminated"))
+                line, position = last, token.end
+        return found
 
     # -- indents ------------------------------------------------------------------------------------------------
 
