@@ -1,0 +1,29 @@
+import tseslint from "typescript-eslint";
+
+const globals = Object.fromEntries(
+  ["console", "process", "setTimeout", "clearTimeout", "setInterval", "clearInterval", "fetch", "URL", "document", "window", "AbortSignal", "Buffer"].map(
+    (name) => [name, "readonly"],
+  ),
+);
+
+export default tseslint.config(
+  { ignores: ["dist/**", "bundled/**"] },
+  {
+    files: ["src/**/*.ts", "test/**/*.ts"],
+    extends: [...tseslint.configs.recommended],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      "no-console": "error",
+      eqeqeq: "error",
+      "@typescript-eslint/no-floating-promises": "error",
+      "@typescript-eslint/no-misused-promises": "error",
+      "@typescript-eslint/await-thenable": "error",
+      "@typescript-eslint/only-throw-error": "error",
+    },
+  },
+  {
+    files: ["e2e/**/*.mjs", "scripts/**/*.mjs"],
+    languageOptions: { ecmaVersion: 2024, sourceType: "module", globals },
+    rules: { eqeqeq: "error", "no-undef": "error", "no-unused-vars": "error", "prefer-const": "error" },
+  },
+);
