@@ -47,6 +47,9 @@ class Shown:
         """The finding's sentence; a confirmed one also says where and what was seen."""
         if self.outcome is not None and self.outcome.verdict == "confirmed":
             return f"{self.finding.message} ({self.outcome})"
+        if self.outcome is not None and self.outcome.verdict == "refuted":
+            # Only a hint is still shown then: it says that the gradient is right, and the check agrees.
+            return f"{self.finding.message} (checked on {self.outcome.device}: {self.outcome.seen})"
         return self.finding.message
 
 
@@ -76,3 +79,8 @@ def on_lines(shown: Iterable[Shown], first: int, last: int) -> list[Shown]:
 def at(shown: Iterable[Shown], line: int, column: int) -> list[Shown]:
     """Those whose span holds the position."""
     return [item for item in shown if item.finding.span.contains(line, column)]
+
+
+def leads_to(item: Shown, line: int) -> bool:
+    """Whether the finding's story ends at a sink on the line."""
+    return any(step.role == "sink" and step.span.start.line == line for step in item.finding.trace)

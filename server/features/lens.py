@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..analysis.report import FileReport, SinkFacts, Span
+from .findings import Shown, leads_to
 
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """A text over a sink; clicking it runs the check for the sink's line."""
+    """A text over a sink; with `can_check` a click runs the check of the findings that end there."""
 
     span: Span
     title: str
+    can_check: bool = False
 
 
-def lenses(report: FileReport, can_check: bool) -> tuple[Lens, ...]:
-    """One lens per line that holds a sink; "run check" is offered only where a check may run."""
+def lenses(report: FileReport, shown: Sequence[Shown], trusted: bool) -> tuple[Lens, ...]:
+    """One lens per line that holds a sink; "run check" where code may run and a finding ends there."""
     seen: dict[int, Lens] = {}
     for sink in report.sinks:
+        line = sink.span.start.line
+        can_check = trusted and any(leads_to(item, line) for item in shown)
         text = summary(sink) + (" · run check" if can_check else "")
-        seen.setdefault(sink.span.start.line, Lens(sink.span, text))
+        seen.setdefault(line, Lens(sink.span, text, can_check))
     return tuple(seen.values())
 
 

@@ -1,0 +1,33 @@
+"""Code lens over each `backward()`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from ..features.lens import lenses
+from .guard import guarded
+from .names import VERIFY
+from .positions import to_range
+
+if TYPE_CHECKING:
+    from .server import GradsightServer
+
+
+def register(server: GradsightServer) -> None:
+    server.feature(types.TEXT_DOCUMENT_CODE_LENS, types.CodeLensOptions(resolve_provider=False))(code_lens)
+
+
+@guarded
+async def code_lens(ls: GradsightServer, params: types.CodeLensParams) -> list[types.CodeLens]:
+    view = await ls.session.settled_view(params.text_document.uri)
+    if view is None or not ls.session.client.code_lens:
+        return []
+    result = []
+    for lens in lenses(view.report, view.shown, ls.session.client.trusted):
+        arguments = [{"uri": view.document.uri, "line": lens.span.start.line}]
+        # Without a command to run the lens is text only.
+        command = types.Command(lens.title, VERIFY if lens.can_check else "", arguments=arguments)
+        result.append(types.CodeLens(to_range(view.document.source, lens.span, ls.encoding), command))
+    return result

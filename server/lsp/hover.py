@@ -1,0 +1,35 @@
+"""Hover: one call into the features, and its span in the client's units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from ..features import hover as feature
+from .guard import guarded
+from .positions import from_client, to_range
+
+if TYPE_CHECKING:
+    from .server import GradsightServer
+
+
+def register(server: GradsightServer) -> None:
+    server.feature(types.TEXT_DOCUMENT_HOVER)(hover)
+
+
+@guarded
+async def hover(ls: GradsightServer, params: types.HoverParams) -> types.Hover | None:
+    view = await ls.session.settled_view(params.text_document.uri)
+    if view is None:
+        return None
+    source = view.document.source
+    position = from_client(source, params.position, ls.encoding)
+    line_of = ls.session.line_of
+    answer = feature.hover(source, view.report, view.shown, line_of, position.line, position.column)
+    if answer is None:
+        return None
+    return types.Hover(
+        contents=types.MarkupContent(types.MarkupKind.Markdown, answer.markdown),
+        range=to_range(source, answer.span, ls.encoding) if answer.span is not None else None,
+    )
