@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -63,12 +64,21 @@ def _walk(folder: str, problems: list[Problem]) -> Iterator[str]:
     for here, folders, names in os.walk(folder, onerror=refused):
         folders[:] = sorted(name for name in folders if not _is_skipped(here, name))
         for name in sorted(names):
-            if name.endswith(".py") and not name.startswith("."):
-                yield _tidy(os.path.join(here, name))
+            path = os.path.join(here, name)
+            if name.endswith(".py") and not name.startswith(".") and not _would_block(path):
+                yield _tidy(path)
 
 
 def _is_skipped(parent: str, name: str) -> bool:
     return name.startswith(".") or name in SKIPPED_FOLDERS or os.path.exists(os.path.join(parent, name, "pyvenv.cfg"))
+
+
+def _would_block(path: str) -> bool:
+    """Pipes, sockets and devices: whatever they are called, a folder's sources they are not."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False  # reading it says what is wrong
 
 
 def _tidy(path: str) -> str:
@@ -94,8 +104,8 @@ def decode_source(raw: bytes) -> str:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
     except SyntaxError as error:
-        # Raised for an unknown codec and also when the first two lines are not UTF-8.
-        if "encoding" in str(error) and "utf-8" not in str(error).lower():
+        # Also raised when one of the first two lines is not UTF-8 and none declares an encoding; that is said below.
+        if "missing" not in str(error):
             raise Unreadable(f"cannot be decoded: {error}") from error
         encoding = "utf-8"
     try:

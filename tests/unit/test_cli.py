@@ -206,6 +206,14 @@ def test_a_mistake_in_the_settings_is_said_and_the_rest_used(tmp_path: Path) -> 
     assert result.returncode == 2 and "selekt" in result.stderr and "(1 file checked)" in result.stdout
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that even root cannot read: Linux")
+def test_a_file_whose_reading_fails(tmp_path: Path) -> None:
+    (tmp_path / "good.py").write_text(CLEAN)
+    status, document = check_json("/proc/self/mem", "good.py", cwd=tmp_path)
+    assert (status, document["files"]) == (2, 1)
+    assert problems(document) == {"/proc/self/mem": "cannot be read: input/output error"}
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_file_and_folder(tmp_path: Path) -> None:
     (tmp_path / "secret.py").write_text(CLEAN)
@@ -258,6 +266,7 @@ def test_a_folder_is_walked_without_what_is_not_the_users_own(tmp_path: Path) ->
     (tmp_path / "env" / "inside.py").write_text("def (:\n")
     (tmp_path / "src" / "pkg" / "broken.py").write_text(CLEAN)
     (tmp_path / "src" / "notes.ipynb").write_text("{}")
+    os.mkfifo(tmp_path / "src" / "pipe.py")  # opening it would wait for ever
     status, document = check_json(cwd=tmp_path)
     assert (status, document["files"], document["problems"]) == (0, 1, [])
     # What is named is taken: twice named is once checked.
