@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from gradsight.analysis.check import Project, Snapshot, check
 
 from client import Client
+from gradsight.analysis.check import Project, Snapshot, check
 from program import CUT, EDITED, program
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "ex2.py"
