@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from gradsight.analysis.rules import ALL_RULES, Rule
 
 from .oracle import TorchWorker

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from gradsight.analysis.report import Finding, Position, Span
 
 from .expect import Expectation, ExpectationError, expectations, mismatches, rewrite_line
