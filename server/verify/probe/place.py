@@ -3,8 +3,8 @@
 The plan's `device` is what the person asked for, its `placement` how a program that says nothing about devices is
 placed:
 
-* With a GPU and device "auto" or "cuda": the real one. Programs that mention `cuda` run as they are. For one that does not,
-  the server first asks for placement "default-cuda" (`torch.set_default_device("cuda")`), and, should that
+* With a GPU and device "auto" or "cuda": the real one. Programs that mention `cuda` run as they are. For one that does
+  not, the server first asks for placement "default-cuda" (`torch.set_default_device("cuda")`), and, should that
   end in anything but a verdict (a CPU-only generator, a `.numpy()`), for "as-is".
 * Without a GPU and device "auto": simulated placement if the program, or a module next to it that it imports, mentions
   `cuda` or `accelerator`; otherwise plain CPU.
@@ -60,8 +60,8 @@ class Place:
 
     def __init__(self, plan):
         self.device = plan.get("device", "auto")
-        self.placement = plan.get("placement", "as-is")
         self.asks = asks_for_cuda(plan["text"], os.path.dirname(plan["path"]))
+        self.default_cuda = plan.get("placement") == "default-cuda" and not self.asks
         self.simulation = None
         self.notes = []
         self.real = self.device != "cpu" and torch.cuda.is_available()
@@ -103,8 +103,8 @@ class Place:
 
     def enter(self):
         if self.simulation:
-            self.simulation.enter(default_cuda=self.placement == "default-cuda")
-        elif self.real and self.placement == "default-cuda":
+            self.simulation.enter(default_cuda=self.default_cuda)
+        elif self.real and self.default_cuda:
             torch.set_default_device("cuda")
 
     def leave(self):
@@ -112,7 +112,7 @@ class Place:
             self.simulation.leave()
 
     def describe(self, saw_cuda):
-        """{"device", "driver", "cuda", "asks", "notes"} for the report."""
+        """The `place` message; its `defaulted` tells that placement "default-cuda" had an effect."""
         driver = None
         if self.real:
             on_gpu = saw_cuda or (torch.cuda.is_initialized() and torch.cuda.max_memory_allocated() > 0)
@@ -123,7 +123,14 @@ class Place:
             text = "cpu (simulated cuda)"
         else:
             text = "cpu"
-        return {"device": text, "driver": driver, "gpu": self.real, "asks": self.asks, "notes": list(self.notes)}
+        defaulted = self.default_cuda and bool(self.real or self.simulation)
+        return {
+            "device": text,
+            "driver": driver,
+            "simulating": self.simulation is not None,
+            "defaulted": defaulted,
+            "notes": list(self.notes),
+        }
 
 
 def least_loaded():

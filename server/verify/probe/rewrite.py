@@ -13,8 +13,8 @@
     print(x.grad)             print(__gradsight__.read(["t0"], "x", x).grad)      # in a target statement only
 
 An observed span that is an expression wraps it; one that is a statement observes what it assigns; any other span
-observes the innermost statement it starts in. A target in the head of a compound statement (`if x.grad is None:`) wraps that
-head's expression. What cannot be placed is returned, never guessed.
+observes the innermost statement it starts in. A target in the head of a compound statement
+(`if x.grad is None:`) wraps that head's expression. What cannot be placed is returned, never guessed.
 """
 
 from __future__ import annotations
@@ -22,21 +22,29 @@ from __future__ import annotations
 import ast
 
 RECORDER = "__gradsight__"
-_COMPOUND = tuple(
-    getattr(ast, name)
-    for name in (
-        "FunctionDef AsyncFunctionDef ClassDef If For AsyncFor While With AsyncWith Try TryStar Match match_case "
-        "ExceptHandler"
-    ).split()
-    if hasattr(ast, name)
+_COMPOUND = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.If,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.With,
+    ast.AsyncWith,
+    ast.Try,
+    *(getattr(ast, name) for name in ("TryStar", "Match") if hasattr(ast, name)),
 )
 
 
 class Rewritten:
-    """The tree, and where things are: `unplaced` ids, `functions` (target id -> qualified name, tree path)."""
+    """The tree, and where things are: `unplaced` ids, `functions` (target id -> the classes and
+    functions around it), `names` (name -> first line that binds it), `once` (targets outside of loops and
+    functions)."""
 
-    def __init__(self, tree, unplaced, functions, names):
+    def __init__(self, tree, unplaced, functions, names, once):
         self.tree = tree
+        self.once = once
         self.unplaced = unplaced
         self.functions = functions
         self.names = names
@@ -52,6 +60,7 @@ def rewrite(text, filename, observe, targets):
         if not _observe(index, _span(lines, item["span"]), item["id"]):
             unplaced.append(item["id"])
     functions = {}
+    once = []
     for item in targets:
         if item.get("span") is None:
             continue
@@ -59,11 +68,13 @@ def rewrite(text, filename, observe, targets):
         owner = index.function_at(span)
         if owner:
             functions[item["id"]] = owner
+        elif not index.in_loop(span):
+            once.append(item["id"])
         if not _target(index, span, item["id"]):
             unplaced.append(item["id"])
     names = _assigned_lines(tree)
     tree = ast.fix_missing_locations(_Apply(index).visit(tree))
-    return Rewritten(tree, unplaced, functions, names)
+    return Rewritten(tree, unplaced, functions, names, once)
 
 
 def _span(lines, span):
@@ -137,6 +148,14 @@ class _Index:
                 chain.append((type(node).__name__, node.name))
         chain.reverse()
         return chain if any(kind != "ClassDef" for kind, _ in chain) else []
+
+    def in_loop(self, span):
+        node = self.statement_at(span)
+        while node is not None:
+            if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
+                return True
+            node = self.parents.get(node)
+        return False
 
     def head_expression(self, statement, span):
         """The expression in the head of a compound statement that holds the span."""

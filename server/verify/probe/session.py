@@ -253,6 +253,8 @@ class Run:
             self.send("end", how="syntax", raised=describe_error(error, self.filename))
             return
         self.names = done.names
+        for ident in done.once:
+            self.left[ident] = min(1, self.left[ident])
         self.anywhere += [ident for ident in done.unplaced if ident in self.left]
         self.send("placed", unplaced=done.unplaced)
         setattr(builtins, RECORDER, self)
@@ -260,7 +262,7 @@ class Run:
         module = self._as_main()
         how, error = "completed", None
         self.place.enter()
-        self.send("running", **self.place.describe(self.reader.saw_cuda))
+        self.send("place", **self.place.describe(self.reader.saw_cuda))
         try:
             exec(code, module.__dict__)
         except Stop:
@@ -284,7 +286,9 @@ class Run:
         self._leave()
 
     def _harness(self, module, done, how):
-        waiting = {ident: done.functions[ident] for ident, left in self.left.items() if left and ident in done.functions}
+        waiting = {
+            ident: done.functions[ident] for ident, left in self.left.items() if left and ident in done.functions
+        }
         waiting = {ident: chain for ident, chain in waiting.items() if not self.passes[ident]}
         if not waiting:
             return how

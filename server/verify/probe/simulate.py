@@ -23,11 +23,47 @@ MARK = "_gradsight_device"
 
 # Functions whose operands may be on different devices, by name.
 _MAY_MIX = frozenset(
-    """copy_ set_ __set__ __getitem__ __setitem__ index_put_ index_put _index_put_impl_ index to type type_as
-    _pack_padded_sequence _has_compatible_shallow_copy_type is_same_size is_set_to __get__ size dim data_ptr
-    backward register_hook requires_grad_ retain_grad _foreach_copy_ broadcast_shapes broadcast_tensors result_type
-    can_cast shape_as expand_as view_as reshape_as set_data share_memory_ _cudnn_rnn_flatten_weight
-    _group_tensors_by_device_and_dtype _is_same_tensor is_nonzero""".split()
+    [
+        "copy_",
+        "set_",
+        "__set__",
+        "__getitem__",
+        "__setitem__",
+        "index_put_",
+        "index_put",
+        "_index_put_impl_",
+        "index",
+        "to",
+        "type",
+        "type_as",
+        "_pack_padded_sequence",
+        "_has_compatible_shallow_copy_type",
+        "is_same_size",
+        "is_set_to",
+        "__get__",
+        "size",
+        "dim",
+        "data_ptr",
+        "backward",
+        "register_hook",
+        "requires_grad_",
+        "retain_grad",
+        "_foreach_copy_",
+        "broadcast_shapes",
+        "broadcast_tensors",
+        "result_type",
+        "can_cast",
+        "shape_as",
+        "expand_as",
+        "view_as",
+        "reshape_as",
+        "set_data",
+        "share_memory_",
+        "_cudnn_rnn_flatten_weight",
+        "_group_tensors_by_device_and_dtype",
+        "_is_same_tensor",
+        "is_nonzero",
+    ]
 )
 # Names of functions whose result's device comes from the first argument alone (or, for a plain list, is the CPU).
 _FROM_FIRST = frozenset(("tensor", "as_tensor", "asarray", "scalar_tensor"))
@@ -45,7 +81,7 @@ def _property(func):
 
 
 def _logical(device):
-    """"cuda:0", "cpu", "meta", ... of what the program writes as a device: a text, a number, a torch.device."""
+    """ "cuda:0", "cpu", "meta", ... of what the program writes as a device: a text, a number, a torch.device."""
     if isinstance(device, bool) or device is None:
         return None
     if isinstance(device, int):
@@ -174,9 +210,7 @@ class SimulatedCuda(TorchFunctionMode):
         elif not inputs:
             device = self.default or "cpu"
         if name == "__getitem__" and device == "cpu" and "cuda:0" in known:
-            raise RuntimeError(
-                "indices should be either on cpu or on the same device as the indexed tensor (cpu)"
-            )
+            raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor (cpu)")
         before = {id(tensor) for tensor in inputs}
         result = func(*args, **kwargs)
         if device is not None:

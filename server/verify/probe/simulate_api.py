@@ -103,15 +103,34 @@ _CUDA = {
 }
 _CUDA.update(
     dict.fromkeys(
-        """init synchronize empty_cache ipc_collect seed seed_all set_device set_stream reset_peak_memory_stats
-        reset_max_memory_allocated reset_accumulated_memory_stats set_per_process_memory_fraction""".split(),
+        [
+            "init",
+            "synchronize",
+            "empty_cache",
+            "ipc_collect",
+            "seed",
+            "seed_all",
+            "set_device",
+            "set_stream",
+            "reset_peak_memory_stats",
+            "reset_max_memory_allocated",
+            "reset_accumulated_memory_stats",
+            "set_per_process_memory_fraction",
+        ],
         _nothing,
     )
 )
 _CUDA.update(
     dict.fromkeys(
-        """memory_allocated max_memory_allocated memory_reserved max_memory_reserved memory_cached
-        max_memory_cached utilization""".split(),
+        [
+            "memory_allocated",
+            "max_memory_allocated",
+            "memory_reserved",
+            "max_memory_reserved",
+            "memory_cached",
+            "max_memory_cached",
+            "utilization",
+        ],
         _always(0),
     )
 )
@@ -232,7 +251,7 @@ class Patches:
     def _old_types(self):
         """`torch.cuda.FloatTensor(3)` and its kin."""
         mode = self.mode
-        for kind in "Float Double Half BFloat16 Long Int Short Char Byte Bool".split():
+        for kind in ["Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool"]:
             cpu = getattr(torch, kind + "Tensor", None)
             if cpu is None or not hasattr(torch.cuda, kind + "Tensor"):
                 continue

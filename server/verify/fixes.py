@@ -1,0 +1,96 @@
+"""A fix is tried on the text in memory: the same check on the rewritten text says whether the gradient is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..analysis.report import Edit, Finding, Fix, Position, Span, apply_edits
+from .facts import Facts
+from .judge import judge
+from .laws import law_of
+from .plan import same_file
+from .verdicts import FixResult
+
+
+def choose_fix(finding: Finding) -> Fix | None:
+    """The first safe fix, else the first that is no mere suggestion, else the first."""
+    for wanted in ("safe", "unsafe", "suggestion"):
+        for fix in finding.fixes:
+            if fix.applicability == wanted:
+                return fix
+    return None
+
+
+def edited_text(path: str, text: str, fix: Fix) -> str:
+    """The text after the fix. Raises ValueError when the fix does not fit it or edits another file."""
+    if not all(same_file(edit.span.path, path) for edit in fix.edits):
+        raise ValueError("it edits another file")
+    return apply_edits(text, fix.edits)
+
+
+def _shift(text: str, edits: Sequence[Edit]) -> list[tuple[int, int, int]]:
+    """(start, end, growth) of every edit as offsets of the original text."""
+    lines = text.split("\n")
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line) + 1)
+
+    def offset(position: Position) -> int:
+        return min(starts[position.line - 1] + position.column - 1, len(text))
+
+    spans = [(offset(edit.span.start), offset(edit.span.end), len(edit.text)) for edit in edits]
+    return sorted((start, end, length - (end - start)) for start, end, length in spans)
+
+
+def move_finding(finding: Finding, text: str, edits: Sequence[Edit], after: str) -> Finding:
+    """The finding with its spans where the edits have put them; a span inside an edit shrinks to the edit's place."""
+    shifts = _shift(text, edits)
+    lines = text.split("\n")
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line) + 1)
+
+    def moved(position: Position, end: bool) -> Position:
+        at = min(starts[min(position.line, len(lines)) - 1] + position.column - 1, len(text))
+        out = at
+        for start, stop, growth in shifts:
+            if stop < at or (stop == at and (start < stop or not end)):
+                out += growth
+            elif start < at:
+                out += start - at + (stop - start + growth if end else 0)
+        out = max(0, min(out, len(after)))
+        before = after[:out]
+        return Position(before.count("\n") + 1, out - (before.rfind("\n") + 1) + 1)
+
+    def span(one: Span) -> Span:
+        start = moved(one.start, False)
+        return Span(one.path, start, max(start, moved(one.end, True)))
+
+    trace = tuple(replace(step, span=span(step.span)) for step in finding.trace)
+    return replace(finding, span=span(finding.span), trace=trace, fixes=())
+
+
+def judge_fix(fix: Fix, facts: Facts, before: Facts, edited: str, device: str) -> FixResult:
+    """Whether the gradient is there now and nothing else was raised."""
+    law = law_of(facts.watched.finding.rule)
+    result = judge(facts, device)
+
+    def rejected(reason: str) -> FixResult:
+        return FixResult(fix.title, "rejected", reason, result.leaves, edited)
+
+    if result.verdict == "confirmed":
+        return rejected(f"After the fix still: {result.reason}")
+    if result.verdict != "refuted":
+        return rejected(f"After the fix: {result.reason}")
+    if any(leaf.grad == "zero" for leaf in result.leaves) and not _was_zero(before):
+        return rejected("After the fix a gradient arrives, but it is zero everywhere.")
+    if law.claim not in ("raises", "raises-at") and not result.leaves:
+        return rejected("After the fix no gradient could be observed.")
+    there = ", ".join(f"`{leaf.name}.grad`" for leaf in result.leaves[:4] if leaf.grad == "present")
+    reason = f"{there} is there after the fix" if there else "Nothing is raised after the fix"
+    return FixResult(fix.title, "verified", f"{reason} ({device}).", result.leaves, edited)
+
+
+def _was_zero(facts: Facts) -> bool:
+    return any(leaf.grad.grad == "zero" for leaf in facts.wanted())
