@@ -63,7 +63,7 @@ def is_leaf(name: str) -> bool:
 
 
 def schema_fact(f: NativeFunction) -> Fact:
-    """What the schema alone says: structure, views, in-place writes, ``out=``. Every tensor counts as differentiable."""
+    """What the schema alone says: structure, views, writes, ``out=``. Every tensor counts as differentiable."""
     schema = f.func
     fact = Fact(measured=False)
     tensors = [a.name for a in schema.arguments.flat_non_out if a.type.is_tensor_like()]
@@ -106,7 +106,7 @@ def leaf_fact(fn: NativeFunctionWithDifferentiabilityInfo) -> Fact:
         fact.outputs = "n" * len(fact.outputs)
         return fact
     if body is None:
-        fact.backward = False
+        fact.backward = not fact.diff
         if not fact.diff:
             fact.outputs = "n" * len(fact.outputs)
         return fact
