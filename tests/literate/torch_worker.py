@@ -49,7 +49,9 @@ def _look(value: Any) -> dict[str, Any]:
     if value is None:
         return {"verdict": "none"}
     if not isinstance(value, torch.Tensor):
-        return {"verdict": "present", "values": [value, value] if isinstance(value, (int, float)) else None}
+        number = isinstance(value, (int, float))
+        verdict = "zero" if number and value == 0 else "present"
+        return {"verdict": verdict, "values": [value, value] if number else None}
     value = value.detach()
     if value.is_sparse:
         value = value.to_dense()
