@@ -15,6 +15,7 @@ from bisect import bisect_right
 from functools import cached_property
 
 from ..report import Position, Span
+from .lexer import comments, lex
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -63,6 +64,21 @@ class SourceText:
     def line_count(self) -> int:
         """How many lines there are; a text that ends with a newline has an empty last line."""
         return len(self._starts)
+
+    @cached_property
+    def lines_in_strings(self) -> frozenset[int]:
+        """The lines that begin inside a string: their blanks are data."""
+        found: set[int] = set()
+        for token in lex(self.text):
+            if token.kind in ("string", "unterminated"):
+                first, last = self.position_at(token.start).line, self.position_at(token.end).line
+                found.update(range(first + 1, last + 1))
+        return frozenset(found)
+
+    @cached_property
+    def comment_offsets(self) -> dict[int, tuple[int, int]]:
+        """Where each line's comment starts and ends, by line; lines without one are not in it."""
+        return {self.position_at(token.start).line: (token.start, token.end) for token in comments(self.text)}
 
     def line_start(self, line: int) -> int:
         """The offset of the first character of the 1-based line; the length of the text past the last line."""

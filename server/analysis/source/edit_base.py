@@ -1,0 +1,314 @@
+"""What all builders of edits share: small edits by offsets, statements and their lines, and the guard `checked`."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from ..report import Edit
+from .lexer import comments
+from .parse import Parsed, parse
+
+Edits = tuple[Edit, ...]
+
+_TOOL_COMMENT = re.compile(r"#\s*(?:noqa|type:|pragma|pylint|gradsight|fmt:|ruff:|nosec)", re.IGNORECASE)
+
+
+def edit(parsed: Parsed, start: int, end: int, text: str) -> Edit:
+    """Replace the characters between two offsets."""
+    return Edit(parsed.source.span_of_offsets(start, end), text)
+
+
+def apply(parsed: Parsed, edits: Iterable[Edit]) -> str:
+    """The text after the edits. Raises ValueError when two overlap."""
+    text, _ = _apply(parsed, edits, 0, len(parsed.source.text))
+    return text
+
+
+def _apply(parsed: Parsed, edits: Iterable[Edit], start: int, end: int) -> tuple[str, int]:
+    source = parsed.source
+    pieces: list[str] = []
+    last = start
+    for one in sorted(edits, key=lambda e: (e.span.start, e.span.end)):
+        first, after = source.offset_at(one.span.start), source.offset_at(one.span.end)
+        if first < last or after < first:
+            raise ValueError(f"overlapping edits at line {one.span.start.line}")
+        pieces += [source.text[last:first], one.text]
+        last = after
+    pieces.append(source.text[last:end])
+    return "".join(pieces), last
+
+
+def checked(parsed: Parsed, edits: Sequence[Edit] | None, changed: Sequence[ast.AST] = ()) -> Edits | None:
+    """The edits, or None unless they are harmless to everything but the nodes in `changed`.
+
+    The result must differ and parse, every other statement must still be there in the same order, and no comment may
+    be lost (those that speak to tools about a removed line may). Of a compound statement in `changed` only the header
+    is excused. Only the top-level statements that the edits touch are parsed again.
+    """
+    if not edits:
+        return None
+    first, last = _touched_lines(parsed, edits)
+    source = parsed.source
+    start, end = source.line_start(first), source.line_start(last + 1)
+    before = source.text[start:end]
+    try:
+        after, _ = _apply(parsed, edits, start, end)
+    except ValueError:
+        return None
+    if after == before:
+        return None
+    old, new = parse(parsed.path, before), parse(parsed.path, after)
+    if len(new.problems) > len(old.problems) or (parsed.problems == () and new.problems):
+        return None
+    excused = set(_leaves(changed, deep=False))
+    if not _subsequence(_leaves(old.tree.body), _leaves(new.tree.body), excused):
+        return None
+    lost = _comments(before) - _comments(after)
+    return None if lost else tuple(edits)
+
+
+def _touched_lines(parsed: Parsed, edits: Sequence[Edit]) -> tuple[int, int]:
+    first = min(one.span.start.line for one in edits)
+    last = max(one.span.end.line for one in edits)
+    spans = [(first_line(stmt), stmt.end_lineno or stmt.lineno) for stmt in parsed.tree.body]
+    grown = True
+    while grown:
+        grown = False
+        for start, end in spans:
+            if start <= last and end >= first and (start < first or end > last):
+                first, last, grown = min(first, start), max(last, end), True
+    return first, last
+
+
+def _leaves(nodes: Sequence[ast.AST], deep: bool = True) -> list[str]:
+    """The simple statements and compound headers below the nodes, in order, as comparable texts."""
+    found: list[str] = []
+    for node in nodes:
+        if not isinstance(node, (ast.stmt, ast.ExceptHandler, ast.match_case)):
+            continue
+        if not hasattr(node, "body") and not hasattr(node, "cases"):
+            found.append(ast.dump(node))
+            continue
+        found.append(type(node).__name__ + str(getattr(node, "name", "")))
+        for name, value in ast.iter_fields(node):
+            if isinstance(value, list) and name in ("body", "orelse", "finalbody", "handlers", "cases"):
+                found += _leaves(value) if deep else []
+            elif isinstance(value, ast.AST):
+                found.append(ast.dump(value))
+            elif isinstance(value, list):
+                found += [ast.dump(part) for part in value if isinstance(part, ast.AST)]
+    return found
+
+
+def _subsequence(old: list[str], new: list[str], excused: set[str]) -> bool:
+    position = 0
+    for dump in old:
+        if dump in excused:
+            continue
+        try:
+            position = new.index(dump, position) + 1
+        except ValueError:
+            return False
+    return True
+
+
+def _comments(text: str) -> Counter[str]:
+    found = (text[token.start : token.end].rstrip() for token in comments(text))
+    return Counter(comment for comment in found if not _TOOL_COMMENT.match(comment))
+
+
+def keeps_comment(comment: str) -> bool:
+    """Whether a comment on a removed line should stay; one that speaks to a tool about that line should not."""
+    return not _TOOL_COMMENT.match(comment)
+
+
+# -- statements and their lines ---------------------------------------------------------------------------------
+
+
+def first_line(node: ast.AST) -> int:
+    """The first line of a statement, its decorators included."""
+    decorators = getattr(node, "decorator_list", None)
+    line: int = node.lineno  # type: ignore[attr-defined]
+    return min(line, decorators[0].lineno) if decorators else line
+
+
+def last_line(node: ast.AST) -> int:
+    """The last line of a node."""
+    return getattr(node, "end_lineno", None) or node.lineno  # type: ignore[attr-defined,no-any-return]
+
+
+def body_of(parsed: Parsed, stmt: ast.stmt) -> list[ast.stmt]:
+    """The list of statements a statement stands in."""
+    parent = parsed.parents.get(stmt)
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(parent, name, None)
+        if isinstance(block, list) and any(one is stmt for one in block):
+            return block
+    return [stmt]
+
+
+def starts_its_line(parsed: Parsed, stmt: ast.stmt) -> bool:
+    """Whether only blanks stand before the statement on its line."""
+    source = parsed.source
+    start, _ = source.offsets(stmt)
+    line = first_line(stmt)
+    if line != stmt.lineno:
+        return True
+    return not source.parse_text[source.line_start(line) : start].strip()
+
+
+def ends_its_line(parsed: Parsed, stmt: ast.stmt) -> bool:
+    """Whether only blanks and a comment stand after the statement on its last line."""
+    source = parsed.source
+    _, end = source.offsets(stmt)
+    rest = source.text[end : source.line_end(last_line(stmt))].strip()
+    return not rest or rest.startswith("#")
+
+
+def owns_its_lines(parsed: Parsed, stmt: ast.stmt) -> bool:
+    """Whether no other code shares a line with the statement."""
+    return starts_its_line(parsed, stmt) and ends_its_line(parsed, stmt)
+
+
+def line_block(parsed: Parsed, first: int, last: int) -> tuple[int, int]:
+    """Offsets of whole lines, their last line end included."""
+    return parsed.source.line_start(first), parsed.source.line_start(last + 1)
+
+
+def reindented(parsed: Parsed, first: int, last: int, old: str, new: str) -> list[Edit]:
+    """Edits that replace the indent `old` by `new` on the lines; lines inside strings and blank ones stay."""
+    source = parsed.source
+    edits = []
+    for number in range(first, last + 1):
+        text = source.line_text(number)
+        if number in source.lines_in_strings or not text.strip() or not text.startswith(old):
+            continue
+        start = source.line_start(number)
+        common = 0
+        if old.startswith(new):
+            common = len(new)
+        edits.append(edit(parsed, start + common, start + len(old), new[common:]))
+    return edits
+
+
+def reindented_text(parsed: Parsed, first: int, last: int, old: str, new: str) -> str:
+    """The lines as one text with another indent, each ending in a line end."""
+    source = parsed.source
+    pieces = []
+    for number in range(first, last + 1):
+        start, end = line_block(parsed, number, number)
+        text = source.text[start:end]
+        if number not in source.lines_in_strings and text.strip() and text.startswith(old):
+            text = new + text[len(old) :]
+        pieces.append(text)
+    joined = "".join(pieces)
+    return joined if joined.endswith(("\n", "\r")) else joined + source.newline
+
+
+def delete_statement(parsed: Parsed, stmt: ast.stmt) -> list[Edit]:
+    """Remove a statement; where a block would be left empty, or other code shares the line, `pass` takes its place."""
+    source = parsed.source
+    start, end = source.offsets(stmt)
+    if len(body_of(parsed, stmt)) == 1 and not isinstance(parsed.parents.get(stmt), ast.Module):
+        return [edit(parsed, start, end, "pass")]
+    if not owns_its_lines(parsed, stmt):
+        return [edit(parsed, start, end, "pass")]
+    last = last_line(stmt)
+    comment = source.comment_offsets.get(last)
+    if comment and keeps_comment(source.text[slice(*comment)]):
+        return [edit(parsed, start, comment[0], "")]
+    return [edit(parsed, *line_block(parsed, first_line(stmt), last), "")]
+
+
+# -- precedence -------------------------------------------------------------------------------------------------
+
+_PRIMARY = (
+    ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.List, ast.Dict, ast.Set, ast.ListComp, ast.SetComp,
+    ast.DictComp, ast.GeneratorExp,
+)  # fmt: skip
+_BINARY: dict[type[ast.AST], int] = {
+    ast.BitOr: 7, ast.BitXor: 8, ast.BitAnd: 9, ast.LShift: 10, ast.RShift: 10, ast.Add: 11, ast.Sub: 11,
+    ast.Mult: 12, ast.Div: 12, ast.FloorDiv: 12, ast.Mod: 12, ast.MatMult: 12, ast.Pow: 14,
+}  # fmt: skip
+_PRIMARY_LEVEL = 16
+
+
+def precedence(node: ast.expr) -> int:
+    """How tightly an expression binds: 16 for a primary, less for operators, 0 for what always needs brackets.
+
+    https://docs.python.org/3/reference/expressions.html#operator-precedence
+    """
+    if isinstance(node, _PRIMARY):
+        return _PRIMARY_LEVEL
+    if isinstance(node, ast.Constant):
+        # `1 .real` and `"a" "b"` need care in front of a dot or an operator; plain names of constants do not.
+        return _PRIMARY_LEVEL if not isinstance(node.value, (str, bytes, int, float)) or node.value is True else 15
+    if isinstance(node, ast.JoinedStr):
+        return 15
+    if isinstance(node, ast.Await):
+        return 15
+    if isinstance(node, ast.BinOp):
+        return _BINARY[type(node.op)]
+    if isinstance(node, ast.UnaryOp):
+        return 4 if isinstance(node.op, ast.Not) else 13
+    if isinstance(node, ast.Compare):
+        return 5
+    if isinstance(node, ast.BoolOp):
+        return 3 if isinstance(node.op, ast.And) else 2
+    return 1 if isinstance(node, (ast.IfExp, ast.Lambda)) else 0
+
+
+def operand_text(parsed: Parsed, node: ast.expr, above: int) -> str:
+    """The source of an expression, in brackets unless it binds tighter than `above` and stays on one line."""
+    text = parsed.source.segment(node)
+    level = precedence(node)
+    if level > above and ("\n" not in text or level == _PRIMARY_LEVEL):
+        return text
+    return f"({text})"
+
+
+def level_needed(parsed: Parsed, node: ast.expr) -> int:
+    """The precedence an expression must exceed to stand where `node` stands without brackets."""
+    parent = parsed.parents.get(node)
+    if _bracketed(parsed, node):
+        return 0
+    if isinstance(parent, (ast.Attribute, ast.Await)) or (isinstance(parent, ast.Call) and parent.func is node):
+        return _PRIMARY_LEVEL - 1
+    if isinstance(parent, ast.Subscript):
+        return _PRIMARY_LEVEL - 1 if parent.value is node else 0
+    if isinstance(parent, ast.BinOp):
+        level = _BINARY[type(parent.op)]
+        if isinstance(parent.op, ast.Pow):
+            return level if parent.left is node else level - 2
+        return level - 1 if parent.left is node else level
+    if isinstance(parent, ast.UnaryOp):
+        return 3 if isinstance(parent.op, ast.Not) else 12
+    if isinstance(parent, (ast.Compare, ast.BoolOp)):
+        return 5 if isinstance(parent, ast.Compare) else 4
+    if isinstance(parent, (ast.IfExp, ast.Starred)):
+        return 2 if isinstance(parent, ast.IfExp) else 6
+    return 0
+
+
+def _bracketed(parsed: Parsed, node: ast.expr) -> bool:
+    """Whether a pair of brackets surrounds exactly this expression and is not its parent's own."""
+    source = parsed.source
+    start, end = source.offsets(node)
+    text = source.text
+    before, after = start - 1, end
+    while before >= 0 and text[before] in " \t":
+        before -= 1
+    while after < len(text) and text[after] in " \t":
+        after += 1
+    if before < 0 or after >= len(text) or text[before] != "(" or text[after] != ")":
+        return False
+    parent = parsed.parents.get(node)
+    if isinstance(parent, ast.Call) and parent.func is not node:
+        return True
+    if parent is None or not hasattr(parent, "lineno"):
+        return True
+    first, last = source.offsets(parent)
+    return (first <= before and after < last) or isinstance(parent, ast.stmt)
