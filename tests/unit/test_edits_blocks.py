@@ -228,8 +228,8 @@ DROPS = {
     ),
     "a header over several lines": ("with (\n    torch.no_grad()\n):\n    y = 1\n", "y = 1\n"),
     "nested": (
-        "def f():\n    with torch.no_grad():\n        if a:\n            y = 1\n        else:\n            y = 2\n    return y\n",
-        "def f():\n    if a:\n        y = 1\n    else:\n        y = 2\n    return y\n",
+        "if 1:\n    with torch.no_grad():\n        if a:\n            y = 1\n        else:\n            y = 2\n    z\n",
+        "if 1:\n    if a:\n        y = 1\n    else:\n        y = 2\n    z\n",
     ),
     "async": (
         "async def f():\n    async with torch.no_grad():\n        y = 1\n",
@@ -275,7 +275,7 @@ def test_drop_one_item(before, index, after):
     [
         ("@torch.no_grad()\ndef f(x):\n    return x\n", "def f(x):\n    return x\n"),
         ("@a\n@torch.no_grad()  # why\n@b\ndef f(x):\n    return x\n", "@a\n# why\n@b\ndef f(x):\n    return x\n"),
-        ("class A:\n    @torch.no_grad(\n    )\n    def f(x):\n        return x\n", "class A:\n    def f(x):\n        return x\n"),
+        ("class A:\n    @torch.no_grad(\n    )\n    def f(x):\n        1\n", "class A:\n    def f(x):\n        1\n"),
         ("@(torch.no_grad())\nasync def f(x):\n    return x\n", "async def f(x):\n    return x\n"),
     ],
 )  # fmt: skip

@@ -63,7 +63,8 @@ def test_out_of_place(before, after):
             stmt = next(
                 (n for n in walked if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Subscript)), None
             )
-        return stmt or next((n for n in walked if isinstance(n, (ast.Call, ast.Assign))), parsed.tree)
+        call = next((n for n in walked if isinstance(n, ast.Call)), None)
+        return stmt or call or parsed.tree
 
     check(before, after, E.inplace_to_outofplace, select)
 

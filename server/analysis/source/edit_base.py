@@ -41,12 +41,18 @@ def _apply(parsed: Parsed, edits: Iterable[Edit], start: int, end: int) -> tuple
     return "".join(pieces), last
 
 
-def checked(parsed: Parsed, edits: Sequence[Edit] | None, changed: Sequence[ast.AST] = ()) -> Edits | None:
+def checked(
+    parsed: Parsed,
+    edits: Sequence[Edit] | None,
+    changed: Sequence[ast.AST] = (),
+    moved: ast.stmt | None = None,
+) -> Edits | None:
     """The edits, or None unless they are harmless to everything but the nodes in `changed`.
 
     The result must differ and parse, every other statement must still be there in the same order, and no comment may
     be lost (those that speak to tools about a removed line may). Of a compound statement in `changed` only the header
-    is excused. Only the top-level statements that the edits touch are parsed again.
+    is excused; `moved` may stand elsewhere but must stand somewhere. Only the top-level statements that the edits touch
+    are parsed again.
     """
     if not edits:
         return None
@@ -64,14 +70,17 @@ def checked(parsed: Parsed, edits: Sequence[Edit] | None, changed: Sequence[ast.
     if len(new.problems) > len(old.problems) or (parsed.problems == () and new.problems):
         return None
     excused = set(_leaves(changed, deep=False))
-    if not _subsequence(_leaves(old.tree.body), _leaves(new.tree.body), excused):
+    moving = set(_leaves([moved] if moved is not None else []))
+    statements = _leaves(new.tree.body)
+    if not moving <= set(statements) or not _subsequence(_leaves(old.tree.body), statements, excused | moving):
         return None
     lost = _comments(before) - _comments(after)
     return None if lost else tuple(edits)
 
 
 def _touched_lines(parsed: Parsed, edits: Sequence[Edit]) -> tuple[int, int]:
-    first = min(one.span.start.line for one in edits)
+    # What is inserted at the start of a line may belong to the block of the line above.
+    first = min(one.span.start.line - (one.span.start.column == 1) for one in edits) or 1
     last = max(one.span.end.line for one in edits)
     spans = [(first_line(stmt), stmt.end_lineno or stmt.lineno) for stmt in parsed.tree.body]
     grown = True

@@ -49,7 +49,6 @@ def move_out_of_with(
     if others or bound & (reads(stmt) | writes(stmt)):
         return None
     earlier, later = body[:index], body[index + 1 :]
-    changed = [with_node, stmt]
     if not earlier or _independent(stmt, earlier):
         edits = _move_before(parsed, with_node, stmt)
     elif not later:
@@ -60,7 +59,7 @@ def move_out_of_with(
         edits = _split(parsed, with_node, stmt)
     else:
         return None
-    return checked(parsed, edits, changed)
+    return checked(parsed, edits, [with_node], moved=stmt)
 
 
 def _independent(stmt: ast.stmt, others: Sequence[ast.stmt]) -> bool:
