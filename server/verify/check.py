@@ -119,7 +119,8 @@ class _Check:
         if kind == "hello":
             self.progress(f"torch {message.get('torch')} is loaded")
         elif kind == "place":
-            self.progress(f"Running on {message.get('device')}")
+            simulated = message.get("simulating")
+            self.progress(f"Running on {'cpu (simulated cuda)' if simulated else message.get('device')}")
         elif kind == "event" and message.get("begin"):
             where = f" at line {message['line']}" if message.get("line") else ""
             self.progress(f"`{message.get('what')}` was reached{where}")

@@ -18,7 +18,7 @@ class FrameReader:
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
         self._buffer += data
-        messages = []
+        messages: list[dict[str, Any]] = []
         while True:
             message = self._next()
             if message is None:

@@ -72,8 +72,12 @@ def _decide(facts: Facts, law: Law) -> Decision:
     if foretold:
         where = f" at line {foretold.line}" if foretold.line else ""
         leaves = facts.wanted()
-        verb = "PyTorch raised" if law.claim != "harmless" else "the change is not harmless, PyTorch raised"
-        return "confirmed", f"{verb}{where}: {_short(foretold.message)}", foretold, leaves
+        said = f"PyTorch raised{where}: {_short(foretold.message)}"
+        if law.claim == "cut" and leaves and all(leaf.severed for leaf in leaves):
+            said = f"{_without(leaves)}; {said}"
+        elif law.claim == "harmless":
+            said = f"the change is not harmless, {said}"
+        return "confirmed", said, foretold, leaves
     if law.claim == "unread":
         decided = _unread(facts)
         if decided:

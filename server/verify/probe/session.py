@@ -9,6 +9,7 @@ soon as every target has run as often as the plan wants.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import linecache
 import os
 import sys
@@ -286,10 +287,8 @@ class Run:
         self._leave()
 
     def _harness(self, module, done, how):
-        waiting = {
-            ident: done.functions[ident] for ident, left in self.left.items() if left and ident in done.functions
-        }
-        waiting = {ident: chain for ident, chain in waiting.items() if not self.passes[ident]}
+        never = [ident for ident in self.left if not self.passes[ident]]
+        waiting = {ident: done.functions[ident] for ident in never if ident in done.functions}
         if not waiting:
             return how
         from .harness import call_unreached
@@ -313,10 +312,8 @@ class Run:
     @staticmethod
     def _flush():
         for stream in (sys.stdout, sys.stderr):
-            try:
+            with contextlib.suppress(Exception):
                 stream.flush()
-            except Exception:
-                pass
 
     @staticmethod
     def _leave():

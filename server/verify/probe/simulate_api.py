@@ -1,6 +1,7 @@
 """The rest of torch's CUDA surface, as a machine with one GPU would answer: `torch.cuda.*`, generators, pinning.
 
-Everything is patched when the simulation is entered and put back when it is left. A name that this torch does not have is left out.
+Everything is patched when the simulation is entered and put back when it is left; a name that this torch does not have
+is left out.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ _CUDA = {
     "get_rng_state": lambda *a, **k: torch.get_rng_state(),
     "get_rng_state_all": lambda *a, **k: [torch.get_rng_state()],
     "set_rng_state": lambda state, *a, **k: torch.set_rng_state(state),
-    "set_rng_state_all": lambda states, *a, **k: torch.set_rng_state(list(states)[0]),
+    "set_rng_state_all": lambda states, *a, **k: torch.set_rng_state(next(iter(states))),
     "Stream": _Stream,
     "Event": _Stream,
     "stream": lambda *a, **k: contextlib.nullcontext(),
@@ -103,34 +104,20 @@ _CUDA = {
 }
 _CUDA.update(
     dict.fromkeys(
-        [
-            "init",
-            "synchronize",
-            "empty_cache",
-            "ipc_collect",
-            "seed",
-            "seed_all",
-            "set_device",
-            "set_stream",
-            "reset_peak_memory_stats",
-            "reset_max_memory_allocated",
-            "reset_accumulated_memory_stats",
+        (
+            *("init", "synchronize", "empty_cache", "ipc_collect", "seed", "seed_all", "set_device", "set_stream"),
+            *("reset_peak_memory_stats", "reset_max_memory_allocated", "reset_accumulated_memory_stats"),
             "set_per_process_memory_fraction",
-        ],
+        ),
         _nothing,
     )
 )
 _CUDA.update(
     dict.fromkeys(
-        [
-            "memory_allocated",
-            "max_memory_allocated",
-            "memory_reserved",
-            "max_memory_reserved",
-            "memory_cached",
-            "max_memory_cached",
-            "utilization",
-        ],
+        (
+            *("memory_allocated", "max_memory_allocated", "memory_reserved", "max_memory_reserved"),
+            *("memory_cached", "max_memory_cached", "utilization"),
+        ),
         _always(0),
     )
 )

@@ -72,7 +72,7 @@ class Watch:
         if isinstance(inputs, torch.Tensor):
             inputs = (inputs,)
         try:
-            pairs = list(zip(inputs, result))
+            pairs = list(zip(inputs, result))  # noqa: B905 (its keyword came with 3.10)
         except TypeError:
             return
         for tensor, gradient in pairs:
