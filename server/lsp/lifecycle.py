@@ -71,9 +71,11 @@ async def initialized(ls: GradsightServer, params: types.InitializedParams) -> N
             )
         )
     if registrations:
-        await asyncio.wait_for(
-            ls.client_register_capability_async(types.RegistrationParams(registrations)), _CLIENT_PATIENCE
-        )
+        request = types.RegistrationParams(registrations)
+        try:
+            await asyncio.wait_for(ls.client_register_capability_async(request), _CLIENT_PATIENCE)
+        except Exception as error:
+            log.warning("the client will not tell about changed files and settings: %r", error)
     await _pull_settings(ls)
 
 

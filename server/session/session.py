@@ -99,6 +99,8 @@ class Session:
         generation, report = self._reports.get(uri, (-1, None))
         if document is None or report is None or generation != document.generation:
             return None
+        if not self.client.enable:
+            return View(document, FileReport(document.path), ())
         return View(document, report, shown_findings(report, self.outcomes(uri)))
 
     async def settled_view(self, uri: str) -> View | None:
