@@ -141,12 +141,13 @@ def print_report(result: Score, document: Mapping[str, Any], fixed: Mapping[str,
 
 
 def main() -> int:
-    """Exit status 0; 1 when a threshold was asked for and missed; 2 when there is no corpus."""
+    """Exit status 0; 1 when a threshold was asked for and missed; 2 (or 77, skipped) when there is no corpus."""
     arguments = argparse.ArgumentParser(description="Recall and silence on labelled real cases.")
     arguments.add_argument(
         "--corpus", type=Path, default=DEFAULT, help="default: $GRADSIGHT_CORPUS or ../shared/corpus"
     )
     arguments.add_argument("--json", type=Path, help="also write the figures to this file")
+    arguments.add_argument("--skip-if-missing", action="store_true", help="exit with 77 when there is no corpus")
     arguments.add_argument("--min-recall", type=float, default=0.0)
     arguments.add_argument("--min-silence", type=float, default=0.0)
     options = arguments.parse_args()
@@ -154,7 +155,7 @@ def main() -> int:
         labels: dict[str, Label] = json.loads((options.corpus / "labels.json").read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
         print(f"no corpus at {options.corpus}: {error}", file=sys.stderr)
-        return 2
+        return 77 if options.skip_if_missing else 2
     document = run_check(options.corpus / "cases")
     result = score(labels, by_file(document))
     fixed = options.corpus / "fixed"
