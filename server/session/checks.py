@@ -116,8 +116,8 @@ def sentences(check: Check, report: CheckReport) -> list[str]:
     name = Path(report.path or check.request.path).name
     lines = []
     for finding, result in zip(check.request.findings, report.results, strict=False):
-        text = f"{name}:{finding.span.start.line} {finding.rule}: {result.verdict} on {report.device}"
-        text += f": {result.summary or result.reason or seen(result)}".rstrip()
+        seen_there = f"{result.verdict} on {report.device}: {result.reason or seen(result)}"
+        text = f"{name}:{finding.span.start.line} {finding.rule}: {result.summary or seen_there}"
         if result.verdict == "refuted" and not predicts_no_damage(finding):
             text = f"{text.rstrip('.')}. The finding is withdrawn until the text changes."
         if result.fix is not None and result.fix.verdict != "not-tried":
