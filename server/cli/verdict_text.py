@@ -46,9 +46,10 @@ def _write_result(out: Terminal, result: Result, device: str) -> None:
     answered = result.verdict in VERDICT_STYLES
     where = f" on {device}" if answered and device else ""
     out.line(INDENT, (f"{result.verdict}{where}: ", style), *with_code(result.reason, "", "bold"))
-    if result.raised is not None:
+    # The reason names what decided; it is not repeated below.
+    if result.raised is not None and result.raised.message not in result.reason:
         out.line(DEEP, ("raised ", "dim"), str(result.raised))
-    _write_leaves(out, result.leaves)
+    _write_leaves(out, [leaf for leaf in result.leaves if f"`{leaf.name}.grad`" not in result.reason])
 
 
 def _write_fix(out: Terminal, result: Result, text: str) -> None:
@@ -63,7 +64,7 @@ def _write_fix(out: Terminal, result: Result, text: str) -> None:
             if not line.startswith(("---", "+++", "@@")):
                 colour = {"+": "green", "-": "red"}.get(line[:1], "dim")
                 out.line(DEEP, (f"{line[:1]} {line[1:]}", colour))
-    if fix.reason:
+    if fix.reason and not (fix.verdict == "verified" and fix.leaves):
         out.line(DEEP, *with_code(fix.reason, "", "bold"))
     _write_leaves(out, fix.leaves)
 
