@@ -60,4 +60,6 @@ def _value(code: str, name: str, shape: tuple[int, ...], number: int, seed: int)
         if name in ("size", "shape", "sizes"):
             return list(shape) or [3]
         return {0: [0], 1: [1, 1], 2: [0, 1]}[number]
+    if name == "rounding_mode":
+        return "floor"
     return {"s": 2.0, "i": number, "f": 0.5, "b": False, "S": "mean", "d": torch.float64, "o": None}.get(code)

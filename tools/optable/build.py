@@ -14,6 +14,7 @@ from .dunders import dunder_rows, property_rows
 from .facts import Row
 from .from_yaml import native_facts
 from .measure import complete
+from .modules import add_modules
 from .public import native_object, public_functions, python_row, python_signature
 from .python_names import rows_by_name
 from .samples import Samples
@@ -30,13 +31,16 @@ def build() -> str:
         for name in [n for n in table if _is_private(n)]:
             del table[name]
     samples = Samples({id(_object(name)) for name in functions})
-    lacking = _measure(functions, methods, samples)
+    _measure(functions, methods, samples)
     _operators(methods)
     functions |= hand.rows(hand.FUNCTIONS)
     methods |= hand.rows(hand.METHODS)
     for table in (functions, methods):
         for name, rows in table.items():
             hand.adjust(name, rows)
+    used = set(aliases.values())
+    for name in [n for n in functions if n.startswith("torch._C.") and n not in used]:
+        del functions[name]
     aliases = {alias: name for alias, name in aliases.items() if name in functions}
     writer = Writer()
     for name, rows in functions.items():
@@ -45,12 +49,15 @@ def build() -> str:
         writer.data["methods"][name] = writer.rows(rows)
     writer.data["aliases"] = aliases
     writer.data["properties"] = [n for n in methods if _is_property(n)]
+    lacking = _unsure(functions, "") + _unsure(methods, "torch.Tensor.") + add_modules(writer)
     print(f"{len(lacking)} names with overloads that could not be run: {' '.join(lacking)}", file=sys.stderr)
     return writer.render()
 
 
 # Bindings for quantized and vendor kernels: not called in training code, and unsafe to call with made-up inputs.
-_UNSAFE = ("fbgemm_", "quantized_", "mkldnn_", "cudnn_", "miopen_", "fused_moving_avg", "fake_quantize_", "choose_qparams")
+_UNSAFE = (
+    "fbgemm_", "quantized_", "mkldnn_", "cudnn_", "miopen_", "fused_moving_avg", "fake_quantize_", "choose_qparams",
+)  # fmt: skip
 
 
 def _is_private(name: str) -> bool:
@@ -112,21 +119,23 @@ def _python_methods(methods: dict[str, list[Row]]) -> None:
             methods[name] = [python_row(params, name)]
 
 
-def _measure(functions: dict[str, list[Row]], methods: dict[str, list[Row]], samples: Samples) -> list[str]:
-    lacking = []
+def _measure(functions: dict[str, list[Row]], methods: dict[str, list[Row]], samples: Samples) -> None:
     functions |= _flagged(functions)
     for name in sorted(functions):
         thing = _object(name)
-        drawn = samples.of(getattr(thing, "func", thing), name.partition("[")[0])
-        if thing is None or complete(functions[name], thing, drawn):
-            lacking.append(name)
+        if thing is not None:
+            complete(functions[name], thing, samples.of(getattr(thing, "func", thing), name.partition("[")[0]))
     for name in sorted(methods):
         thing = getattr(torch.Tensor, name, None)
-        if thing is None or complete(methods[name], thing, samples.of_method(name)):
-            lacking.append(f"torch.Tensor.{name}")
+        if thing is not None:
+            complete(methods[name], thing, samples.of_method(name))
     _drop_unknown(functions)
     _drop_unknown(methods)
-    return lacking
+
+
+def _unsure(table: dict[str, list[Row]], prefix: str) -> list[str]:
+    """The names with an overload of which only the schema is known."""
+    return [prefix + name for name, rows in sorted(table.items()) if any(row.fact is None for row in rows)]
 
 
 _FLAGS = ("inplace", "return_indices")
@@ -137,7 +146,7 @@ def _flagged(functions: dict[str, list[Row]]) -> dict[str, list[Row]]:
     found = {}
     for name, rows in functions.items():
         for flag in _FLAGS:
-            if rows and rows[0].schema is None and rows[0].parameter(flag) is not None:
+            if rows[0].schema is None and rows[0].parameter(flag) is not None and "_with_" not in name:
                 found[f"{name}[{flag}]"] = [Row([p for p in rows[0].params if p.name != flag], None, name)]
     return found
 

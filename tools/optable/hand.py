@@ -11,6 +11,11 @@ from gradsight.analysis.torch_model.table import parse_signature
 
 from .facts import Fact, Parameter, Row
 
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 CODES = {"tensor": "T", "tensor?": "T?", "tensors": "T*", "scalar": "s", "int": "i", "float": "f", "bool": "b"} | {
     "str": "S", "dtype": "d", "device": "D", "generator": "G", "other": "o"
 }  # fmt: skip
@@ -26,15 +31,19 @@ METHODS: list[tuple[str, str, Fact]] = [
     ("to", "self:T other:T non_blocking:b= copy:b= * memory_format:o=", _SAME),
     ("to", "self:T * device:D= dtype:d= non_blocking:b= copy:b= memory_format:o=", _SAME),
     ("contiguous", "self:T * memory_format:o=", _SAME),
-    *((n, "self:T * memory_format:o=", _SAME) for n in ["float", "double", "half", "bfloat16", "cfloat", "cdouble", "chalf"]),
-    *((n, "self:T * memory_format:o=", _CAST) for n in ["int", "long", "short", "char", "byte", "bool"]),
+    *((n, "self:T * memory_format:o=", _SAME) for n in _words("float double half bfloat16 cfloat cdouble chalf")),
+    *((n, "self:T * memory_format:o=", _CAST) for n in _words("int long short char byte bool")),
     ("cpu", "self:T * memory_format:o=", _SAME),
-    *((n, "self:T device:D= non_blocking:b= * memory_format:o=", _SAME) for n in ["cuda", "xpu", "ipu"]),
+    *((n, "self:T device:D= non_blocking:b= * memory_format:o=", _SAME) for n in _words("cuda xpu ipu")),
     ("type", "self:T dtype:o= non_blocking:b=", _SAME),
     ("detach", "self:T", Fact(outputs="n", view="v", view_of="self")),
     ("detach_", "self:T", Fact(outputs="n", returns_self="self")),
     ("requires_grad_", "self:T requires_grad:b=", Fact(outputs="g", returns_self="self")),
-    ("copy_", "self:T src:T non_blocking:b=", Fact({"self", "src"}, outputs="g", mutates=["self"], returns_self="self")),
+    (
+        "copy_",
+        "self:T src:T non_blocking:b=",
+        Fact({"self", "src"}, outputs="g", mutates=["self"], returns_self="self"),
+    ),
     ("data", "self:T", Fact(outputs="n")),
     ("share_memory_", "self:T", Fact({"self"}, outputs="g", returns_self="self")),
     ("new_tensor", "self:T data:o * dtype:d= device:D= requires_grad:b= pin_memory:b=", _FRESH),
@@ -53,19 +62,19 @@ METHODS: list[tuple[str, str, Fact]] = [
         "self:T indices:o value:o",
         Fact({"self", "value"}, {("indices", frozenset({"self", "value"})): False}, "", "0", mutates=["self"]),
     ),
-    *((n, "self:T", _NOTHING) for n in ["item", "tolist", "__float__", "__int__", "__bool__", "__index__", "__len__", "__complex__"]),
+    *((n, "self:T", _NOTHING) for n in _words("item tolist __float__ __int__ __bool__ __index__ __len__ __complex__")),
     ("numpy", "self:T * force:b=", _NOTHING),
     ("__array__", "self:T dtype:o=", _NOTHING),
-    *((n, "self:T", _NOTHING) for n in ["dim", "ndimension", "numel", "nelement", "element_size", "data_ptr", "storage_offset"]),
-    *((n, "self:T dim:i=", _NOTHING) for n in ["size", "stride"]),
-    *((n, "self:T", _NOTHING) for n in ["shape", "dtype", "device", "ndim", "is_leaf", "requires_grad", "grad_fn", "is_cuda", "layout"]),
+    *((n, "self:T", _NOTHING) for n in _words("dim ndimension numel nelement element_size data_ptr storage_offset")),
+    *((n, "self:T dim:i=", _NOTHING) for n in _words("size stride")),
+    *((n, "self:T", _NOTHING) for n in _words("shape dtype device ndim is_leaf requires_grad grad_fn is_cuda layout")),
     ("is_contiguous", "self:T memory_format:o=", _NOTHING),
     ("get_device", "self:T", _NOTHING),
     ("retain_grad", "self:T", _NOTHING),
     ("register_hook", "self:T hook:o", _NOTHING),
     ("register_post_accumulate_grad_hook", "self:T hook:o", _NOTHING),
     ("backward", "self:T gradient:T?= retain_graph:o= create_graph:b= inputs:o=", _NOTHING),
-]  # fmt: skip
+]
 
 _DATA = Fact({"data"}, outputs="g", view="?", view_of="data")
 FUNCTIONS: list[tuple[str, str, Fact]] = [
@@ -78,9 +87,12 @@ FUNCTIONS: list[tuple[str, str, Fact]] = [
     ("torch.range", "start:s end:s= step:s= * out:T= dtype:d= layout:o= device:D= requires_grad:b=", _FRESH),
     ("torch.nonzero", "input:T * out:T= as_tuple:b=", _FRESH),
     ("torch.numel", "input:T", _NOTHING),
-    ("torch.sparse_coo_tensor", "indices:T values:T= size:i*= * dtype:d= device:D= requires_grad:b= check_invariants:o= "
-     "is_coalesced:o=", Fact({"values"}, {("indices", frozenset({"values"})): False}, "g")),
-]  # fmt: skip
+    (
+        "torch.sparse_coo_tensor",
+        "indices:T values:T= size:i*= * dtype:d= device:D= requires_grad:b= check_invariants:o= is_coalesced:o=",
+        Fact({"values"}, {("indices", frozenset({"values"})): False}, "g"),
+    ),
+]
 
 MAYBE = {
     "reshape",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -12,10 +13,11 @@ from gradsight.analysis.torch_model.binding import bind
 from gradsight.analysis.torch_model.table import parse_signature
 
 from .auto import KEPT, guesses
-from .facts import Fact, Parameter, Row
+from .facts import Parameter, Row
 from .merge import merge
 from .probe import Call, Seen, look, tensors_in
 from .samples import CAP, Sample
+from .special import SPECIAL
 
 log = logging.getLogger(__name__)
 
@@ -72,14 +74,16 @@ def bound_call(rows: list[Row], function: Callable[..., Any], sample: Sample) ->
     return None
 
 
-def complete(rows: list[Row], function: Callable[..., Any], samples: list[Sample]) -> int:
-    """Fill in the facts of the rows that lack one; returns how many remain unknown."""
+def complete(rows: list[Row], function: Callable[..., Any], samples: list[Sample]) -> None:
+    """Fill in the facts of the rows that lack one; those nothing could be made to run keep none."""
     if all(row.fact is not None for row in rows):
-        return 0
+        return
     looks: dict[int, list[Seen]] = {}
     known: dict[int, dict[tuple[str, str], bool]] = {}
     fixed = set(getattr(function, "keywords", ()))
     for args, kwargs in samples:
+        if fixed and args and isinstance(args[-1], bool):
+            args = args[:-1]
         bound = bound_call(rows, function, (args, {k: v for k, v in kwargs.items() if k not in fixed}))
         if bound is None or bound[0].fact is not None:
             continue
@@ -99,7 +103,6 @@ def complete(rows: list[Row], function: Callable[..., Any], samples: list[Sample
         if found:
             row.fact = merge(found, {p.name.lstrip("*") for p in row.params if p.is_tensor})
             _schema_knows_better(row)
-    return sum(row.fact is None for row in rows)
 
 
 def _observe_kinds(row: Row, call: Call) -> None:
@@ -115,7 +118,8 @@ def _guessed(row: Row, function: Callable[..., Any]) -> list[Seen]:
     found: list[Seen] = []
     known: dict[tuple[str, str], bool] = {}
     log.debug("guessing arguments of %s", row.native or function)
-    for values in guesses(row):
+    written = SPECIAL.get(row.native.removeprefix("torch.nn.functional."), [])
+    for values in itertools.chain(({n: v() for n, v in w.items()} for w in written), guesses(row)):
         call = Call(values, lambda given: _call(row, function, given))
         seen = look(call, known)
         if seen is not None:
@@ -153,11 +157,3 @@ def _schema_knows_better(row: Row) -> None:
         fact.returns_self, fact.view, fact.view_of = schema.returns_self, "n", None
     if schema.structure == "t" and fact.structure == "l":
         fact.structure = "t"
-
-
-def unknown(row: Row) -> Fact:
-    """What is left for an overload nobody could run: its schema, or nothing but its tensors."""
-    if row.schema is not None:
-        return row.schema
-    tensors = {p.name.lstrip("*") for p in row.params if p.is_tensor}
-    return Fact(diff=tensors, outputs="g", measured=False)

@@ -14,7 +14,8 @@ def merge(looks: list[Seen], parameters: set[str]) -> Fact:
     plainest = min(looks, key=lambda s: s.flags)
     fact.structure = plainest.structure
     looks = same = [s for s in looks if s.structure == fact.structure]
-    if fact.structure == "l" and len({len(s.outputs) for s in same}) == 1 and len(same) > 1 and not _views(same):
+    # A tuple that always has the same length, of results that are no views, is a tuple; the rest depends on the input.
+    if fact.structure == "l" and len({len(s.outputs) for s in same}) == 1 and not _views(same) and same[0].is_tuple:
         fact.structure = "t"
     if fact.structure == "l":
         fact.outputs = "g" if any("g" in s.outputs for s in same) else "n"

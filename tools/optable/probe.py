@@ -29,6 +29,8 @@ class Call:
 
     values: dict[str, Any]
     run: Callable[[dict[str, Any]], Any]
+    fixed: frozenset[str] = frozenset()
+    """Arguments that never require grad: a module's buffers."""
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Seen:
     saves: dict[tuple[str, str], bool] = field(default_factory=dict)
     outputs: str = ""
     structure: str = "1"
+    is_tuple: bool = False
     tree: str = "T"
     relation: str = "n"
     """How the first output relates to an operand: n fresh, v view, m one of several views, s the operand itself."""
@@ -155,7 +158,7 @@ def look(call: Call, known: dict[tuple[str, str], bool]) -> Seen | None:
 
 def _look(call: Call, known: dict[tuple[str, str], bool]) -> Seen | None:
     operands = [name for name, value in call.values.items() if tensors_in(value)]
-    floats = [name for name in operands if can_require_grad(call.values[name])]
+    floats = [name for name in operands if name not in call.fixed and can_require_grad(call.values[name])]
     if len(floats) > 1:
         floats = [name for name in floats if _runs(call, name)]
     seen = Seen(tensors=set(operands), flags=100 * sum(v is True for v in call.values.values()) + len(call.values))
@@ -210,6 +213,7 @@ def _targets(ran: _Ran, operands: list[str], seen: Seen) -> Iterable[tuple[str, 
 def _describe(seen: Seen, ran: _Ran, operands: list[str]) -> None:
     outputs = tensors_in(ran.result)
     seen.tree = spell_tree(ran.result)
+    seen.is_tuple = isinstance(ran.result, tuple)
     if isinstance(ran.result, Tensor):
         seen.structure = "1"
     elif not outputs:

@@ -73,6 +73,11 @@ class Samples:
         for method in (op.method_variant, op.inplace_variant):
             if method is not None and hasattr(method, "__name__"):
                 self._by_method[method.__name__] += samples
+        for alias in op.aliases:
+            for method in (alias.method_variant, alias.inplace_variant):
+                if method is not None and hasattr(method, "__name__"):
+                    self._by_method[method.__name__] += samples
+            self._by_id[id(alias.op)] += samples
         if id(op.op) in known:
             self._by_id[id(op.op)] += samples
             self._by_name["torch." + op.name] += samples
