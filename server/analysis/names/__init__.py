@@ -1,0 +1,18 @@
+"""Who a name is: imports and aliases of a module, modules of the workspace, and jedi for the rest."""
+
+from .imports import Binding, ImportTable, absolute_module, dotted_name
+from .jedi_client import Answer, Definition, JediClient
+from .workspace import WorkspaceModules, mentions_torch, read_source
+
+__all__ = [
+    "Answer",
+    "Binding",
+    "Definition",
+    "ImportTable",
+    "JediClient",
+    "WorkspaceModules",
+    "absolute_module",
+    "dotted_name",
+    "mentions_torch",
+    "read_source",
+]
