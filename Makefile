@@ -30,7 +30,7 @@ $(VENV)/.installed: pyproject.toml tools/make_venv.py
 
 client/node_modules/.installed: client/package-lock.json
 	@command -v npm >/dev/null || { echo "the extension needs Node.js 20 or newer with npm (Debian: apt-get install nodejs npm)" >&2; exit 1; }
-	cd client && npm ci --no-audit --no-fund --loglevel=error </dev/null
+	cd client && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null
 	@touch $@
 
 demo: setup ## check and verify --fix on the examples, in the terminal

@@ -28,6 +28,9 @@ WIDTH = 100
 SKIPPED_STATUS = 77
 """The exit status by which a script says that it could not run here (its last line tells why), as Automake has it."""
 
+NODE_COUNT = re.compile(r"^[ℹ#] (pass|fail|skipped) (\d+)$")
+"""What `node --test` closes with."""
+
 CLOSING = re.compile(r"^=*\s*(\d+ \w+(, )?)+ in [\d.]+s( \([\d:]+\))?\s*=*$|^no tests ran in ")
 
 
@@ -89,7 +92,7 @@ def run(part: Part) -> Outcome:
     if needed and not (ROOT / needed).exists():
         status, last = 1, f"{needed} is missing"
     else:
-        status, last = execute(command, part.limit)
+        status, last = execute(command, part.limit, outcome.counts)
     outcome.seconds = time.monotonic() - started
     if report.exists():
         read_junit(report, outcome)
@@ -98,14 +101,19 @@ def run(part: Part) -> Outcome:
         outcome.skips.append(f"{part.name}: {last}")
     elif status and not outcome.failed:  # includes pytest's status 5: no tests were collected
         outcome.counts["failed"] += 1
-        outcome.failures.append(f"{part.name}: exit status {status}: {last}" if last else f"{part.name}: {status}")
+        outcome.failures.append(f"{part.name}: exit status {status}: {last}")
+    elif outcome.failed and not outcome.failures:
+        outcome.failures.append(f"{part.name}: its own report above says which")
     elif not status and not outcome.counts:
         outcome.counts["passed"] += 1
     return outcome
 
 
-def execute(command: tuple[str, ...], limit: float) -> tuple[int, str]:
-    """Run a command in a process group of its own, its output passed on; (exit status, last line)."""
+def execute(command: tuple[str, ...], limit: float, counts: Counter[str]) -> tuple[int, str]:
+    """Run a command in a process group of its own, its output passed on; (exit status, last line).
+
+    Tests that Node counted are added to `counts`.
+    """
     try:
         process = subprocess.Popen(
             command,
@@ -133,6 +141,10 @@ def execute(command: tuple[str, ...], limit: float) -> tuple[int, str]:
         for line in process.stdout:
             if CLOSING.match(line.strip()):  # one closing summary is enough: ours
                 continue
+            if counted := NODE_COUNT.match(line.strip()):
+                kind = {"pass": "passed", "fail": "failed", "skipped": "skipped"}[counted[1]]
+                counts[kind] += int(counted[2])
+                counts += Counter()  # forgets the zeros
             last = line.strip() or last
             print(line, end="", flush=True)
         status = process.wait()
