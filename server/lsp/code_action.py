@@ -72,7 +72,7 @@ def _quick_fix(ls: GradsightServer, view: View, index: int, action: Action) -> t
     if action.kind in ("check", "fix-and-verify"):
         command = VERIFY if action.kind == "check" else VERIFY_FIX
         where = {"uri": view.document.uri, "line": finding.span.start.line, "rule": finding.rule}
-        result.command = types.Command(action.title, command, arguments=[where])
+        result.command = types.Command(action.title, ls.command_name(command), arguments=[where])
         return result
     result.data = {
         "uri": view.document.uri,

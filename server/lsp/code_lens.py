@@ -28,6 +28,7 @@ async def code_lens(ls: GradsightServer, params: types.CodeLensParams) -> list[t
     for lens in lenses(view.report, view.shown, ls.session.client.trusted):
         arguments = [{"uri": view.document.uri, "line": lens.span.start.line}]
         # Without a command to run the lens is text only.
-        command = types.Command(lens.title, VERIFY if lens.can_check else "", arguments=arguments)
+        name = ls.command_name(VERIFY) if lens.can_check else ""
+        command = types.Command(lens.title, name, arguments=arguments)
         result.append(types.CodeLens(to_range(view.document.source, lens.span, ls.encoding), command))
     return result

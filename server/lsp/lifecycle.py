@@ -35,14 +35,15 @@ def register(server: GradsightServer) -> None:
 
 @guarded
 def initialize(ls: GradsightServer, params: types.InitializeParams) -> None:
-    """`initializationOptions`: {"trusted": bool, "settings": {…}, "showsResults": bool}, all optional.
+    """`initializationOptions`: {"trusted": bool, "settings": {…}, "clientCommands": bool}, all optional.
 
     A client that sends no `trusted` has no notion of trust, and its user started the server: code may be run.
-    `showsResults` is for clients that show what the check commands return.
+    `clientCommands` is for clients that register `gradsight.verify` and `gradsight.verifyFix` themselves, call the
+    server's commands from there and show the answer: actions and lenses then carry those names.
     """
     options = params.initialization_options
     if isinstance(options, Mapping):
-        ls.shows_results = options.get("showsResults") is True
+        ls.client_commands = options.get("clientCommands") is True
         ls.session.configure(options.get("settings"))
         if "trusted" in options:
             ls.session.configure({"trusted": options["trusted"]})

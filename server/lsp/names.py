@@ -2,3 +2,6 @@
 
 VERIFY = "gradsight.server.verify"
 VERIFY_FIX = "gradsight.server.verifyFix"
+
+CLIENT_COMMANDS = {VERIFY: "gradsight.verify", VERIFY_FIX: "gradsight.verifyFix"}
+"""What they are called in a client that wraps them in commands of its own."""

@@ -15,6 +15,7 @@ from .. import __version__
 from ..analysis.source.text import SourceText
 from ..session.session import Session
 from . import code_action, code_lens, diagnostics, documents, hover, lifecycle, verify
+from .names import CLIENT_COMMANDS
 from .positions import Encoding
 from .protocol import GradsightProtocol
 
@@ -29,7 +30,7 @@ class GradsightServer(LanguageServer):
         self.session = Session(published=lambda uri: diagnostics.published(self, uri), warn=self.warn)
         self.checking = asyncio.Lock()  # one check at a time: two would share a GPU and disturb each other's timing
         self.refresh = diagnostics.Refresh()
-        self.shows_results = False
+        self.client_commands = False  # the client's own commands call ours and show what they answer
 
     @property
     def encoding(self) -> Encoding:
@@ -51,6 +52,10 @@ class GradsightServer(LanguageServer):
     def path_of(self, uri: str) -> str:
         """The path of a uri; the uri itself for what no file holds."""
         return to_fs_path(uri) or uri
+
+    def command_name(self, name: str) -> str:
+        """What an action or a lens has to name so that this client runs one of our commands."""
+        return CLIENT_COMMANDS[name] if self.client_commands else name
 
     def tell(self, message: str, kind: types.MessageType = types.MessageType.Info) -> None:
         """A line in the client's log."""

@@ -145,11 +145,10 @@ def _announce(ls: GradsightServer, check: checks.Check, report: CheckReport, fix
     for sentence, result in zip(checks.sentences(check, report), report.results, strict=False):
         ls.tell(sentence)
         visible = result.verdict == "confirmed" and (not fix or (result.fix and result.fix.verdict == "verified"))
-        if not visible and not ls.shows_results:
+        if not visible and not ls.client_commands:
             ls.window_show_message(types.ShowMessageParams(types.MessageType.Info, sentence))
 
 
 def _say(ls: GradsightServer, sentence: str, kind: types.MessageType) -> None:
     ls.tell(sentence, kind)
-    if not ls.shows_results:
-        ls.window_show_message(types.ShowMessageParams(kind, sentence))
+    ls.window_show_message(types.ShowMessageParams(kind, sentence))

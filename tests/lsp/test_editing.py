@@ -105,6 +105,13 @@ async def test_the_lens_over_backward(editor: Editor, tmp_path: Path) -> None:
     assert lens.command.command == VERIFY and list(lens.command.arguments or ()) == [{"uri": uri, "line": 7}]
 
 
+async def test_a_client_with_commands_of_its_own(start: StartEditor, tmp_path: Path) -> None:
+    editor = await start(options={"clientCommands": True})
+    uri = editor.open(tmp_path / "ex2.py", EX2)
+    named = [action.command.command for action in await editor.actions(uri, 4) if action.command]
+    assert named == ["gradsight.verify", "gradsight.verifyFix"]
+
+
 async def test_no_check_is_offered_in_an_untrusted_workspace(start: StartEditor, tmp_path: Path) -> None:
     editor = await start(options={"trusted": False})
     uri = editor.open(tmp_path / "ex2.py", EX2)
