@@ -70,7 +70,10 @@ def rewrite(text, filename, observe, targets):
             functions[item["id"]] = owner
         elif not index.in_loop(span):
             once.append(item["id"])
-        if not _target(index, span, item["id"]):
+        statement = index.statement_at(span)
+        if isinstance(statement, ast.Return) and "backward" not in ast.unparse(statement):
+            unplaced.append(item["id"])  # a returned loss: the caller's `backward` decides
+        elif not _target(index, span, item["id"]):
             unplaced.append(item["id"])
     names = _assigned_lines(tree)
     tree = ast.fix_missing_locations(_Apply(index).visit(tree))

@@ -21,6 +21,7 @@ from .rewrite import RECORDER, rewrite
 from .wire import Sender
 
 MOST_SEEN = 6
+MOST_EVENTS = 60
 MOST_TRACE = 4000
 
 
@@ -86,7 +87,7 @@ class Run:
         self.place = place
         self.filename = plan["path"]
         self.reader = Reader(place.device_of)
-        self.watch = Watch(self.filename, self.on_event, keep_mode=place.simulation is not None)
+        self.watch = Watch(self.filename, self.on_event)
         self.left = {target["id"]: int(target.get("passes", 1)) for target in plan["targets"]}
         self.anywhere = [target["id"] for target in plan["targets"] if target.get("span") is None]
         self.passes = dict.fromkeys(self.left, 0)
@@ -97,6 +98,8 @@ class Run:
         self.keep = {item["id"] for item in plan["observe"] if item.get("keep")}
         self.stopping = False
         self.names = {}
+        self.trial = None
+        self.extra = {}
 
     # -- what the rewritten program calls ---------------------------------------------------------------------
 
@@ -105,6 +108,8 @@ class Run:
         return value
 
     def seen(self, ident, name, value):
+        if self.trial is not None:
+            return
         if ident in self.keep and self._is_tensor(value):
             self.kept.setdefault(ident, [])
             if len(self.kept[ident]) < 2 and all(value is not other for _, other in self.kept[ident]):
@@ -116,7 +121,7 @@ class Run:
             self.send("seen", id=ident, name=name, facts=self.reader.facts(value), tracking=torch.is_grad_enabled())
 
     def read(self, idents, name, base):
-        if self._is_tensor(base):
+        if self._is_tensor(base) and self.trial is None:
             state, norm = self.reader.gradient(base)
             self.send("read", ids=idents, name=name, grad=state, norm=norm, facts=self.reader.facts(base))
         return base
@@ -127,6 +132,8 @@ class Run:
         return value
 
     def begin(self, idents):
+        if self.trial is not None:
+            raise self.trial
         for ident in idents:
             self.errors.pop(ident, None)
             self.marks[ident] = self._marks()
@@ -153,7 +160,11 @@ class Run:
         return {id(t): self.reader.grad_mark(t) for pairs in self.kept.values() for _, t in pairs}
 
     def on_event(self, kind, frame, begin, error):
-        if self.stopping or self.watch.count > 60:
+        if self.stopping or self.watch.count > MOST_EVENTS:
+            return
+        if self.trial is not None:
+            if begin and self.anywhere:
+                raise self.trial
             return
         line = frame.f_lineno if frame is not None else None
         if begin:
@@ -172,7 +183,7 @@ class Run:
             self._after(self.anywhere, frame)
 
     def _after(self, idents, frame):
-        if self.stopping:
+        if self.stopping or self.trial is not None:
             return
         idents = [ident for ident in idents if self.left.get(ident, 0) > 0]
         if idents:
@@ -192,7 +203,7 @@ class Run:
         """Sources first, then every trainable leaf and parameter the frames can name."""
         from .tensors import Named, visible
 
-        frames = []
+        frames = [self.extra] if self.extra else []
         while frame is not None:
             if frame.f_code.co_filename == self.filename:
                 frames.append(frame.f_locals)

@@ -14,6 +14,8 @@ Where it gives up: kernels that exist only for CUDA, streams as ordering, half p
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
 from torch.overrides import TorchFunctionMode
 
@@ -36,7 +38,7 @@ _MAY_MIX = frozenset(
             "__get__",
             "__set__",
         ),
-        *("__getitem__", "__setitem__", "index_put_", "index_put", "_index_put_impl_", "_pack_padded_sequence"),
+        *("__getitem__", "__setitem__", "index_put_", "index_put", "_index_put_impl_"),
         *("size", "dim", "data_ptr", "is_nonzero", "is_same_size", "is_set_to", "result_type", "can_cast"),
         *("_has_compatible_shallow_copy_type", "_group_tensors_by_device_and_dtype", "_cudnn_rnn_flatten_weight"),
         *("backward", "register_hook", "requires_grad_", "retain_grad"),
@@ -62,13 +64,15 @@ def _logical(device):
     """ "cuda:0", "cpu", "meta", ... of what the program writes as a device: a text, a number, a torch.device."""
     if isinstance(device, bool) or device is None:
         return None
-    if isinstance(device, int):
-        return "cuda:0"
     try:
-        device = torch.device(device)
+        device = torch.device("cuda", device) if isinstance(device, int) else torch.device(device)
     except (RuntimeError, TypeError):
         return None
-    return "cuda:0" if device.type == "cuda" else str(device)
+    if device.type == "cuda":
+        if device.index:
+            raise RuntimeError("CUDA error: invalid device ordinal")
+        return "cuda:0"
+    return str(device)
 
 
 def _tensors(value, depth=0):
@@ -93,6 +97,7 @@ class SimulatedCuda(TorchFunctionMode):
         super().__init__()
         self.used = False
         self.default = None
+        self._inside = 0
         self._patches = simulate_api.Patches(self)
 
     def enter(self, default_cuda=False):
@@ -116,8 +121,27 @@ class SimulatedCuda(TorchFunctionMode):
             tensor.__dict__[MARK] = device
         return value
 
+    @contextlib.contextmanager
+    def again(self):
+        """The mode on, for what the handler calls back into."""
+        if not self._inside:
+            yield
+            return
+        depth, self._inside = self._inside, 0
+        try:
+            with self:
+                yield
+        finally:
+            self._inside = depth
+
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs = dict(kwargs) if kwargs else {}
+        self._inside += 1
+        try:
+            return self._dispatch(func, args, dict(kwargs) if kwargs else {})
+        finally:
+            self._inside -= 1
+
+    def _dispatch(self, func, args, kwargs):
         name = _name(func)
         prop = _property(func)
         if prop:
@@ -279,6 +303,22 @@ class SimulatedCuda(TorchFunctionMode):
 
     def _on_is_pinned(self, func, args, kwargs):
         return False
+
+    def _on__pack_padded_sequence(self, func, args, kwargs):
+        data, sizes = func(*args, **kwargs)
+        return self.mark(data, _mark_of(args[0]) or "cpu"), self.mark(sizes, "cpu")
+
+    def _on__pad_packed_sequence(self, func, args, kwargs):
+        padded, lengths = func(*args, **kwargs)
+        return self.mark(padded, _mark_of(args[0]) or "cpu"), self.mark(lengths, "cpu")
+
+    def _packed(self, func, args, kwargs):
+        """A recurrent layer on a packed sequence, whose batch sizes stay on the CPU."""
+        if len(args) < 2 or not isinstance(args[1], torch.Tensor):
+            return NotImplemented
+        return self.mark(func(*args, **kwargs), _mark_of(args[0]) or "cpu")
+
+    _on_lstm = _on_gru = _on_rnn_tanh = _on_rnn_relu = _packed
 
     def _on_record_stream(self, func, args, kwargs):
         return None

@@ -30,6 +30,9 @@ class _Stream:
     def query(self):
         return True
 
+    def is_capturing(self):
+        return False
+
     def elapsed_time(self, other):
         return 0.0
 
@@ -76,7 +79,6 @@ def _seed(number=0):
 _CUDA = {
     "is_available": _always(True),
     "is_initialized": _always(True),
-    "_is_compiled": _always(True),
     "device_count": _always(1),
     "current_device": _always(0),
     "get_device_name": _always(NAME),
@@ -100,6 +102,7 @@ _CUDA = {
     "current_stream": lambda *a, **k: _Stream(),
     "default_stream": lambda *a, **k: _Stream(),
     "device": _Device,
+    "is_current_stream_capturing": _always(False),
     "_lazy_init": _nothing,
 }
 _CUDA.update(
@@ -123,6 +126,33 @@ _CUDA.update(
 )
 
 
+def _own(value):
+    """A function object of its own for each name: torch._dynamo keeps a table by identity and refuses duplicates."""
+    if isinstance(value, type):
+        return type(value.__name__, (value,), {})
+
+    def answer(*args, **kwargs):
+        return value(*args, **kwargs)
+
+    return answer
+
+
+class _Engine:
+    """The autograd engine, which runs hooks and custom functions with the simulation on, also when `backward` came
+    through the mode's own handler, where it is off."""
+
+    def __init__(self, engine, mode):
+        self._engine = engine
+        self._mode = mode
+
+    def run_backward(self, *args, **kwargs):
+        with self._mode.again():
+            return self._engine.run_backward(*args, **kwargs)
+
+    def __getattr__(self, name):
+        return getattr(self._engine, name)
+
+
 class Patches:
     """Applies and undoes; `mode` is the simulation that marks tensors."""
 
@@ -142,7 +172,7 @@ class Patches:
     def apply(self):
         for name, value in _CUDA.items():
             if hasattr(torch.cuda, name):
-                self.set(torch.cuda, name, value)
+                self.set(torch.cuda, name, _own(value))
         self._accelerator()
         self._generator()
         self._parameter()
@@ -150,6 +180,10 @@ class Patches:
         self._loading()
         self._data_loader()
         self._old_types()
+        self.set(
+            torch.autograd.Variable, "_execution_engine", _Engine(torch.autograd.Variable._execution_engine, self.mode)
+        )
+        self.set(torch.nn.DataParallel, "forward", lambda module, *args, **kwargs: module.module(*args, **kwargs))
 
     def _accelerator(self):
         accelerator = getattr(torch, "accelerator", None)
@@ -169,7 +203,7 @@ class Patches:
         }
         for name, value in answers.items():
             if hasattr(accelerator, name):
-                self.set(accelerator, name, value)
+                self.set(accelerator, name, _own(value))
 
     def _generator(self):
         original = torch.Generator

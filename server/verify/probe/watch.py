@@ -11,16 +11,13 @@ import sys
 
 import torch
 
-MOST_EVENTS = 60
-
 
 class Watch:
     """Counts calls; `on_event(kind, frame, begin, error)` runs at both ends of an outermost one."""
 
-    def __init__(self, filename, on_event, keep_mode=False):
+    def __init__(self, filename, on_event):
         self.filename = filename
         self.on_event = on_event
-        self.keep_mode = keep_mode
         self.depth = 0
         self.grads = {}
         self.count = 0
@@ -29,13 +26,6 @@ class Watch:
         backward = torch.autograd.backward
         tensor_backward = torch.Tensor.backward
         grad = torch.autograd.grad
-        if self.keep_mode:
-            # Tensor.backward would hand itself to the simulation's mode, which is off while it runs; hooks and
-            # custom functions would then meet real devices.
-            def tensor_backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
-                return backward(self, gradient, retain_graph, create_graph, inputs=inputs)
-
-            functools.update_wrapper(tensor_backward, torch.Tensor.backward)
         torch.Tensor.backward = self._around("backward", tensor_backward)
         torch.autograd.backward = self._around("backward", backward)
         wrapped = self._around("grad", grad)
