@@ -123,7 +123,8 @@ class JediClient:
     """Asks jedi about names of the workspace. Safe to use from several threads; one question at a time.
 
     `search` are further directories (the user's site-packages) to read sources from. Packages in `closed` are never
-    looked at: questions about torch are answered by the engine's own tables, and would cost seconds here.
+    looked at: what torch and numpy do is the engine's own knowledge, and a first question costs seconds (measured:
+    numpy 4.2 s, torch 3 to 7 s).
     `limit` is the time one question may take, `first_limit` the time for a process' first one, its start included.
     """
 
@@ -131,7 +132,7 @@ class JediClient:
         self,
         roots: Sequence[str] = (),
         search: Sequence[str] = (),
-        closed: Sequence[str] = ("torch",),
+        closed: Sequence[str] = ("torch", "numpy"),
         limit: float = 2.0,
         first_limit: float = 10.0,
     ) -> None:

@@ -120,11 +120,7 @@ class WorkspaceModules:
 
     def find_member(self, from_path: str, module: str, name: str, level: int = 0) -> str | None:
         """The file of `name` where `from module import name` means a submodule; None where it is an attribute."""
-        return (
-            self.find_import(from_path, f"{module}.{name}" if module else name, level or 0)
-            if level
-            else self.find(f"{module}.{name}" if module else name, from_path)
-        )
+        return self.find_import(from_path, f"{module}.{name}" if module else name, level)
 
     def absolute(self, from_path: str, module: str, level: int) -> str:
         """The absolute dotted name of a relative import in a file."""
