@@ -1,7 +1,7 @@
 """Runs programs under torch in one long-lived process and gives their outcomes.
 
-    with Torch() as torch_side:
-        outcomes = torch_side.run([program_text, …])
+with Torch() as torch_side:
+    outcomes = torch_side.run([program_text, …])
 """
 
 from __future__ import annotations

@@ -1,0 +1,87 @@
+"""Random programs, run by torch and predicted by the engine, agree.
+
+`GRADSIGHT_ORACLE_SEED` fixes the first seed (a failure prints it), `GRADSIGHT_ORACLE_COUNT` the number of programs,
+`GRADSIGHT_ORACLE_THRESHOLD` the share that must agree.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .batch import Batch, judge, run
+from .facts import PROGRAMS
+from .generator import PROFILES, generate
+from .runner import Torch
+
+COUNT = int(os.environ.get("GRADSIGHT_ORACLE_COUNT", "1500"))
+THRESHOLD = float(os.environ.get("GRADSIGHT_ORACLE_THRESHOLD", "0.95"))
+FACTS_FLOOR = float(os.environ.get("GRADSIGHT_FACTS_FLOOR", "0.5"))  # raise with the engine
+SEEDS = Path(__file__).with_name("seeds.txt")
+
+
+@pytest.fixture(scope="module")
+def torch_side() -> Iterator[Torch]:
+    with Torch() as process:
+        yield process
+
+
+def test_agreement(torch_side: Torch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The engine predicts what torch does on fresh programs."""
+    first = int(os.environ.get("GRADSIGHT_ORACLE_SEED", random.SystemRandom().randrange(10**9)))
+    batch = Batch()
+    for profile in PROFILES:
+        run(torch_side, profile, range(first, first + max(COUNT // len(PROFILES), 1)), frozenset(), batch)
+    with capsys.disabled():
+        print(f"\noracle, first seed {first}\n{batch.tally.report()}")
+    some = "\n".join(str(case) for case in batch.disagreements[:20])
+    assert batch.tally.agreement() >= THRESHOLD, f"GRADSIGHT_ORACLE_SEED={first}\n{some}"
+
+
+def test_generator_is_sound(torch_side: Torch) -> None:
+    """Most programs run to the end or to an error of autograd, and enough of them raise one; no engine needed."""
+    for profile in PROFILES:
+        outcomes = [torch_side.run_one(generate(seed, profile).text) for seed in range(200)]
+        valid = [o for o in outcomes if o.valid]
+        assert len(valid) >= 0.97 * len(outcomes), profile
+        assert 0.15 * len(valid) <= sum(o.raised is not None for o in valid) <= 0.55 * len(valid), profile
+
+
+def test_same_seed_same_program() -> None:
+    for profile in PROFILES:
+        assert generate(7, profile) == generate(7, profile)
+
+
+def regressions() -> list[tuple[str, int, str]]:
+    rows = []
+    for line in SEEDS.read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            profile, seed, *about = line.split(maxsplit=2)
+            rows.append((profile, int(seed), " ".join(about)))
+    return rows
+
+
+@pytest.mark.parametrize(("profile", "seed", "about"), regressions())
+def test_regression(torch_side: Torch, profile: str, seed: int, about: str) -> None:
+    program = generate(seed, profile)
+    _, verdict = judge(torch_side, program.text, profile == "straight", program.unknowable)
+    assert verdict.agrees, f"{about}: {verdict}\n{program.text}"
+
+
+def test_facts(torch_side: Torch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The programs written by hand for single semantics."""
+    wrong: list[str] = []
+    for name, text in PROGRAMS.items():
+        _, verdict = judge(torch_side, text, exact=False)
+        assert verdict.word != "invalid", f"{name}: {verdict.detail}"
+        if not verdict.agrees:
+            wrong.append(f"{name}: {verdict.why}; {verdict.detail}")
+    share = 1 - len(wrong) / len(PROGRAMS)
+    with capsys.disabled():
+        print(f"\nfacts: {share:.1%} of {len(PROGRAMS)} agree")
+        print("\n".join("  " + line for line in wrong))
+    assert share >= FACTS_FLOOR
