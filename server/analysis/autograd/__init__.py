@@ -1,0 +1,14 @@
+"""Autograd without numbers: tensors, version counters, graph nodes and `backward()`, as PyTorch keeps them.
+
+The room knows neither Python syntax nor torch's names. A caller (`torch_model`) says what an operation does in the
+terms of `Operation` (who is differentiated, what is saved under which guard, view or in place) and this room answers
+with tensors, with a graph, and, at `backward()`, with what PyTorch would do.
+
+    truth.py    yes / no / maybe
+    heap.py     state that can be rolled back and joined (branches)
+    graph.py    version counters, nodes, edges, saved tensors, cuts
+    tensor.py   the abstract tensor
+    engine.py   grad mode; operations out of place, in place, on views
+    backward.py the walk: what raises, which leaf gets a gradient
+    reach.py    reached and severed leaves, and the path between two points
+"""

@@ -63,8 +63,8 @@ def _limit_memory() -> None:
 
 class _Asker:
     def __init__(self, options: dict[str, Any]) -> None:
-        import jedi
-        from jedi.api.environment import InterpreterEnvironment
+        import jedi  # type: ignore[import-untyped]
+        from jedi.api.environment import InterpreterEnvironment  # type: ignore[import-untyped]
 
         self.jedi = jedi
         jedi.settings.dynamic_params = False
@@ -123,8 +123,8 @@ class _Asker:
 
 def _refuse_compiled(closed: tuple[str, ...]) -> None:
     """Keep jedi from importing anything but the standard library, and from reading the packages in `closed`."""
-    from jedi.inference.compiled import access
-    from jedi.inference.compiled.subprocess import functions
+    from jedi.inference.compiled import access  # type: ignore[import-untyped]
+    from jedi.inference.compiled.subprocess import functions  # type: ignore[import-untyped]
 
     load_module = access.load_module
     standard = _standard_library()

@@ -128,6 +128,7 @@ def _augmented(parsed: Parsed, node: ast.AugAssign) -> Edits | None:
 def _inplace_call(parsed: Parsed, call: ast.Call, name: str, torch: str) -> Edits | None:
     parent = parsed.parents.get(call)
     whole = isinstance(parent, ast.Expr)
+    changed = [parent] if parent is not None else []
     source = parsed.source
     if not isinstance(call.func, ast.Attribute) or _is_function(call):
         return _functional(parsed, call, name)
@@ -141,12 +142,12 @@ def _inplace_call(parsed: Parsed, call: ast.Call, name: str, torch: str) -> Edit
             argument = operand_text(parsed, call.args[0], level)
             text = f"{target} = {target} {sign} {argument}"
             # A comment between the brackets would be lost; the method form below keeps it.
-            if edits := checked(parsed, [edit(parsed, start, end, text)], [parent]):
-                return edits
+            if operation := checked(parsed, [edit(parsed, start, end, text)], changed):
+                return operation
         if name in _FILLED:
             arguments = [target, *(source.segment(one) for one in (*call.args, *call.keywords))]
             text = f"{target} = {torch}.{_FILLED[name]}({', '.join(arguments)})"
-            return checked(parsed, [edit(parsed, start, end, text)], [parent])
+            return checked(parsed, [edit(parsed, start, end, text)], changed)
     methods = _chain(call) if whole else [call.func]
     if not methods or any(one.attr in _NO_NAMESAKE for one in methods):
         return None

@@ -71,9 +71,9 @@ def logical_lines(lines: list[str]) -> list[LogicalLine]:
         if not stripped or stripped[0] == "#":
             number += 1
             continue
-        line = _one(text, lines, starts, number)
-        found.append(line)
-        number = line.last + 1
+        one = _one(text, lines, starts, number)
+        found.append(one)
+        number = one.last + 1
     return found
 
 

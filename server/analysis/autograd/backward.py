@@ -1,0 +1,140 @@
+"""`backward()` on the abstract graph: what raises, and which leaf has a gradient afterwards.
+
+The engine of PyTorch runs nodes in the order of their sequence numbers, the newest first
+(torch/csrc/autograd/engine.cpp); so of several nodes that would raise, the newest one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..report import Span
+from . import truth
+from .engine import Autograd
+from .graph import Node, Saved, Version, contradicts
+from .reach import Reach, reach
+from .tensor import Grad, Tensor
+from .truth import NO, YES, Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """What PyTorch raises in a backward: kinds "no-grad-fn", "freed", "saved-modified", "unused-input", "other".
+
+    `certain` is False when it depends on a branch or on the backend. `node` is where, `saved` and `culprit` say which
+    saved tensor was changed and by which write; `silent` marks a write that the version counter does not see.
+    """
+
+    kind: str
+    certain: bool
+    node: Node | None = None
+    saved: Saved | None = None
+    culprit: Version | None = None
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a backward did: what raised or may raise, and the leaves it reached."""
+
+    span: Span
+    roots: tuple[Tensor, ...]
+    raises: Raise | None
+    doubts: tuple[Raise, ...]
+    reach: Reach
+    freed_before: tuple[Node, ...] = ()
+    early: frozenset[int] = field(default=frozenset())
+
+
+def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
+    found = []
+    current = saved.tensor.counter.version
+    if current is not saved.version:
+        outcomes = current.outcomes()
+        certain = saved.version not in outcomes
+        for version in outcomes:
+            if version.alternatives or version is saved.version or version.span is None:
+                continue
+            if contradicts(version.path, node.path) or contradicts(version.path, autograd.path):
+                continue
+            sure = certain and saved.sure and version.path <= autograd.path
+            found.append(Raise("saved-modified", sure, node, saved, version))
+        return found
+    memory = saved.tensor.memory.version
+    if memory is not saved.contents:
+        for version in memory.outcomes():
+            if version.alternatives or version is saved.contents or version.span is None:
+                continue
+            if not contradicts(version.path, node.path):
+                found.append(
+                    Raise("silently-wrong", saved.contents not in memory.outcomes(), node, saved, version, True)
+                )
+    return found
+
+
+def backward(
+    autograd: Autograd,
+    roots: Sequence[Tensor],
+    span: Span,
+    *,
+    retain: Truth = NO,
+    accumulate: bool = True,
+    inputs: Sequence[Tensor] | None = None,
+) -> Outcome:
+    """Run backward from `roots`; writes `.grad` of leaves (if `accumulate`) and frees saved tensors.
+
+    `inputs` limits which tensors accumulate (`backward(inputs=...)`, `autograd.grad`). Never raises: what PyTorch
+    would raise is in the outcome.
+    """
+    for root in roots:
+        autograd.refresh(root)
+    found = reach(roots)
+    wants = truth.either(root.requires_grad for root in roots) if roots else NO
+    raises: list[Raise] = []
+    doubts: list[Raise] = []
+    if any(root.requires_grad.no for root in roots):
+        return Outcome(span, tuple(roots), Raise("no-grad-fn", True), (), found)
+    if not wants.yes:
+        doubts.append(Raise("no-grad-fn", False))
+    for node in found.nodes:
+        sure_node = node in found.sure_nodes and wants.yes
+        if node.freed.possible and node.has_saved:
+            certain = node.freed.yes and sure_node
+            (raises if certain else doubts).append(Raise("freed", certain, node))
+        elif not node.implemented and node.tracked.yes:
+            (raises if sure_node else doubts).append(Raise("other", sure_node, node))
+        for saved in node.saved:
+            for change in _changed(autograd, node, saved):
+                certain = change.certain and sure_node and not change.silent
+                item = Raise(change.kind, certain, node, saved, change.culprit, change.silent)
+                (raises if certain else doubts).append(item)
+    first = max(raises, key=lambda r: r.node.order if r.node else 0, default=None)
+    early: set[int] = set()
+    if first is not None and first.node is not None:
+        early = {id(leaf) for leaf in found.leaves if found.newest_first_user(leaf) > first.node.order}
+        accumulated = [leaf for leaf in found.leaves if id(leaf) in early]
+    else:
+        accumulated = list(found.leaves)
+    if accumulate:
+        chosen = None if inputs is None else {id(t) for t in inputs}
+        for leaf in accumulated:
+            if chosen is None or id(leaf) in chosen:
+                present = found.leaves[leaf] if wants.yes else truth.join(leaf.grad.present, YES)
+                if leaf.grad.present.yes:
+                    present = YES
+                autograd.heap.write(leaf, "grad", Grad(present, span))
+        for tensor in found.retained:
+            autograd.heap.write(tensor, "grad", Grad(YES if wants.yes else truth.maybe("it depends"), span))
+        if inputs is not None:
+            for tensor in inputs:
+                if tensor not in found.leaves and tensor.node in found.nodes:
+                    autograd.heap.write(tensor, "grad", Grad(YES, span))
+    freed_before = tuple(n for n in found.nodes if n.freed.possible)
+    if not retain.yes:
+        for node in found.nodes:
+            if node.has_saved and not node.freed.yes:
+                sure = node in found.sure_nodes and wants.yes
+                freed = YES if retain.no and sure else truth.maybe("an earlier backward may have freed it")
+                autograd.heap.write(node, "freed", freed)
+    return Outcome(span, tuple(roots), first, tuple(doubts), found, freed_before, frozenset(early))

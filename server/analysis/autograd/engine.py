@@ -1,0 +1,421 @@
+"""Operations on abstract tensors: tracked, cut, in place, on views.
+
+`Autograd` holds what is global in PyTorch (grad mode, inference mode) and applies operations. It raises
+`AutogradError` where PyTorch raises for certain; the caller decides whether the program stops there.
+Sources: torch/csrc/autograd/{VariableTypeUtils.h (check_inplace), variable.cpp (handle_view_on_rebase),
+functions/utils.h (rebase_history)}, docs/source/notes/autograd.rst ("Locally disabling gradient computation").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..report import Span
+from . import truth
+from .graph import ALWAYS, Cut, Edge, Node, Path, Saved, Version, join_versions
+from .heap import Heap
+from .tensor import UNKNOWN_DEVICE, Tensor, join_truth_floating
+from .truth import NO, YES, Truth
+
+
+class AutogradError(Exception):
+    """PyTorch raises here. `kind` names the error as the oracle test does; `tensor` is what it is about."""
+
+    def __init__(self, kind: str, message: str, tensor: Tensor | None = None, certain: bool = True) -> None:
+        super().__init__(message)
+        self.kind, self.message, self.tensor, self.certain = kind, message, tensor, certain
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An input of an operation: a tensor, or a Python number or array that remembers where it came from (`node`)."""
+
+    name: str
+    tensor: Tensor | None = None
+    node: Node | None = None
+    differentiable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """What an operation keeps for backward: an operand's name or "result", if any operand in `when` requires grad."""
+
+    what: str
+    when: frozenset[str]
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call of one operation, in autograd's terms.
+
+    `outputs` holds "grad", "nograd" (integers, comparisons: never differentiable) or "zero" (the gradient is
+    identically zero) for each tensor that comes back. `view` is "", "view" or "multi"; `view_of` names the operand.
+    `holds_numbers`: it keeps something for backward that no one can modify (sizes aside), which a freed graph lacks.
+    """
+
+    name: str
+    span: Span
+    operands: tuple[Operand, ...]
+    outputs: tuple[str, ...] = ("grad",)
+    saves: tuple[Save, ...] = ()
+    view: str = ""
+    view_of: str = ""
+    holds_numbers: bool = False
+    implemented: bool = True
+    opaque: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """Grad mode as it is now, and who set it so (`cut` is what an operation's result gets when it is off)."""
+
+    enabled: Truth = YES
+    cut: Cut | None = None
+    inference: bool = False
+
+
+class Autograd:
+    """The abstract autograd engine of one run."""
+
+    def __init__(self, heap: Heap) -> None:
+        self.heap = heap
+        self.mode = Mode()
+        self.path: Path = ALWAYS
+
+    def set_mode(self, mode: Mode) -> None:
+        """Change grad mode (remembered for branches)."""
+        self.heap.write(self, "mode", mode)
+
+    # ------------------------------------------------------------------ operations
+
+    def refresh(self, tensor: Tensor) -> Tensor:
+        """Bring a view's history up to date: a write to its base or a sibling view gave the base a new grad_fn."""
+        base = tensor.view_of
+        if base is None or tensor.view_kind == "inference":
+            return tensor
+        if tensor.writes and tensor.writes[0] is base.node:
+            return tensor
+        if tensor.writes and tensor.view_kind != "no_grad":
+            node = Node("view", tensor.origin, (base.edge(),), tracked=base.requires_grad, path=self.path)
+            self.heap.write(tensor, "node", node)
+            self.heap.write(tensor, "requires_grad", base.requires_grad)
+        self.heap.write(tensor, "writes", (base.node,))
+        return tensor
+
+    def _edges(self, operands: Sequence[Operand]) -> tuple[Edge, ...]:
+        edges = []
+        for operand in operands:
+            if operand.tensor is not None:
+                edges.append(operand.tensor.edge(operand.differentiable))
+            elif operand.node is not None:
+                edges.append(Edge(operand.node, None, NO))
+        return tuple(edges)
+
+    def _wanted(self, operands: Sequence[Operand]) -> Truth:
+        return truth.either(o.tensor.requires_grad for o in operands if o.tensor is not None and o.differentiable)
+
+    def apply(self, operation: Operation) -> tuple[Tensor, ...]:
+        """Run an out-of-place operation; one tensor for each of its outputs.
+
+        Raises AutogradError when an inference tensor would have to be saved.
+        """
+        for operand in operation.operands:
+            if operand.tensor is not None:
+                self.refresh(operand.tensor)
+        wants = self._wanted(operation.operands)
+        edges = self._edges(operation.operands)
+        tracked = truth.both(wants, self.mode.enabled)
+        base = next((o.tensor for o in operation.operands if o.name == operation.view_of), None)
+        results = []
+        grad_node: Node | None = None
+        for kind in operation.outputs:
+            differentiable = kind != "nograd"
+            cut = None
+            if not differentiable:
+                cut = Cut("non-differentiable", operation.span, operation.name) if wants.possible else None
+            elif not tracked.yes and wants.possible and not self.mode.enabled.yes:
+                cut = self.mode.cut
+            node = grad_node if differentiable else None
+            if node is None:
+                node = Node(
+                    operation.name,
+                    operation.span,
+                    edges,
+                    tracked=tracked if differentiable else NO,
+                    path=self.path,
+                    cut=cut,
+                    opaque=operation.opaque,
+                    zero=kind == "zero",
+                    implemented=operation.implemented,
+                    note=operation.note,
+                )
+                if differentiable:
+                    grad_node = node
+            result = Tensor(
+                requires_grad=node.tracked,
+                node=node,
+                floating=YES if differentiable else NO,
+                device=self._device(operation.operands),
+                origin=operation.span,
+            )
+            result.inference = self.mode.inference
+            node.result = node.result or result
+            if operation.view and base is not None:
+                self._make_view(result, base, operation.view)
+            results.append(result)
+        if grad_node is not None and tracked.possible:
+            self._save(grad_node, operation, tuple(results))
+        return tuple(results)
+
+    def _device(self, operands: Sequence[Operand]) -> Any:
+        devices = [o.tensor.device for o in operands if o.tensor is not None and not o.tensor.scalar]
+        if not devices:
+            devices = [o.tensor.device for o in operands if o.tensor is not None]
+        if devices and all(d.kind == devices[0].kind for d in devices):
+            return devices[0]
+        known = [d for d in devices if d.kind != "unknown"]
+        return known[0] if known else UNKNOWN_DEVICE
+
+    def _make_view(self, result: Tensor, base: Tensor, kind: str) -> None:
+        result.counter, result.memory = base.counter, base.memory
+        result.view_of = base.base
+        result.floating = base.floating
+        result.inference = base.inference
+        if base.floating.no:
+            result.requires_grad = NO
+        if kind == "multi" or base.view_kind == "multi":
+            result.view_kind = "multi"
+        elif (self.mode.enabled.no and not self.mode.inference) or base.view_kind == "no_grad":
+            result.view_kind = "no_grad"
+        else:
+            result.view_kind = "view"
+        result.writes = (result.view_of.node,)
+
+    def _save(self, node: Node, operation: Operation, results: tuple[Tensor, ...]) -> None:
+        """Keep tensors for backward, each at the version it has now."""
+        by_name: dict[str, list[Operand]] = {}
+        for operand in operation.operands:
+            by_name.setdefault(operand.name, []).append(operand)
+        saved = []
+        for save in operation.saves:
+            guard = truth.either(
+                o.tensor.requires_grad for name in save.when for o in by_name.get(name, ()) if o.tensor is not None
+            )
+            if guard.no:
+                continue
+            node.has_saved = True
+            if save.what.startswith("result"):
+                index = int(save.what[6:] or 0)
+                kept = [results[index]] if index < len(results) else []
+            else:
+                kept = [o.tensor for o in by_name.get(save.what, ()) if o.tensor is not None]
+            for tensor in kept:
+                if tensor.inference and not self.mode.inference and guard.yes and node.tracked.yes:
+                    raise AutogradError("inference", "Inference tensors cannot be saved for backward.", tensor)
+                sure = save.sure and guard.yes
+                for each in tensor.either or (tensor,):
+                    keep_sure = sure and not tensor.either
+                    saved.append(Saved(each, each.counter.version, each.memory.version, save.what, keep_sure))
+        if operation.holds_numbers:
+            node.has_saved = True
+        node.saved = tuple(saved)
+
+    # ------------------------------------------------------------------ in place
+
+    def bump(self, tensor: Tensor, what: str, span: Span, *, silent: bool = False) -> None:
+        """Record a write: a new version (not through `.data`, whose counter is its own) and new contents."""
+        for each in tensor.either or (tensor,):
+            version = Version(what, span, self.path)
+            weak = bool(tensor.either)
+            if not silent:
+                new = join_versions(version, each.counter.version) if weak else version
+                self.heap.write(each.counter, "version", new)
+            new = join_versions(version, each.memory.version) if weak else version
+            self.heap.write(each.memory, "version", new)
+
+    def check_inplace(self, tensor: Tensor, wants: Truth) -> None:
+        """What PyTorch forbids before an in-place write. Raises AutogradError.
+
+        Source: check_inplace in torch/csrc/autograd/VariableTypeUtils.h.
+        """
+        if tensor.inference and not self.mode.inference:
+            raise AutogradError(
+                "inference", "Inplace update to inference tensor outside InferenceMode is not allowed.", tensor
+            )
+        tracked = truth.both(wants, self.mode.enabled)
+        if tracked.no:
+            return
+        certain = tracked.yes
+        if tensor.view_of is not None:
+            if tensor.view_kind == "multi" and (wants.yes or tensor.requires_grad.possible):
+                raise AutogradError(
+                    "view-inplace",
+                    "it is an output of a function that returns multiple views, which may not be modified in place",
+                    tensor,
+                    certain,
+                )
+            if tensor.view_kind == "no_grad" and tensor.base.requires_grad.possible:
+                raise AutogradError(
+                    "view-inplace",
+                    "a view created in no_grad mode may not be modified in place with grad mode enabled",
+                    tensor,
+                    certain and tensor.base.requires_grad.yes,
+                )
+            if tensor.requires_grad.possible and tensor.base.is_leaf.yes and tensor.base.requires_grad.possible:
+                raise AutogradError(
+                    "leaf-inplace",
+                    "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+                    tensor,
+                    certain and tensor.base.requires_grad.yes,
+                )
+        if tensor.requires_grad.possible and tensor.is_leaf.yes:
+            raise AutogradError(
+                "leaf-inplace",
+                "a leaf Variable that requires grad is being used in an in-place operation.",
+                tensor,
+                certain and tensor.requires_grad.yes,
+            )
+
+    def apply_inplace(self, operation: Operation, target: Tensor) -> Tensor:
+        """Run an in-place operation on `target` (one of the operands, or written without being read).
+
+        Raises AutogradError where PyTorch forbids it; a doubtful one (`certain` False) is raised before any effect
+        too, and the caller may go on with `force_inplace`.
+        """
+        for operand in operation.operands:
+            if operand.tensor is not None:
+                self.refresh(operand.tensor)
+        self.refresh(target)
+        # The requires_grad of every input counts, that of the target too (compute_requires_grad).
+        wants = truth.either((self._wanted(operation.operands), target.requires_grad))
+        self.check_inplace(target, wants)
+        return self.force_inplace(operation, target)
+
+    def force_inplace(self, operation: Operation, target: Tensor) -> Tensor:
+        """The effect of an in-place operation without the checks."""
+        wants = self._wanted(operation.operands)
+        reads_target = any(o.tensor is target for o in operation.operands)
+        target_edge = target.edge()
+        tracked = truth.both(wants, self.mode.enabled) if target.floating.possible else NO
+        if self.mode.inference and target.requires_grad.possible:
+            tracked = NO
+        edges = self._edges(operation.operands)
+        cut = self.mode.cut if wants.possible and not self.mode.enabled.yes else None
+        keeps_history = self.mode.enabled.no and target.requires_grad.possible
+        base = target.base
+        node = Node(
+            operation.name,
+            operation.span,
+            edges if base is target else (base.edge(), *edges),
+            tracked=tracked,
+            path=self.path,
+            cut=cut,
+            zero=operation.outputs[:1] == ("zero",),
+            implemented=operation.implemented,
+            note=operation.note,
+        )
+        before_bump = replace(operation, saves=tuple(s for s in operation.saves if not s.what.startswith("result")))
+        if tracked.possible:
+            self._save(node, before_bump, (target,))
+        kept = node.saved
+        self.bump(target, operation.name, operation.span, silent=False)
+        if tracked.possible:
+            after = replace(operation, saves=tuple(s for s in operation.saves if s.what.startswith("result")))
+            self._save(node, after, (target,))
+            node.saved = kept + node.saved
+        if keeps_history:
+            return target
+        del reads_target, target_edge
+        if base is target:
+            self.heap.write(target, "node", node)
+            self.heap.write(target, "requires_grad", tracked)
+        else:
+            self.heap.write(base, "node", node)
+            self.heap.write(base, "requires_grad", tracked)
+            view = Node("view", operation.span, (base.edge(),), tracked=tracked, path=self.path)
+            self.heap.write(target, "node", view)
+            self.heap.write(target, "requires_grad", tracked)
+            self.heap.write(target, "writes", (node,))
+        return target
+
+    # ------------------------------------------------------------------ flags and aliases
+
+    def cut_off(self, tensor: Tensor, cut: Cut, name: str, *, share: str) -> Tensor:
+        """A tensor with the values of `tensor` and no history: `share` is "counter" (detach), "memory" (data), ""."""
+        self.refresh(tensor)
+        reason = cut if tensor.requires_grad.possible else None
+        node = Node(name, cut.span, (tensor.edge(),), tracked=NO, path=self.path, cut=reason)
+        result = Tensor(node=node, floating=tensor.floating, device=tensor.device, origin=cut.span)
+        node.result = result
+        result.inference = tensor.inference or (self.mode.inference and share == "")
+        if share:
+            result.memory = tensor.memory
+        if share == "counter":
+            result.counter = tensor.counter
+            if tensor.either:
+                result.either = tensor.either
+        result.scalar, result.dtype = tensor.scalar, tensor.dtype
+        return result
+
+    def detach_(self, tensor: Tensor, cut: Cut) -> None:
+        """`tensor.detach_()`: the tensor forgets its history. Raises AutogradError on a view."""
+        self.refresh(tensor)
+        if tensor.view_of is not None and tensor.view_kind in ("view", "multi", "no_grad"):
+            raise AutogradError("other", "Can't detach views in-place. Use detach() instead.", tensor)
+        if tensor.requires_grad.possible:
+            node = Node("detach_", cut.span, (tensor.edge(),), tracked=NO, path=self.path, cut=cut)
+            self.heap.write(tensor, "node", node)
+            self.heap.write(tensor, "requires_grad", NO)
+
+    def require_grad(self, tensor: Tensor, flag: Truth) -> None:
+        """`tensor.requires_grad_(flag)`. Raises AutogradError on integers and when a non-leaf is told False."""
+        self.refresh(tensor)
+        if flag.possible and tensor.floating.no:
+            raise AutogradError("other", "only Tensors of floating point dtype can require gradients", tensor, flag.yes)
+        if tensor.inference and not self.mode.inference and flag.yes:
+            raise AutogradError(
+                "inference",
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.",
+                tensor,
+            )
+        leaf = tensor.is_leaf
+        if leaf.no:
+            if flag.no:
+                raise AutogradError(
+                    "non-leaf-flag", "you can only change requires_grad flags of leaf variables.", tensor
+                )
+            return
+        self.heap.write(tensor, "requires_grad", flag if leaf.yes else truth.join(flag, tensor.requires_grad))
+
+    def joined(self, left: Tensor, right: Tensor) -> Tensor:
+        """The tensor that a variable holds when it is one of two, depending on a branch."""
+        self.refresh(left)
+        self.refresh(right)
+
+        def has_fn(tensor: Tensor) -> Truth:
+            return NO if tensor.node is None else tensor.node.tracked
+
+        node = Node(
+            "join",
+            left.origin,
+            (left.edge(), right.edge()),
+            tracked=truth.join(has_fn(left), has_fn(right)),
+            is_join=True,
+        )
+        result = Tensor(
+            requires_grad=truth.join(left.requires_grad, right.requires_grad),
+            node=node,
+            floating=join_truth_floating(left, right),
+            device=left.device if left.device.kind == right.device.kind else UNKNOWN_DEVICE,
+            origin=left.origin,
+            name=left.name if left.name == right.name else left.name or right.name,
+            is_parameter=left.is_parameter and right.is_parameter,
+        )
+        result.counter, result.memory = left.counter, left.memory
+        result.either = (left.either or (left,)) + (right.either or (right,))
+        result.scalar = left.scalar and right.scalar
+        return result

@@ -1,0 +1,164 @@
+"""What autograd remembers: version counters, graph nodes with edges and saved tensors, and where the graph is cut.
+
+PyTorch keeps nodes only for tracked operations. We keep one for every operation: an untracked one has
+`tracked == NO` and no gradient flows through it, but explanation walks it, and finds where a path was cut.
+Sources: torch/csrc/autograd/{function.h, saved_variable.cpp, variable.h}, c10/core/TensorImpl.h (VariableVersion).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..report import Span
+from .truth import NO, Truth
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+_order = itertools.count(1)
+
+Path = frozenset[tuple[Hashable, bool]]
+"""Under which outcomes of unknown conditions something happens: (condition, outcome) pairs."""
+
+ALWAYS: Path = frozenset()
+
+
+def contradicts(left: Path, right: Path) -> bool:
+    """Whether no run can meet both: some condition is needed both ways."""
+    if not left or not right:
+        return False
+    return any((condition, not outcome) in right for condition, outcome in left)
+
+
+class Version:
+    """One state of a storage's version counter.
+
+    A write makes a new one; identity is what counts. A join of two branches makes one with `alternatives`.
+    """
+
+    __slots__ = ("alternatives", "path", "span", "what")
+
+    def __init__(
+        self, what: str = "", span: Span | None = None, path: Path = ALWAYS, alternatives: tuple[Version, ...] = ()
+    ) -> None:
+        self.what, self.span, self.path, self.alternatives = what, span, path, alternatives
+
+    def outcomes(self) -> list[Version]:
+        """The versions this may be, itself first."""
+        found, todo = [], [self]
+        while todo:
+            version = todo.pop()
+            if version not in found:
+                found.append(version)
+                todo.extend(version.alternatives)
+        return found
+
+
+def join_versions(left: Version, right: Version) -> Version:
+    """The counter after two branches that left it in different states."""
+    return left if left is right else Version(alternatives=(left, right))
+
+
+class Counter:
+    """A version counter, shared by a tensor, its views and its `.detach()`; `.data` starts a new one."""
+
+    __slots__ = ("version",)
+
+    def __init__(self) -> None:
+        self.version = Version()
+
+
+class Memory:
+    """The bytes. `.data` shares them without the counter, so a write there is seen here and nowhere else."""
+
+    __slots__ = ("version",)
+
+    def __init__(self) -> None:
+        self.version = Version()
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Why no gradient flows through a node: `kind` names the mechanism, `span` the place that caused it.
+
+    Kinds: "grad-mode" (no_grad and its kin; `detail` is how it was written), "detach", "data", "left-torch",
+    "rewrap", "non-differentiable", "inference".
+    """
+
+    kind: str
+    span: Span
+    detail: str = ""
+    function: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A tensor kept for backward at the version it had; `sure` is NO-or-maybe where shapes or backends decide."""
+
+    tensor: Tensor
+    version: Version
+    contents: Version
+    operand: str
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An input of a node as it was when used: its own node, or the leaf itself, and whether gradient flows to it."""
+
+    node: Node | None
+    tensor: Tensor | None
+    live: Truth
+
+
+class Node:
+    """One operation. `freed` is a journaled truth value; everything else never changes after construction."""
+
+    __slots__ = (
+        "cut",
+        "edges",
+        "freed",
+        "has_saved",
+        "implemented",
+        "is_join",
+        "name",
+        "note",
+        "opaque",
+        "order",
+        "path",
+        "result",
+        "saved",
+        "span",
+        "tracked",
+        "zero",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        span: Span | None,
+        edges: tuple[Edge, ...],
+        *,
+        tracked: Truth,
+        path: Path = ALWAYS,
+        cut: Cut | None = None,
+        opaque: str = "",
+        is_join: bool = False,
+        zero: bool = False,
+        implemented: bool = True,
+        note: str = "",
+    ) -> None:
+        self.name, self.span, self.edges, self.tracked, self.path, self.cut = name, span, edges, tracked, path, cut
+        self.opaque, self.is_join, self.zero, self.implemented = opaque, is_join, zero, implemented
+        self.saved: tuple[Saved, ...] = ()
+        self.has_saved = False
+        self.freed: Truth = NO
+        self.order = next(_order)
+        self.note = note
+        self.result: Tensor | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.name} #{self.order} tracked={self.tracked}>"

@@ -1,0 +1,143 @@
+"""State with a write journal: a branch costs what it writes, not what exists.
+
+Every mutable field of the abstract machine is written through `Heap.write` (attributes) or `Heap.put` (dict entries).
+A branch marks the journal, runs one arm, takes its writes back (`undo`), runs the other arm, and `merge`s both:
+
+    mark = heap.mark()
+    run(first_arm);  first = heap.undo(mark)
+    run(second_arm)
+    heap.merge(mark, first, join_values)
+
+An arm that left early (`return`, `break`) is kept as a `Pending` and merged where its jump lands; until then its
+writes are relative to a mark that stays valid because the journal is only ever cut back to older marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = _Missing()
+"""Stands for "this field or key did not exist"."""
+
+Key = tuple[int, Any]
+Writes = dict[Key, tuple[Any, Any, Any]]
+"""(id of the object, field) -> (object, field, value)."""
+
+Joiner = Callable[[Any, Any], Any]
+
+
+@dataclass(slots=True)
+class Pending:
+    """A state that left a region early: its writes since `mark`, and what it carries (kind, value, path)."""
+
+    mark: int
+    writes: Writes
+    kind: str
+    value: Any
+    path: Any
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def _get(obj: Any, name: Any) -> Any:
+    if type(obj) is dict:
+        return obj.get(name, MISSING)
+    return getattr(obj, name, MISSING)
+
+
+def _set(obj: Any, name: Any, value: Any) -> None:
+    if type(obj) is dict:
+        if value is MISSING:
+            obj.pop(name, None)
+        else:
+            obj[name] = value
+    elif value is MISSING:
+        if hasattr(obj, name):
+            delattr(obj, name)
+    else:
+        setattr(obj, name, value)
+
+
+class Heap:
+    """The journal. One per run of a program."""
+
+    __slots__ = ("_log",)
+
+    def __init__(self) -> None:
+        self._log: list[tuple[Any, Any, Any]] = []
+
+    def write(self, obj: Any, name: str, value: Any) -> None:
+        """Set an attribute; remembered, so that it can be taken back."""
+        self._log.append((obj, name, getattr(obj, name, MISSING)))
+        setattr(obj, name, value)
+
+    def put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
+        """Set (or with MISSING delete) a dict entry; remembered."""
+        self._log.append((table, key, table.get(key, MISSING)))
+        _set(table, key, value)
+
+    def mark(self) -> int:
+        """A point to go back to."""
+        return len(self._log)
+
+    def _values_at(self, mark: int) -> Writes:
+        """What the fields written since `mark` held at `mark`."""
+        old: Writes = {}
+        for obj, name, before in self._log[mark:]:
+            old.setdefault((id(obj), name), (obj, name, before))
+        return old
+
+    def undo(self, mark: int) -> Writes:
+        """Take back everything since `mark`; returns the values that were there just before."""
+        log, final = self._log, Writes()
+        for index in range(len(log) - 1, mark - 1, -1):
+            obj, name, before = log[index]
+            key = (id(obj), name)
+            if key not in final:
+                final[key] = (obj, name, _get(obj, name))
+            _set(obj, name, before)
+        del log[mark:]
+        return final
+
+    def redo(self, writes: Writes) -> None:
+        """Apply writes that were taken back."""
+        for obj, name, value in writes.values():
+            self._log.append((obj, name, _get(obj, name)))
+            _set(obj, name, value)
+
+    def merge(self, mark: int, other: Writes, join: Joiner) -> None:
+        """Join the present state with another one that differs from the state at `mark` by `other`."""
+        here = self._values_at(mark)
+        for key, (obj, name, theirs) in other.items():
+            ours = _get(obj, name)
+            if ours is not theirs:
+                self._log.append((obj, name, ours))
+                _set(obj, name, join(ours, theirs))
+            here.pop(key, None)
+        for obj, name, before in here.values():
+            ours = _get(obj, name)
+            if ours is not before:
+                self._log.append((obj, name, ours))
+                _set(obj, name, join(ours, before))
+
+    def rebase(self, pending: Pending, mark: int) -> None:
+        """Make `pending` relative to an older mark, before everything since that mark is undone."""
+        if pending.mark <= mark:
+            return
+        later = {}
+        for obj, name, before in self._log[pending.mark :]:
+            later.setdefault((id(obj), name), before)
+        writes: Writes = {}
+        for obj, name, _ in self._log[mark : pending.mark]:
+            key = (id(obj), name)
+            if key not in writes:
+                writes[key] = (obj, name, later[key] if key in later else _get(obj, name))
+        writes.update(pending.writes)
+        pending.writes, pending.mark = writes, mark

@@ -1,0 +1,184 @@
+"""Reached and severed leaves, and the path between a leaf and a loss.
+
+`reach(loss)` follows only edges gradient flows along. `severed` follows every edge, also those that a cut closed, and
+gives the leaves that come in only over a cut, each with the path and the cut nearest to the leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .graph import Node
+from .tensor import Tensor
+from .truth import YES, Truth, maybe
+
+
+def _leaf_of(tensor: Tensor | None, node: Node | None) -> Tensor | None:
+    """The tensor itself when it was a leaf at the time of use."""
+    if tensor is None:
+        return None
+    if node is None or (node.tracked.no and not node.is_join):
+        return tensor
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What gradient flows to: `leaves` with yes (on every run) or maybe; nodes in the order found."""
+
+    leaves: dict[Tensor, Truth]
+    nodes: dict[Node, None]
+    sure_nodes: dict[Node, None]
+    users: dict[Tensor, int]
+    retained: tuple[Tensor, ...]
+
+    def newest_first_user(self, leaf: Tensor) -> int:
+        """The order of the oldest node that feeds the leaf: its gradient is there once that one ran."""
+        return self.users.get(leaf, 0)
+
+
+def _walk(roots: Sequence[Tensor], only_sure: bool) -> tuple[dict[Tensor, None], dict[Node, None], dict[Tensor, int]]:
+    leaves: dict[Tensor, None] = {}
+    nodes: dict[Node, None] = {}
+    users: dict[Tensor, int] = {}
+    todo: list[Node] = []
+    for root in roots:
+        leaf = _leaf_of(root, root.node)
+        if leaf is not None:
+            if root.requires_grad.possible and not (only_sure and root.requires_grad.maybe):
+                leaves[leaf] = None
+        elif root.node is not None:
+            todo.append(root.node)
+    while todo:
+        node = todo.pop()
+        if node in nodes:
+            continue
+        if not node.is_join:
+            if node.tracked.no or (only_sure and not node.tracked.yes):
+                continue
+            nodes[node] = None
+        else:
+            nodes[node] = None
+            if only_sure:
+                for leaf in _sure_through_join(node, {}):
+                    leaves[leaf] = None
+                continue
+        for edge in node.edges:
+            if edge.live.no or (only_sure and edge.live.maybe):
+                continue
+            leaf = _leaf_of(edge.tensor, edge.node)
+            if leaf is not None:
+                leaves[leaf] = None
+                users[leaf] = min(users.get(leaf, node.order), node.order)
+            elif edge.node is not None:
+                todo.append(edge.node)
+    return leaves, nodes, users
+
+
+def _sure_through_join(node: Node, seen: dict[Node, dict[Tensor, None]]) -> dict[Tensor, None]:
+    """The leaves that every alternative of a join reaches for certain."""
+    if node in seen:
+        return seen[node]
+    seen[node] = {}
+    common: dict[Tensor, None] | None = None
+    for edge in node.edges:
+        leaf = _leaf_of(edge.tensor, edge.node)
+        here: dict[Tensor, None] = {}
+        if edge.live.yes:
+            if leaf is not None:
+                here[leaf] = None
+            elif edge.node is not None and edge.node.is_join:
+                here = _sure_through_join(edge.node, seen)
+            elif edge.tensor is not None:
+                here = _walk([_Alias(edge.tensor, edge.node)], True)[0]  # type: ignore[list-item]
+        common = here if common is None else {k: None for k in common if k in here}
+    seen[node] = common or {}
+    return seen[node]
+
+
+class _Alias:
+    """A tensor as it was at an edge, for walking from there."""
+
+    __slots__ = ("node", "requires_grad")
+
+    def __init__(self, tensor: Tensor, node: Node | None) -> None:
+        self.node = node
+        self.requires_grad = YES
+
+
+def reach(roots: Sequence[Tensor]) -> Reach:
+    """The leaves and nodes a backward from `roots` visits."""
+    leaves, nodes, users = _walk(roots, only_sure=False)
+    if all(n.tracked.yes and not n.is_join and all(not e.live.maybe for e in n.edges) for n in nodes):
+        sure_leaves, sure_nodes = leaves, nodes
+    else:
+        sure_leaves, sure_nodes, _ = _walk(roots, only_sure=True)
+    unsure = maybe("the path to the loss depends on a branch or on unknown code")
+    retained = tuple(n.result for n in nodes if n.result is not None and n.result.retains_grad and n.result.node is n)
+    return Reach({leaf: YES if leaf in sure_leaves else unsure for leaf in leaves}, nodes, sure_nodes, users, retained)
+
+
+@dataclass(frozen=True, slots=True)
+class Severed:
+    """A leaf that reaches the loss only over cuts: `path` from the loss down to the leaf, `cut` nearest to the leaf."""
+
+    leaf: Tensor
+    cut: Node
+    path: tuple[Node, ...]
+
+
+def severed(roots: Sequence[Tensor], reached: Iterable[Tensor]) -> list[Severed]:
+    """Leaves (with requires_grad) that only come in over a cut, found breadth first from the loss."""
+    reached_set = set(map(id, reached))
+    parent: dict[Node, Node | None] = {}
+    queue: list[Node] = []
+    for root in roots:
+        if root.node is not None and root.node not in parent:
+            parent[root.node] = None
+            queue.append(root.node)
+    found: dict[int, Severed] = {}
+    for node in queue:
+        for edge in node.edges:
+            tensor = edge.tensor
+            if tensor is not None and edge.live.possible and id(tensor) not in reached_set and id(tensor) not in found:
+                leaf = _leaf_of(tensor, edge.node)
+                if leaf is not None and leaf.requires_grad.possible:
+                    path = _path_to(node, parent)
+                    cut = next((n for n in reversed(path) if n.cut is not None), None)
+                    if cut is not None:
+                        found[id(leaf)] = Severed(leaf, cut, path)
+            if edge.node is not None and edge.node not in parent:
+                parent[edge.node] = node
+                queue.append(edge.node)
+    return list(found.values())
+
+
+def _path_to(node: Node, parent: dict[Node, Node | None]) -> tuple[Node, ...]:
+    path: list[Node] = []
+    step: Node | None = node
+    while step is not None:
+        path.append(step)
+        step = parent[step]
+    return tuple(reversed(path))
+
+
+def constants(roots: Sequence[Tensor]) -> list[Tensor]:
+    """Floating-point leaves without requires_grad on the way to `roots`, nearest first: what could have been trained."""
+    seen: dict[int, Tensor] = {}
+    visited: set[Node] = set()
+    queue = [root.node for root in roots if root.node is not None]
+    for root in roots:
+        if root.node is None:
+            seen[id(root)] = root
+    for node in queue:
+        if node in visited:
+            continue
+        visited.add(node)
+        for edge in node.edges:
+            tensor = edge.tensor
+            if tensor is not None and edge.node is None and tensor.floating.possible and not tensor.requires_grad.yes:
+                seen.setdefault(id(tensor), tensor)
+            if edge.node is not None and edge.node not in visited:
+                queue.append(edge.node)
+    return list(seen.values())

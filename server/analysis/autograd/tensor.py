@@ -1,0 +1,137 @@
+"""The abstract tensor: no numbers, but everything autograd keeps about one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..report import Span
+from .graph import Counter, Edge, Memory, Node
+from .truth import NO, YES, Truth, both, join
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device as far as the program tells: "cpu", "cuda", "either" (depends on the machine), or "unknown"."""
+
+    kind: str
+    text: str = ""
+
+    def same(self, other: Device) -> Truth:
+        """Whether a move to `other` returns the tensor itself."""
+        if self.kind == "unknown" or other.kind == "unknown":
+            return Truth(None, "the device is not known")
+        if self.kind == other.kind:
+            return YES
+        if "either" in (self.kind, other.kind):
+            return Truth(None, "it depends on whether the machine has a GPU")
+        return NO
+
+
+CPU = Device("cpu")
+UNKNOWN_DEVICE = Device("unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Grad:
+    """The state of `.grad`: absent, present or maybe, by which backward, and as a tensor when read."""
+
+    present: Truth = NO
+    by: Span | None = None
+
+
+NO_GRAD_YET = Grad()
+
+
+class Tensor:
+    """A tensor value. Fields that the program changes are written through the heap by the engine.
+
+    Journaled: `requires_grad`, `node`, `counter`, `memory`, `grad`, `retains_grad`, `view_of`, `name`.
+    """
+
+    __slots__ = (
+        "counter",
+        "device",
+        "dtype",
+        "either",
+        "floating",
+        "grad",
+        "group",
+        "inference",
+        "is_parameter",
+        "memory",
+        "name",
+        "node",
+        "note",
+        "origin",
+        "requires_grad",
+        "retains_grad",
+        "scalar",
+        "view_kind",
+        "view_of",
+        "writes",
+    )
+
+    def __init__(
+        self,
+        *,
+        requires_grad: Truth = NO,
+        node: Node | None = None,
+        floating: Truth = YES,
+        device: Device = CPU,
+        origin: Span | None = None,
+        name: str = "",
+        is_parameter: bool = False,
+    ) -> None:
+        self.counter, self.memory = Counter(), Memory()
+        self.requires_grad, self.node, self.floating, self.device = requires_grad, node, floating, device
+        self.origin, self.name, self.is_parameter = origin, name, is_parameter
+        self.grad: Grad = NO_GRAD_YET
+        self.retains_grad = False
+        self.view_of: Tensor | None = None
+        self.view_kind = ""
+        self.inference = False
+        self.group = False
+        self.dtype = ""
+        self.scalar = False
+        self.note = ""
+        self.either: tuple[Tensor, ...] = ()
+        self.writes: tuple[Any, ...] = ()
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node gradient flows through, or None (a leaf, or nothing to differentiate)."""
+        return self.node if self.node is not None and self.node.tracked.possible else None
+
+    @property
+    def is_leaf(self) -> Truth:
+        """Yes without a grad_fn, as in PyTorch: also for every tensor that requires no grad."""
+        if self.node is None:
+            return YES
+        tracked = self.node.tracked
+        return Truth(None, tracked.why) if tracked.maybe else Truth(not tracked.value)
+
+    @property
+    def base(self) -> Tensor:
+        """The tensor at the bottom of a chain of views."""
+        tensor = self
+        while tensor.view_of is not None:
+            tensor = tensor.view_of
+        return tensor
+
+    def edge(self, differentiable: bool = True) -> Edge:
+        """This tensor as an input, as it is now."""
+        live = self.requires_grad if differentiable else NO
+        node = self.node
+        if node is not None and node.tracked.no and self.requires_grad.possible:
+            # A leaf made out of a cut value (`t.detach().requires_grad_()`): gradient stops in the leaf itself.
+            live = both(live, self.requires_grad)
+        return Edge(node, self, live)
+
+    def __repr__(self) -> str:
+        return f"<Tensor {self.name or '?'} rg={self.requires_grad} node={self.node}>"
+
+
+def join_truth_floating(left: Tensor, right: Tensor) -> Truth:
+    """Whether a tensor that is one of the two is a floating-point one."""
+    return join(left.floating, right.floating)

@@ -1,0 +1,94 @@
+"""What happened in a run that rules look at. Facts only; whether something is a bug is decided by the rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .autograd.backward import Outcome
+from .autograd.graph import Node, Path
+from .autograd.tensor import Tensor
+from .autograd.truth import Truth
+from .report import Span
+from .values import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """A backward or `autograd.grad`: what it did. `kind`: "backward", "grad", "weak"."""
+
+    site: Site
+    outcome: Outcome
+    kind: str
+    path: Path
+    text: str
+    entry: str
+    after_error: bool = False
+    loop: int = 0
+    order: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """PyTorch raises at a statement that is not a backward (an in-place write to a leaf, a flag on a non-leaf, ...)."""
+
+    site: Site
+    kind: str
+    message: str
+    tensor: Tensor | None
+    certain: bool
+    path: Path
+    after_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InplaceWrite:
+    """A person wrote an in-place operation on a non-leaf: the tensor before and after."""
+
+    site: Site
+    tensor: Tensor
+    before: Node | None
+    after: Node | None
+    name: str
+    entry: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class GradRead:
+    """`.grad` was read: of what, and what it held. `used` is False where only its presence is asked for."""
+
+    site: Site
+    tensor: Tensor
+    node: Node | None
+    leaf: Truth
+    present: Truth
+    requires_grad: Truth
+    retained: bool
+    path: Path
+    sinks_before: int
+    used: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A tensor an optimizer holds."""
+
+    site: Site
+    tensor: Tensor
+    node: Node | None
+
+
+@dataclass(slots=True)
+class Events:
+    """Everything recorded in one run, in order."""
+
+    sinks: list[Sink] = field(default_factory=list)
+    forbidden: list[Forbidden] = field(default_factory=list)
+    writes: list[InplaceWrite] = field(default_factory=list)
+    reads: list[GradRead] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    escaped: list[Tensor] = field(default_factory=list)
+    values: dict[Span, tuple[str, Any, Any]] = field(default_factory=dict)
+    reveals: list[tuple[Site, Any]] = field(default_factory=list)
+    unresolved: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,165 @@
+"""Classes of the program: definition, instances, attributes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from ..autograd.heap import MISSING
+from ..values import (
+    BoundMethod,
+    Call,
+    ClassValue,
+    FunctionValue,
+    Instance,
+    Site,
+    SuperValue,
+    TorchName,
+    Unknown,
+    Value,
+)
+from .calls import PropertyValue, call_value
+from .machine import Frame, Machine
+from .scope import Scope
+
+
+def define(machine: Machine, node: ast.ClassDef, run_block: Callable[[Machine, list[ast.stmt]], Any]) -> Value:
+    """Run a class body and make the class."""
+    from .expressions import evaluate
+
+    bases = tuple(evaluate(machine, base) for base in node.bases if not isinstance(base, ast.Starred))
+    cls = ClassValue(node.name, bases, machine.module, node)
+    outer = machine.frame
+    scope = Scope(machine.module, outer.scope if not outer.scope.is_module else None)
+    scope.names = cls.namespace
+    frame = Frame(scope)
+    machine.frame = frame
+    try:
+        run_block(machine, node.body)
+    finally:
+        machine.frame = outer
+    for value in cls.namespace.values():
+        for function in _functions_in(value):
+            function.owner = cls
+            if function.scope is scope:
+                # Names of a class body are not visible in its methods.
+                function.scope = scope.parent if scope.parent is not None else outer.scope
+    return cls
+
+
+def _functions_in(value: Value) -> list[FunctionValue]:
+    if isinstance(value, FunctionValue):
+        return [value]
+    if isinstance(value, PropertyValue):
+        return [f for f in (value.getter, value.setter) if isinstance(f, FunctionValue)]
+    return []
+
+
+def instantiate(machine: Machine, cls: ClassValue, call: Call) -> Value:
+    """`Class(...)`: a new instance whose `__init__` has run."""
+    special = machine.torch.instantiate(cls, call)
+    if special is not MISSING:
+        return special
+    instance = Instance(cls)
+    found = cls.find("__init__")
+    if found is not None:
+        call_value(machine, BoundMethod(found[0], instance), call)
+    elif _is_record(cls):
+        _fill_record(machine, cls, instance, call)
+    else:
+        machine.torch.initialise(instance, call)
+        if cls.unknown_base() is not None:
+            instance.data["unknown"] = Unknown(f"a base class of `{cls.name}`", deps=tuple(call.args))
+    return instance
+
+
+def _is_record(cls: ClassValue) -> bool:
+    if cls.dataclass:
+        return True
+    return any(getattr(base, "dotted", "") in ("typing.NamedTuple",) for base in cls.mro())
+
+
+def _fill_record(machine: Machine, cls: ClassValue, instance: Instance, call: Call) -> None:
+    """The `__init__` of a dataclass or NamedTuple."""
+    fields: list[tuple[str, Value]] = []
+    for entry in reversed(cls.mro()):
+        if isinstance(entry, ClassValue):
+            for statement in entry.node.body:
+                if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                    name = statement.target.id
+                    fields = [f for f in fields if f[0] != name]
+                    fields.append((name, entry.namespace.get(name, MISSING)))
+    for index, (name, default) in enumerate(fields):
+        if index < len(call.args):
+            value: Value = call.args[index]
+        elif name in call.kwargs:
+            value = call.kwargs[name]
+        elif default is not MISSING and not isinstance(default, Unknown):
+            value = default
+        else:
+            value = Unknown(f"field `{name}`", name=name)
+        machine.heap.put(instance.attributes, name, value)
+    found = cls.find("__post_init__")
+    if found is not None:
+        call_value(machine, BoundMethod(found[0], instance), Call([], {}, call.site))
+
+
+def get_attribute(machine: Machine, instance: Instance, name: str, site: Site) -> Value:
+    """`instance.name`; MISSING if neither the instance nor its classes have it."""
+    found = instance.cls.find(name)
+    if found is not None and isinstance(found[0], PropertyValue) and name not in instance.attributes:
+        return call_value(machine, found[0].getter, Call([instance], {}, site))
+    if name in instance.attributes:
+        return machine.narrow(instance.attributes[name])
+    if found is not None:
+        return bind(found[0], instance, instance.cls)
+    return MISSING
+
+
+def bind(value: Value, instance: Value, cls: ClassValue) -> Value:
+    """A class attribute seen through an instance."""
+    if isinstance(value, FunctionValue):
+        if value.kind == "static":
+            return value
+        return BoundMethod(value, cls if value.kind == "class" else instance)
+    return value
+
+
+def get_class_attribute(cls: ClassValue, name: str) -> Value:
+    """`Class.name`; MISSING if unknown."""
+    if name == "__name__":
+        return cls.name
+    found = cls.find(name)
+    if found is None:
+        return MISSING
+    value = found[0]
+    if isinstance(value, FunctionValue) and value.kind == "class":
+        return BoundMethod(value, cls)
+    return value
+
+
+def get_super_attribute(machine: Machine, value: SuperValue, name: str, site: Site) -> Value:
+    """`super().name`."""
+    owner = value.self_value
+    cls = owner.cls if isinstance(owner, Instance) else owner
+    if not isinstance(cls, ClassValue):
+        return Unknown("super() outside a class")
+    found = cls.find(name, after=value.after)
+    if found is not None:
+        attribute = found[0]
+        if isinstance(attribute, PropertyValue):
+            return call_value(machine, attribute.getter, Call([owner], {}, site))
+        return bind(attribute, owner, cls)
+    handled = machine.torch.super_attribute(owner, cls, name, site)
+    if handled is not MISSING:
+        return handled
+    if name == "__init__":
+        if isinstance(owner, Instance) and cls.unknown_base() is not None:
+            owner.data["unknown"] = Unknown(f"a base class of `{cls.name}`")
+        from ..values import NativeMethod
+
+        return NativeMethod(owner, name, lambda call: None)
+    if any(isinstance(b, TorchName) for b in cls.mro()) or cls.unknown_base() is not None:
+        return Unknown(f"`{name}` of a base class of `{cls.name}`", deps=(owner,))
+    return Unknown(f"`super().{name}`", deps=(owner,))

@@ -1,0 +1,207 @@
+"""The standard library and numpy, as far as gradients are concerned: what they do to a tensor that comes in."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable
+
+from ..autograd.tensor import Tensor
+from ..values import (
+    BoundMethod,
+    Call,
+    DictValue,
+    External,
+    FunctionValue,
+    Instance,
+    IterValue,
+    ListValue,
+    ModuleObject,
+    Scalar,
+    TorchName,
+    Unknown,
+    Value,
+)
+from .machine import DeadEnd, Machine
+
+
+def call(machine: Machine, dotted: str, call: Call) -> Value:
+    """Call a function of another library."""
+    top = dotted.partition(".")[0]
+    handler = _FUNCTIONS.get(dotted)
+    if handler is not None:
+        return handler(machine, call)
+    if top == "math":
+        return _math(machine, dotted, call)
+    if top == "numpy":
+        return machine.torch.numpy_call(dotted, call)
+    if top in ("random", "time", "os", "sys", "json", "logging", "warnings", "datetime", "re", "pathlib", "tqdm"):
+        return _plain(machine, dotted, call)
+    return machine.call_unknown(External(dotted), call, f"a call into `{top}`")
+
+
+def _math(machine: Machine, dotted: str, call: Call) -> Value:
+    function = getattr(math, dotted[5:], None)
+    if function is not None and call.args and all(isinstance(a, (int, float)) for a in call.args):
+        try:
+            result = function(*call.args)
+            return result if isinstance(result, (int, float, bool)) else Scalar("float")
+        except (ValueError, OverflowError, TypeError):
+            return Scalar("float")
+    if call.args:
+        return machine.each(
+            call.args[0], lambda each: machine.torch.to_number(each, "float", call.site, written=dotted)
+        )
+    return Scalar("float")
+
+
+def _plain(machine: Machine, dotted: str, call: Call) -> Value:
+    last = dotted.rpartition(".")[2]
+    if dotted in ("sys.exit", "os._exit"):
+        raise DeadEnd
+    if last == "tqdm" or dotted.endswith(("trange", "tqdm.auto.tqdm")):
+        return call.args[0] if call.args else Unknown("tqdm()")
+    if dotted.startswith("random.") and last in ("random", "uniform", "gauss", "normalvariate"):
+        return Scalar("float")
+    if dotted.startswith("random.") and last in ("randint", "randrange", "getrandbits"):
+        return Scalar("int")
+    if dotted in ("random.choice",) and call.args:
+        items, _ = machine.iterate(call.args[0], call.site)
+        joined = items[0] if items else Unknown("random.choice()")
+        for item in items[1:]:
+            joined = machine.join(joined, item)
+        return joined
+    if dotted == "random.sample" and call.args:
+        items, _ = machine.iterate(call.args[0], call.site)
+        return ListValue(items, open_=True)
+    if dotted.startswith("time."):
+        return Scalar("float")
+    return Unknown(f"`{dotted}()`", deps=tuple(call.args))
+
+
+def _copy(machine: Machine, call: Call) -> Value:
+    return machine.torch.copy_value(call.args[0], call.site, deep=False) if call.args else None
+
+
+def _deepcopy(machine: Machine, call: Call) -> Value:
+    return machine.torch.copy_value(call.args[0], call.site, deep=True) if call.args else None
+
+
+def _partial(machine: Machine, call: Call) -> Value:
+    from ..values import NativeMethod
+
+    if not call.args:
+        return Unknown("partial()")
+    function, first, kwargs = call.args[0], call.args[1:], dict(call.kwargs)
+
+    def run(inner: Call) -> Value:
+        return machine.call(function, Call([*first, *inner.args], {**kwargs, **inner.kwargs}, inner.site))
+
+    return NativeMethod(function, "partial", run)
+
+
+def _same(machine: Machine, call: Call) -> Value:
+    return call.args[0] if call.args else Unknown("a decorator")
+
+
+def _defaultdict(machine: Machine, call: Call) -> Value:
+    factory = call.args[0] if call.args else None
+    if factory is None:
+        return DictValue()
+    return DictValue(rest=machine.call(factory, Call([], {}, call.site)))
+
+
+def _ordered(machine: Machine, call: Call) -> Value:
+    from . import builtins
+
+    return builtins.call(machine, "dict", call)
+
+
+def _deque(machine: Machine, call: Call) -> Value:
+    if not call.args:
+        return ListValue(())
+    items, open_ = machine.iterate(call.args[0], call.site)
+    return ListValue(items, "list", open_)
+
+
+def _chain(machine: Machine, call: Call) -> Value:
+    items: list[Value] = []
+    open_ = False
+    for argument in call.args:
+        more, more_open = machine.iterate(argument, call.site)
+        items.extend(more)
+        open_ = open_ or more_open
+    return IterValue(items, open_)
+
+
+def _reduce(machine: Machine, call: Call) -> Value:
+    items, _ = machine.iterate(call.args[1], call.site)
+    if len(call.args) > 2:
+        items = [call.args[2], *items]
+    if not items:
+        return Unknown("reduce() of nothing")
+    total = items[0]
+    for item in items[1:]:
+        total = machine.call(call.args[0], Call([total, item], {}, call.site))
+    return total
+
+
+def _operator(kind: ast.operator) -> Callable[[Machine, Call], Value]:
+    def run(machine: Machine, call: Call) -> Value:
+        from .expressions import binary
+
+        return binary(machine, kind, call.args[0], call.args[1], call.site)
+
+    return run
+
+
+def _count(machine: Machine, call: Call) -> Value:
+    return IterValue([Scalar("int")], True)
+
+
+def _cycle(machine: Machine, call: Call) -> Value:
+    items, _ = machine.iterate(call.args[0], call.site)
+    return IterValue(items, True)
+
+
+def _nullcontext(machine: Machine, call: Call) -> Value:
+    return IterValue(call.args[:1] or [None])
+
+
+def _namespace(machine: Machine, call: Call) -> Value:
+    value = Unknown("a namespace")
+    value.attributes.update(call.kwargs)
+    return value
+
+
+_FUNCTIONS: dict[str, Callable[[Machine, Call], Value]] = {
+    "copy.copy": _copy,
+    "copy.deepcopy": _deepcopy,
+    "functools.partial": _partial,
+    "functools.reduce": _reduce,
+    "functools.wraps": lambda machine, call: External("functools.identity"),
+    "functools.identity": _same,
+    "functools.lru_cache": _same,
+    "functools.cache": _same,
+    "collections.defaultdict": _defaultdict,
+    "collections.OrderedDict": _ordered,
+    "collections.deque": _deque,
+    "itertools.chain": _chain,
+    "itertools.count": _count,
+    "itertools.cycle": _cycle,
+    "operator.add": _operator(ast.Add()),
+    "operator.mul": _operator(ast.Mult()),
+    "contextlib.nullcontext": _nullcontext,
+    "types.SimpleNamespace": _namespace,
+    "tqdm.tqdm": _same,
+    "tqdm.auto.tqdm": _same,
+}
+
+
+def _range(machine: Machine, call: Call) -> Value:
+    from . import builtins
+
+    return builtins.call(machine, "range", call)
+
+
+_FUNCTIONS["tqdm.trange"] = _range

@@ -1,0 +1,131 @@
+"""Join: the value a variable has after branches that left different ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd import truth
+from ..autograd.engine import Autograd, Mode
+from ..autograd.graph import Edge, Node, Path, Version, join_versions
+from ..autograd.heap import MISSING
+from ..autograd.tensor import Grad, Tensor
+from ..autograd.truth import Truth, maybe
+from ..values import Choice, Scalar, Unknown, Value, unknown_tensor
+
+_NUMBERS = (int, float, complex, bool)
+_MAX_ALTERNATIVES = 4
+
+
+class Joiner:
+    """Joins values; `paths` are the paths of the two sides (used where both alternatives have to be kept)."""
+
+    def __init__(self, autograd: Autograd) -> None:
+        self.autograd = autograd
+
+    def values(self, left: Value, right: Value, left_path: Path, right_path: Path) -> Value:
+        """The join of two values or of two states of one field."""
+        if left is right:
+            return left
+        if left is MISSING:
+            return right
+        if right is MISSING:
+            return left
+        if type(left) is type(right):
+            same = self._same_type(left, right, left_path, right_path)
+            if same is not None:
+                return same
+        if isinstance(left, Node) or isinstance(right, Node):
+            return self._nodes(left, right)
+        if isinstance(left, Tensor) or isinstance(right, Tensor):
+            one, other = (left, right) if isinstance(left, Tensor) else (right, left)
+            as_tensor = self._tensor_of(other)
+            if as_tensor is not None:
+                return self.autograd.joined(one, as_tensor)
+        if _numeric(left) and _numeric(right):
+            return Scalar(_number_kind(left, right), self._nodes(_node(left), _node(right)))
+        return self._choice(left, right, left_path, right_path)
+
+    def _same_type(self, left: Any, right: Any, left_path: Path, right_path: Path) -> Value | None:
+        if isinstance(left, Tensor):
+            return self.autograd.joined(left, right)
+        if isinstance(left, Truth):
+            return truth.join(left, right)
+        if isinstance(left, Version):
+            return join_versions(left, right)
+        if isinstance(left, Node):
+            return self._nodes(left, right)
+        if isinstance(left, Grad):
+            return Grad(truth.join(left.present, right.present), left.by or right.by)
+        if isinstance(left, Mode):
+            return Mode(
+                truth.join(left.enabled, right.enabled), left.cut or right.cut, left.inference and right.inference
+            )
+        if isinstance(left, (*_NUMBERS, str, bytes)):
+            return left if left == right else None
+        if isinstance(left, tuple):
+            longer, shorter = (left, right) if len(left) >= len(right) else (right, left)
+            joined = [self.values(a, b, left_path, right_path) for a, b in zip(left, right, strict=False)]
+            return (*joined, *longer[len(shorter) :])
+        if isinstance(left, Scalar):
+            kind = left.kind if left.kind == right.kind else "number"
+            return Scalar(kind, self._nodes(left.node, right.node))
+        if isinstance(left, Unknown):
+            return Unknown(left.reason, name=left.name, deps=(left, right), symbolic=left.symbolic and right.symbolic)
+        return None
+
+    def _nodes(self, left: Node | None, right: Node | None) -> Node | None:
+        if left is right:
+            return left
+        edges = tuple(
+            Edge(node, node.result, node.tracked if node.tracked.possible else maybe("it depends on a branch"))
+            for node in (left, right)
+            if isinstance(node, Node)
+        )
+        tracked = truth.join(
+            left.tracked if isinstance(left, Node) else truth.NO, right.tracked if isinstance(right, Node) else truth.NO
+        )
+        return Node("join", next((e.node.span for e in edges if e.node), None), edges, tracked=tracked, is_join=True)
+
+    def _tensor_of(self, value: Value) -> Tensor | None:
+        if isinstance(value, _NUMBERS):
+            tensor = Tensor()
+            tensor.scalar = True
+            return tensor
+        if isinstance(value, Scalar) and value.kind != "str":
+            tensor = Tensor(node=value.node)
+            tensor.scalar = True
+            return tensor
+        if isinstance(value, Unknown):
+            return unknown_tensor(value)
+        return None
+
+    def _choice(self, left: Value, right: Value, left_path: Path, right_path: Path) -> Value:
+        alternatives: list[tuple[Path, Value]] = []
+        for path, value in ((left_path, left), (right_path, right)):
+            for each_path, each in value.alternatives if isinstance(value, Choice) else ((path, value),):
+                if not any(each is kept or _equal(each, kept) for _, kept in alternatives):
+                    alternatives.append((each_path, each))
+        if len(alternatives) == 1:
+            return alternatives[0][1]
+        if len(alternatives) > _MAX_ALTERNATIVES:
+            if all(isinstance(v, str) for _, v in alternatives):
+                return Scalar("str")
+            return Unknown("one of many values", deps=tuple(v for _, v in alternatives))
+        return Choice(tuple(alternatives))
+
+
+def _equal(left: Value, right: Value) -> bool:
+    return type(left) is type(right) and isinstance(left, (*_NUMBERS, str, bytes, type(None))) and left == right
+
+
+def _numeric(value: Value) -> bool:
+    return isinstance(value, _NUMBERS) or (isinstance(value, Scalar) and value.kind != "str")
+
+
+def _node(value: Value) -> Node | None:
+    return value.node if isinstance(value, Scalar) else None
+
+
+def _number_kind(left: Value, right: Value) -> str:
+    kinds = {v.kind if isinstance(v, Scalar) else type(v).__name__ for v in (left, right)}
+    return kinds.pop() if len(kinds) == 1 else "float" if kinds <= {"int", "float", "bool"} else "number"

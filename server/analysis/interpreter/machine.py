@@ -1,0 +1,340 @@
+"""The abstract machine: state, branches, budget, errors. Syntax is in `statements` and `expressions`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from ..autograd.engine import Autograd, AutogradError
+from ..autograd.graph import ALWAYS, Path, contradicts
+from ..autograd.heap import Heap, Pending
+from ..autograd.tensor import Tensor
+from ..autograd.truth import maybe
+from ..check_types import Cancelled, Token
+from ..events import Events, Forbidden
+from ..report import Span
+from ..values import (
+    Call,
+    Choice,
+    DictValue,
+    Instance,
+    IterValue,
+    ListValue,
+    ModuleObject,
+    ModuleValue,
+    Scalar,
+    Site,
+    Unknown,
+    Value,
+)
+from .joins import Joiner
+from .scope import Scope
+
+
+class DeadEnd(Exception):
+    """The program cannot go on from here (it raises); unwinds to the nearest statement that handles it."""
+
+
+class ProgramRaises(DeadEnd):
+    """In prediction mode: PyTorch raises here, and the program ends unless it catches it."""
+
+    def __init__(self, line: int, kind: str, culprit: int | None, machine: Any = None) -> None:
+        super().__init__(kind)
+        self.line, self.kind, self.culprit, self.machine = line, kind, culprit, machine
+
+
+class BudgetExhausted(Exception):
+    """The run took more steps than it may; what is known so far stands."""
+
+
+class Frame:
+    """One activation: its scope, and the states that left it early."""
+
+    __slots__ = ("exits", "function", "loops", "scope", "yields")
+
+    def __init__(self, scope: Scope, function: Value = None) -> None:
+        self.scope, self.function = scope, function
+        self.exits: list[Pending] = []
+        self.loops = 0
+        self.yields: list[Value] | None = None
+
+
+class Machine:
+    """One run of one program. See `Runtime` in `values` for what `torch_model` uses of it."""
+
+    def __init__(self, *, stop_at_error: bool = False, max_steps: int = 600_000, token: Token | None = None) -> None:
+        self.heap = Heap()
+        self.autograd = Autograd(self.heap)
+        self.events = Events()
+        self.joiner = Joiner(self.autograd)
+        self.stop_at_error = stop_at_error
+        self.steps, self.max_steps, self.token = 0, max_steps, token
+        self.frame: Frame
+        self.module: ModuleValue
+        self.main: ModuleValue
+        self.depth = 0
+        self.active: list[Any] = []
+        self.entered: set[Any] = set()
+        self.entry = ""
+        self.statement: ast.stmt | None = None
+        self.after_error = False
+        self.loop_passes: list[int] = []
+        self.globals: dict[str, Value] = {}
+        self.recorded: dict[ast.AST, list[tuple[Tensor, Any, Any]]] = {}
+        self.importer: Any = None
+        self.torch: Any = None
+        self.crashes: list[str] = []
+        self._comparisons: dict[Hashable, Value] = {}
+
+    # ------------------------------------------------------------------ budget and places
+
+    def tick(self, amount: int = 1) -> None:
+        """Spend steps of the budget. Raises BudgetExhausted, or Cancelled when the caller lost interest."""
+        self.steps += amount
+        if self.steps > self.max_steps:
+            raise BudgetExhausted
+        if self.token is not None and self.token.is_set():
+            raise Cancelled
+
+    def site(self, node: ast.AST) -> Site:
+        """The place of a syntax node in the module that is running."""
+        return Site(self.span(node), node, self.statement, self.module)
+
+    def span(self, node: ast.AST) -> Span:
+        """The span of a syntax node, computed once."""
+        cached = getattr(node, "gradsight_span", None)
+        if cached is None:
+            cached = self.module.source.span(node)
+            node.gradsight_span = cached  # type: ignore[attr-defined]
+        return cached
+
+    # ------------------------------------------------------------------ branches
+
+    @property
+    def path(self) -> Path:
+        """The unknown conditions under which the program is here."""
+        return self.autograd.path
+
+    @path.setter
+    def path(self, path: Path) -> None:
+        self.autograd.path = path
+
+    def join(self, left: Value, right: Value) -> Value:
+        """Join two values that carry no paths of their own."""
+        return self.joiner.values(left, right, self.path, self.path)
+
+    def undo(self, mark: int, keep: Sequence[Pending] = ()) -> Any:
+        """Take writes back to `mark`; states that left early since then are made relative to it first."""
+        for pending in self.frame.exits:
+            self.heap.rebase(pending, mark)
+        for pending in keep:
+            self.heap.rebase(pending, mark)
+        return self.heap.undo(mark)
+
+    def fork(self, arms: Sequence[tuple[Path, Callable[[], Value]]]) -> Value:
+        """Run expressions as alternatives from the same state; the join of their values and of their effects.
+
+        Arms whose path contradicts the present one are skipped; arms that raise are dropped. Raises DeadEnd if none
+        is left.
+        """
+        before = self.path
+        live = [(extra, run) for extra, run in arms if not contradicts(extra, before)]
+        results: list[tuple[Path, Any, Value]] = []
+        mark = self.heap.mark()
+        for extra, run in live:
+            self.path = before | extra
+            try:
+                value = run()
+            except ProgramRaises:
+                if len(live) == 1:
+                    raise
+                self.undo(mark)
+                continue
+            except DeadEnd:
+                self.undo(mark)
+                continue
+            finally:
+                self.path = before
+            results.append((extra, self.undo(mark), value))
+        if not results:
+            raise DeadEnd
+        path, writes, value = results[0]
+        self.heap.redo(writes)
+        for other_path, other_writes, other in results[1:]:
+            self.merge(mark, other_writes, before | path, before | other_path)
+            value = self.joiner.values(value, other, before | path, before | other_path)
+        return value
+
+    def merge(self, mark: int, writes: Any, ours: Path, theirs: Path) -> None:
+        """Join the present state with one that left early or ran in another arm."""
+        self.heap.merge(mark, writes, lambda a, b: self.joiner.values(a, b, ours, theirs))
+
+    def narrow(self, value: Value) -> Value:
+        """The alternatives of a value that are possible on the present path."""
+        if not isinstance(value, Choice):
+            return value
+        possible = [(p, v) for p, v in value.alternatives if not contradicts(p, self.path)]
+        if len(possible) == 1:
+            return possible[0][1]
+        if not possible or len(possible) == len(value.alternatives):
+            return value
+        return Choice(tuple(possible))
+
+    def each(self, value: Value, use: Callable[[Value], Value], *, skip_none: bool = True) -> Value:
+        """Apply `use` to a value, or to each alternative of a choice as a branch (None cannot be used, and drops)."""
+        value = self.narrow(value)
+        if not isinstance(value, Choice):
+            return use(value)
+        alternatives = [(p, v) for p, v in value.alternatives if not (skip_none and v is None)] or list(
+            value.alternatives
+        )
+
+        def arm(each: Value) -> Callable[[], Value]:
+            return lambda: use(each)
+
+        return self.fork([(p - self.path, arm(v)) for p, v in alternatives])
+
+    def test(self, value: Value) -> tuple[bool | None, Hashable, bool]:
+        """(truth, condition, polarity): the truth of a value if it is known, else the condition it depends on."""
+        value = self.narrow(value)
+        if isinstance(value, Negation):
+            known, key, polarity = self.test(value.value)
+            return (None if known is None else not known), key, not polarity
+        known = self.truth(value)
+        if known is not None:
+            return known, None, True
+        if isinstance(value, Choice) and len(value.alternatives) == 2:
+            (first, a), (second, b) = value.alternatives
+            one, other = self.truth(a), self.truth(b)
+            if one is not None and other is not None:
+                for key, outcome in first:
+                    if (key, not outcome) in second:
+                        return self._decided(key, outcome if one else not outcome)
+        key: Hashable = value if isinstance(value, (Unknown, Scalar)) else object()
+        return self._decided(key, True)
+
+    def _decided(self, key: Hashable, polarity: bool) -> tuple[bool | None, Hashable, bool]:
+        if (key, polarity) in self.path:
+            return True, key, polarity
+        if (key, not polarity) in self.path:
+            return False, key, polarity
+        return None, key, polarity
+
+    def truth(self, value: Value) -> bool | None:
+        """Whether a value is true; None if that is not known."""
+        if value is None or isinstance(value, (bool, int, float, str, bytes)):
+            return bool(value)
+        if isinstance(value, tuple):
+            return bool(value)
+        if isinstance(value, (ListValue, IterValue)):
+            if value.items:
+                return True
+            return None if value.open else False
+        if isinstance(value, DictValue):
+            if value.items:
+                return True
+            return None if value.rest is not None else False
+        if isinstance(value, Choice):
+            outcomes = {self.truth(v) for _, v in value.alternatives}
+            return outcomes.pop() if len(outcomes) == 1 else None
+        if isinstance(value, ModuleObject):
+            return True if not value.keys and not value.dotted.endswith("List") else bool(value.items) or None
+        if isinstance(value, (Tensor, Unknown, Scalar, Negation)):
+            return None
+        if isinstance(value, Instance):
+            found = value.cls.find("__bool__") or value.cls.find("__len__")
+            return None if found or value.cls.unknown_base() else True
+        return True
+
+    # ------------------------------------------------------------------ errors
+
+    def error(
+        self,
+        kind: str,
+        message: str,
+        site: Site,
+        tensor: Tensor | None = None,
+        certain: bool = True,
+        culprit: int | None = None,
+    ) -> None:
+        """PyTorch raises here (or may, if not `certain`). Recorded; in prediction mode a certain one ends the program."""
+        if kind != "backward":
+            self.events.forbidden.append(Forbidden(site, kind, message, tensor, certain, self.path, self.after_error))
+        if certain and self.stop_at_error and self.path == ALWAYS:
+            raise ProgramRaises(site.span.start.line, kind if kind != "backward" else message, culprit, self)
+        if certain:
+            self.after_error = True
+
+    def guard(self, action: Callable[[], Value], site: Site, fallback: Callable[[], Value]) -> Value:
+        """Run an autograd action; what PyTorch forbids becomes an event, and the analysis goes on with `fallback`."""
+        try:
+            return action()
+        except AutogradError as error:
+            self.error(error.kind, error.message, site, error.tensor, error.certain)
+            return fallback()
+
+    def unresolved(self, reason: str) -> None:
+        """Count why something was not followed."""
+        self.events.unresolved[reason] = self.events.unresolved.get(reason, 0) + 1
+
+    # ------------------------------------------------------------------ reading values
+
+    def tensors_in(self, value: Value, depth: int = 4) -> list[Tensor]:
+        """The tensors inside a value: elements of containers and attributes of objects, to a small depth."""
+        found: list[Tensor] = []
+        self._collect(value, depth, found, set())
+        return found
+
+    def _collect(self, value: Value, depth: int, found: list[Tensor], seen: set[int]) -> None:
+        if depth < 0 or id(value) in seen or len(found) > 200:
+            return
+        seen.add(id(value))
+        if isinstance(value, Tensor):
+            found.append(value)
+            return
+        children: Sequence[Value] = ()
+        if isinstance(value, tuple):
+            children = value
+        elif isinstance(value, (ListValue, IterValue)):
+            children = value.items
+        elif isinstance(value, DictValue):
+            children = [*value.items.values(), value.rest]
+        elif isinstance(value, Choice):
+            children = [v for _, v in value.alternatives]
+        elif isinstance(value, Instance):
+            children = list(value.attributes.values())
+        elif isinstance(value, ModuleObject):
+            children = [*value.attributes.values(), *value.items]
+        elif isinstance(value, Unknown):
+            if value.tensor is not None:
+                found.append(value.tensor)
+            children = value.deps
+        for child in children:
+            if child is not None and not isinstance(child, (int, float, str)):
+                self._collect(child, depth - 1, found, seen)
+
+    def call_unknown(self, function: Value, call: Call, reason: str) -> Value:
+        """Call code the engine cannot see: the result may depend on every tensor that goes in."""
+        deps = [*call.args, *call.kwargs.values()]
+        owner = function
+        return self.torch.opaque(owner, deps, call.site, reason)
+
+    def comparison(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """The same comparison of the same unknown is the same unknown condition twice."""
+        if key not in self._comparisons:
+            self._comparisons[key] = make()
+        return self._comparisons[key]
+
+    def unsure(self, why: str) -> Any:
+        """A maybe."""
+        return maybe(why)
+
+
+class Negation:
+    """`not` of an unknown value: the same condition with the other outcome."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Value) -> None:
+        self.value = value

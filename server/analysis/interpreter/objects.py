@@ -1,0 +1,137 @@
+"""Attribute access and iteration for every kind of value."""
+
+from __future__ import annotations
+
+from ..autograd.heap import MISSING
+from ..autograd.tensor import Tensor
+from ..values import (
+    BoundMethod,
+    Builtin,
+    ClassValue,
+    DictValue,
+    External,
+    FunctionValue,
+    Instance,
+    IterValue,
+    ListValue,
+    ModuleObject,
+    ModuleValue,
+    Scalar,
+    Site,
+    SuperValue,
+    TorchName,
+    Unknown,
+    Value,
+)
+from . import builtins, classes
+from .calls import PropertyValue, call_function
+from .machine import DeadEnd, Machine
+
+MAX_RANGE = 64
+
+
+def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
+    """`owner.name`."""
+    owner = machine.narrow(owner)
+    if isinstance(owner, Instance):
+        value = classes.get_attribute(machine, owner, name, site)
+        if value is MISSING:
+            value = machine.torch.attribute(owner, name, site)
+        if value is MISSING:
+            value = _instance_fallback(machine, owner, name)
+        return value
+    if isinstance(owner, ModuleValue):
+        if name in owner.namespace:
+            return owner.namespace[name]
+        found = machine.importer.submodule(machine, owner, name)
+        return found if found is not None else Unknown(f"`{name}` of module `{owner.name}`", name=name)
+    if isinstance(owner, SuperValue):
+        return classes.get_super_attribute(machine, owner, name, site)
+    if isinstance(owner, ClassValue):
+        value = classes.get_class_attribute(owner, name)
+        if value is MISSING:
+            value = machine.torch.attribute(owner, name, site)
+        return Unknown(f"`{name}` of class `{owner.name}`", name=name) if value is MISSING else value
+    if isinstance(owner, External):
+        return External(f"{owner.dotted}.{name}")
+    if isinstance(owner, (ListValue, DictValue, IterValue, tuple, str)):
+        return builtins.method(machine, owner, name)
+    if isinstance(owner, (Tensor, TorchName, ModuleObject, Scalar)):
+        value = machine.torch.attribute(owner, name, site)
+        return Unknown(f"`.{name}`", deps=(owner,)) if value is MISSING else value
+    if isinstance(owner, Unknown):
+        if name in owner.attributes:
+            return owner.attributes[name]
+        value = machine.torch.attribute(owner, name, site)
+        if value is MISSING:
+            value = Unknown(owner.reason, name=name, deps=(owner,), symbolic=owner.symbolic)
+            owner.attributes[name] = value
+        return value
+    if isinstance(owner, PropertyValue):
+        return Unknown("a property")
+    if isinstance(owner, (FunctionValue, BoundMethod)):
+        return machine_function_attribute(owner, name)
+    if isinstance(owner, Builtin):
+        return Builtin(f"{owner.name}.{name}")
+    if owner is None:
+        raise DeadEnd
+    value = machine.torch.attribute(owner, name, site)
+    return Unknown(f"`.{name}`", name=name, deps=(owner,)) if value is MISSING else value
+
+
+def machine_function_attribute(owner: Value, name: str) -> Value:
+    """`function.__name__` and its kin."""
+    if name == "__name__":
+        return owner.name if isinstance(owner, FunctionValue) else "method"
+    if name == "__wrapped__" and isinstance(owner, FunctionValue):
+        return owner
+    return Unknown(f"`{name}` of a function")
+
+
+def _instance_fallback(machine: Machine, owner: Instance, name: str) -> Value:
+    if name == "__class__":
+        return owner.cls
+    if name == "__dict__":
+        return DictValue(dict(owner.attributes))
+    reason = f"attribute `{name}` of `{owner.cls.name}`"
+    value = Unknown(reason, name=name, deps=(owner.data["unknown"],) if "unknown" in owner.data else ())
+    # The same missing attribute is the same unknown twice.
+    owner.attributes[name] = value
+    return value
+
+
+def iterate(machine: Machine, value: Value, site: Site) -> tuple[list[Value], bool]:
+    """(elements, open): the elements of an iterable; `open` if their number is not known."""
+    value = machine.narrow(value)
+    if isinstance(value, tuple):
+        return list(value), False
+    if isinstance(value, ListValue):
+        return list(value.items), value.open
+    if isinstance(value, IterValue):
+        items = [] if value.used and not value.open else list(value.items)
+        machine.heap.write(value, "used", True)
+        return items, value.open
+    if isinstance(value, DictValue):
+        keys: list[Value] = list(value.items)
+        return (keys, False) if value.rest is None else ([*keys, Scalar("str")], True)
+    if isinstance(value, str):
+        return list(value)[:MAX_RANGE], len(value) > MAX_RANGE
+    if isinstance(value, Instance):
+        found = value.cls.find("__iter__")
+        if found is not None:
+            result = call_function(machine, found[0], [value], site)
+            if result is not value:
+                return iterate(machine, result, site)
+            step = value.cls.find("__next__")
+            if step is not None:
+                return [call_function(machine, step[0], [value], site)], True
+        found = value.cls.find("__getitem__")
+        if found is not None and not machine.torch.is_module(value):
+            return [call_function(machine, found[0], [value, Scalar("int")], site)], True
+    handled = machine.torch.iterate(value, site)
+    if handled is not None:
+        return handled
+    element = Unknown(
+        "an element of an unknown iterable", deps=(value,), symbolic=isinstance(value, Unknown) and value.symbolic
+    )
+    return [element], True

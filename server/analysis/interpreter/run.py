@@ -1,0 +1,241 @@
+"""A run of one file: the module body as `__main__`, then what it never entered, with symbolic arguments."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from typing import Any
+
+from ..autograd.backward import Outcome
+from ..autograd.engine import Mode
+from ..autograd.graph import ALWAYS
+from ..autograd.tensor import Tensor
+from ..check_types import Cancelled, Token
+from ..events import InplaceWrite, Sink
+from ..torch_model.model import TorchModel
+from ..values import Call, ClassValue, FunctionValue, Instance, ModuleValue, Site, Value
+from . import calls, objects, statements
+from .calls import PropertyValue
+from .imports import Importer
+from .machine import BudgetExhausted, DeadEnd, Frame, Machine, ProgramRaises
+from .scope import Scope
+
+RECURSION_LIMIT = 12_000
+ENTRY_STEPS = 150_000
+
+
+class Interpreter(Machine):
+    """The machine with its parts put together."""
+
+    def __init__(self, importer: Importer | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.torch = TorchModel(self)
+        self.importer = importer or Importer()
+        self.importer.run_module = run_imported
+        self.exhausted = False
+
+    def call(self, function: Value, call: Call) -> Value:
+        """Call a value."""
+        return self.each(function, lambda each: calls.call_value(self, each, call))
+
+    def attribute(self, value: Value, name: str, site: Site) -> Value:
+        """`value.name`."""
+        return objects.attribute(self, value, name, site)
+
+    def iterate(self, value: Value, site: Site) -> tuple[list[Value], bool]:
+        """The elements of an iterable."""
+        return objects.iterate(self, value, site)
+
+    def sink(self, site: Site, outcome: Outcome, kind: str) -> None:
+        """Record a backward, and stop or go on as it says."""
+        text = site.module.source.segment(site.node) if site.module is not None and site.node is not None else ""
+        self.events.sinks.append(
+            Sink(site, outcome, kind, self.path, text, self.entry, self.after_error, max(self.loop_passes, default=0), self.steps)
+        )
+        raised = outcome.raises
+        if raised is not None and raised.certain:
+            culprit = raised.culprit.span.start.line if raised.culprit is not None and raised.culprit.span else None
+            self.error("backward", raised.kind, site, certain=True, culprit=culprit)
+
+    def unused_input(self, site: Site, tensor: Tensor, outcome: Outcome) -> None:
+        """`autograd.grad` with an input the outputs do not depend on."""
+        self.error(
+            "unused-input",
+            "One of the differentiated Tensors appears to not have been used in the graph. "
+            "Set allow_unused=True if this is the desired behavior.",
+            site,
+            tensor,
+        )
+
+    def wrote(self, site: Site, tensor: Tensor, before: Any, name: str) -> None:
+        """Record an in-place operation a person wrote."""
+        if site.module is self.main and self.statement is not None:
+            self.events.writes.append(
+                InplaceWrite(site, tensor, before, tensor.node, name, self.entry, self.path)
+            )
+
+
+def run_file(parsed: Any, importer: Importer | None = None, *, entries: bool = True, token: Token | None = None,
+             stop_at_error: bool = False) -> Interpreter:
+    """Run a parsed file. Gives the interpreter with its events; raises Cancelled, and ProgramRaises when predicting."""
+    if sys.getrecursionlimit() < RECURSION_LIMIT:
+        sys.setrecursionlimit(RECURSION_LIMIT)
+    machine = Interpreter(importer, stop_at_error=stop_at_error, token=token)
+    module = ModuleValue("__main__", parsed.source.path, parsed.source)
+    machine.main = machine.module = module
+    machine.entry = "module"
+    machine.frame = _module_frame(module)
+    try:
+        statements.run_block(machine, parsed.tree.body)
+    except (BudgetExhausted, RecursionError):
+        machine.exhausted = True
+    except (ProgramRaises, Cancelled):
+        raise
+    except DeadEnd:
+        pass
+    if entries:
+        run_entries(machine, module, parsed.tree)
+    return machine
+
+
+def _module_frame(module: ModuleValue) -> Frame:
+    module.namespace.setdefault("__name__", module.name)
+    module.namespace.setdefault("__file__", module.path)
+    return Frame(Scope(module, None, module.namespace))
+
+
+def run_imported(machine: Machine, loaded: Any, name: str) -> ModuleValue:
+    """Run the body of a workspace module once, for its namespace."""
+    parsed, module = loaded
+    outer = (machine.frame, machine.module, machine.statement, machine.path)
+    mode = machine.autograd.mode
+    machine.module, machine.frame = module, _module_frame(module)
+    machine.depth += 1
+    try:
+        statements.run_block(machine, parsed.tree.body)
+    except ProgramRaises:
+        raise
+    except DeadEnd:
+        pass
+    finally:
+        machine.depth -= 1
+        machine.frame, machine.module, machine.statement, machine.path = outer
+        machine.autograd.set_mode(mode)
+    return module
+
+
+# ---------------------------------------------------------------------- entry points
+
+
+def run_entries(machine: Interpreter, module: ModuleValue, tree: ast.Module) -> None:
+    """Run every function and method of the file that nothing has entered so far."""
+    roots = _called_by_nobody(tree)
+    values = [v for v in module.namespace.values() if _belongs(v, module)]
+    values.sort(key=lambda v: (v.name not in roots, getattr(v.node, "lineno", 0)))
+    frame = _module_frame(module)
+    for value in values:
+        machine.after_error = False
+        if isinstance(value, FunctionValue):
+            if value.node not in machine.entered:
+                _enter(machine, frame, module, value.name, lambda value=value: _run_function(machine, value, None))
+        else:
+            _enter(machine, frame, module, value.name, lambda value=value: _run_class(machine, value))
+
+
+def _belongs(value: Value, module: ModuleValue) -> bool:
+    if isinstance(value, FunctionValue):
+        return value.module is module and isinstance(value.node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    return isinstance(value, ClassValue) and value.module is module
+
+
+def _called_by_nobody(tree: ast.Module) -> set[str]:
+    """Names of top-level functions that no other function mentions: where a program starts."""
+    defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    mentioned: set[str] = set()
+    for top in tree.body:
+        if isinstance(top, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            own = top.name
+            mentioned |= {n.id for n in ast.walk(top) if isinstance(n, ast.Name) and n.id != own}
+    return defined - mentioned
+
+
+def _enter(machine: Interpreter, frame: Frame, module: ModuleValue, name: str, run: Any) -> None:
+    """Run one entry point from the state the module left, and take its effects back."""
+    mark = machine.heap.mark()
+    machine.frame, machine.module, machine.statement = frame, module, None
+    machine.path, machine.entry = ALWAYS, name
+    machine.loop_passes, machine.active, machine.depth = [], [], 0
+    mode = machine.autograd.mode
+    machine.autograd.set_mode(Mode())
+    machine.max_steps = machine.steps + ENTRY_STEPS
+    try:
+        run()
+    except (BudgetExhausted, RecursionError):
+        machine.exhausted = True
+    except DeadEnd:
+        pass
+    finally:
+        machine.autograd.set_mode(mode)
+        machine.heap.undo(mark)
+        machine.path = ALWAYS
+
+
+def _run_function(machine: Interpreter, function: FunctionValue, owner: Value) -> None:
+    bound = calls.symbolic_arguments(function, owner is not None)
+    arguments = function.node.args
+    every = [*arguments.posonlyargs, *arguments.args]
+    if owner is not None and every:
+        bound[every[0].arg] = owner
+    site = Site(machine.span(function.node), function.node, None, machine.module)
+    mode = machine.autograd.mode
+    for manager, _site in function.contexts:
+        machine.torch.enter_decorated(manager, function, site)
+    try:
+        machine.returned = calls.run_body(machine, function, bound, site)  # type: ignore[attr-defined]
+    finally:
+        machine.autograd.set_mode(mode)
+
+
+def _run_class(machine: Interpreter, cls: ClassValue) -> None:
+    methods = [
+        f
+        for value in list(cls.namespace.values())
+        for f in ([value] if isinstance(value, FunctionValue) else [value.getter] if isinstance(value, PropertyValue) else [])
+        if isinstance(f, FunctionValue) and f.node not in machine.entered and not isinstance(f.node, ast.Lambda)
+    ]
+    if not methods:
+        return
+    name = cls.name
+    if any(b.startswith("torch.autograd.") for b in cls.torch_bases()):
+        return
+    found = cls.find("__init__")
+    instance: Value
+    site = Site(machine.span(cls.node), cls.node, None, machine.module)
+    if found is not None and isinstance(found[0], FunctionValue):
+        instance = Instance(cls)
+        instance.name = "self"
+        try:
+            _run_function(machine, found[0], instance)
+        except DeadEnd:
+            pass
+    else:
+        instance = machine.call(cls, Call([], {}, site, True))
+    mark = machine.heap.mark()
+    for function in methods:
+        if function.node in machine.entered:
+            continue
+        machine.path, machine.entry = ALWAYS, f"{name}.{function.name}"
+        machine.after_error = False
+        machine.loop_passes, machine.active, machine.depth = [], [], 0
+        owner = instance if function.kind != "static" else None
+        if function.kind == "class":
+            owner = cls
+        try:
+            _run_function(machine, function, owner)
+        except (DeadEnd, RecursionError):
+            pass
+        finally:
+            machine.path = ALWAYS
+            machine.heap.undo(mark)
+
+

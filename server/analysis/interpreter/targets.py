@@ -1,0 +1,183 @@
+"""Assignment targets: names, attributes, subscripts, tuples; augmented assignment; `del`."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from ..autograd.heap import MISSING
+from ..autograd.tensor import Tensor
+from ..values import Choice, DictValue, Instance, ListValue, ModuleObject, Scalar, Unknown, Value
+from . import expressions
+from .machine import Machine
+
+
+def assign(machine: Machine, target: ast.expr, value: Value) -> None:
+    """Store a value into a target."""
+    if isinstance(target, ast.Name):
+        _name_it(value, target.id)
+        machine.frame.scope.store(machine.heap, target.id, value)
+        expressions.record(machine, target, value)
+    elif isinstance(target, ast.Attribute):
+        owner = expressions.evaluate(machine, target.value)
+        _name_it(value, target.attr if not isinstance(target.value, ast.Name) else f"{target.value.id}.{target.attr}")
+        machine.each(owner, lambda each: set_attribute(machine, each, target.attr, value, target))
+        expressions.record(machine, target, value)
+    elif isinstance(target, ast.Subscript):
+        owner = expressions.evaluate(machine, target.value)
+        index = expressions.evaluate(machine, target.slice)
+        machine.each(owner, lambda each: set_item(machine, each, index, value, target))
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        _unpack(machine, target.elts, value)
+    elif isinstance(target, ast.Starred):
+        assign(machine, target.value, value)
+
+
+def _name_it(value: Value, name: str) -> None:
+    if isinstance(value, (Tensor, Unknown, Instance, ModuleObject)) and not value.name:
+        value.name = name
+    elif type(value) is tuple and len(value) == 1:
+        _name_it(value[0], name)
+
+
+def _unpack(machine: Machine, targets: list[ast.expr], value: Value) -> None:
+    value = machine.narrow(value)
+    if isinstance(value, Choice):
+        fitting = [(p, v) for p, v in value.alternatives if not isinstance(v, tuple) or len(v) == len(targets)]
+        if len(fitting) == 1:
+            value = fitting[0][1]
+        elif fitting and all(isinstance(v, tuple) for _, v in fitting):
+            joined = fitting[0][1]
+            for path, other in fitting[1:]:
+                joined = tuple(
+                    machine.joiner.values(a, b, fitting[0][0], path) for a, b in zip(joined, other, strict=True)
+                )
+            value = joined
+    site = machine.site(targets[0])
+    star = next((i for i, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
+    items, open_ = machine.iterate(value, site)
+    if open_ or len(items) < len(targets) - (star is not None):
+        element = items[0] if items else Unknown("an element of an unknown iterable", deps=(value,))
+        for index, target in enumerate(targets):
+            if isinstance(target, ast.Starred):
+                assign(machine, target.value, ListValue([element], open_=True))
+            else:
+                each = items[index] if index < len(items) else element
+                assign(machine, target, _fresh(machine, each, value) if index >= len(items) else each)
+        return
+    if star is None:
+        for target, item in zip(targets, items, strict=False):
+            assign(machine, target, item)
+        return
+    after = len(targets) - star - 1
+    for target, item in zip(targets[:star], items, strict=False):
+        assign(machine, target, item)
+    middle = items[star : len(items) - after]
+    assign(machine, targets[star].value, ListValue(middle))  # type: ignore[attr-defined]
+    for target, item in zip(targets[star + 1 :], items[len(items) - after :], strict=False):
+        assign(machine, target, item)
+
+
+def _fresh(machine: Machine, element: Value, owner: Value) -> Value:
+    """Another element of the same unknown iterable: alike, but not the same object."""
+    if isinstance(element, Unknown):
+        return Unknown(element.reason, deps=element.deps, symbolic=element.symbolic, node=element.node)
+    return element
+
+
+def set_attribute(machine: Machine, owner: Value, name: str, value: Value, node: ast.AST) -> None:
+    """`owner.name = value`."""
+    site = machine.site(node)
+    handled = machine.torch.set_attribute(owner, name, value, site)
+    if handled is not MISSING:
+        return
+    if isinstance(owner, Instance):
+        found = owner.cls.find(name)
+        if found is not None and isinstance(found[0], expressions.PropertyValue) and found[0].setter is not None:
+            expressions.call_function(machine, found[0].setter, [owner, value], site)
+            return
+        machine.heap.put(owner.attributes, name, value)
+    elif isinstance(owner, Unknown):
+        machine.heap.put(owner.attributes, name, value)
+    elif hasattr(owner, "namespace") and isinstance(owner.namespace, dict):
+        machine.heap.put(owner.namespace, name, value)
+
+
+def set_item(machine: Machine, owner: Value, index: Value, value: Value, node: ast.AST) -> None:
+    """`owner[index] = value`."""
+    site = machine.site(node)
+    if isinstance(owner, DictValue):
+        if isinstance(index, (str, int, float, bool, bytes, type(None))):
+            machine.heap.put(owner.items, index, value)
+        else:
+            rest = value if owner.rest is None else machine.join(owner.rest, value)
+            machine.heap.write(owner, "rest", rest)
+    elif isinstance(owner, ListValue):
+        if isinstance(index, int) and not isinstance(index, bool) and -len(owner.items) <= index < len(owner.items):
+            items = list(owner.items)
+            items[index] = value
+            machine.heap.write(owner, "items", tuple(items))
+        elif not isinstance(index, int):
+            machine.heap.write(owner, "items", tuple(machine.join(item, value) for item in owner.items) or (value,))
+    elif isinstance(owner, (Tensor, Unknown, Scalar, ModuleObject)):
+        machine.torch.set_item(owner, index, value, site)
+    elif isinstance(owner, Instance):
+        found = owner.cls.find("__setitem__")
+        if found is not None:
+            expressions.call_function(machine, found[0], [owner, index, value], site)
+
+
+def augmented(machine: Machine, node: ast.AugAssign) -> None:
+    """`target op= value`: in place for tensors and lists, else compute and store."""
+    target: Any = node.target
+    if isinstance(target, ast.Name):
+        owner, current = None, expressions.load_name(machine, target.id, target)
+    elif isinstance(target, ast.Attribute):
+        owner = expressions.evaluate(machine, target.value)
+        current = machine.each(owner, lambda each: machine.attribute(each, target.attr, machine.site(target)))
+    else:
+        owner = expressions.evaluate(machine, target.value)
+        index = expressions.evaluate(machine, target.slice)
+        current = machine.each(owner, lambda each: expressions.subscript(machine, each, index, machine.site(target)))
+    value = expressions.evaluate(machine, node.value)
+    site = machine.site(node)
+    if isinstance(current, ListValue) and isinstance(node.op, ast.Add):
+        items, open_ = machine.iterate(value, site)
+        machine.heap.write(current, "items", current.items + tuple(items))
+        if open_:
+            machine.heap.write(current, "open", True)
+        result: Value = current
+    else:
+        result = machine.each(
+            current, lambda each: expressions.binary(machine, node.op, each, value, site, in_place=True), skip_none=True
+        )
+    if isinstance(target, ast.Name):
+        _name_it(result, target.id)
+        machine.frame.scope.store(machine.heap, target.id, result)
+        expressions.record(machine, target, result)
+    elif isinstance(target, ast.Attribute):
+        machine.each(owner, lambda each: set_attribute(machine, each, target.attr, result, target))
+    else:
+        machine.each(owner, lambda each: set_item(machine, each, index, result, target))
+
+
+def delete(machine: Machine, target: ast.expr) -> None:
+    """`del target`."""
+    if isinstance(target, ast.Name):
+        machine.heap.put(machine.frame.scope.table_for(target.id), target.id, MISSING)
+    elif isinstance(target, ast.Attribute):
+        owner = expressions.evaluate(machine, target.value)
+        if isinstance(owner, Instance) and target.attr in owner.attributes:
+            machine.heap.put(owner.attributes, target.attr, MISSING)
+    elif isinstance(target, ast.Subscript):
+        owner = expressions.evaluate(machine, target.value)
+        index = expressions.evaluate(machine, target.slice)
+        if isinstance(owner, DictValue) and isinstance(index, (str, int)):
+            machine.heap.put(owner.items, index, MISSING)
+        elif isinstance(owner, ListValue) and isinstance(index, int) and -len(owner.items) <= index < len(owner.items):
+            items = list(owner.items)
+            del items[index]
+            machine.heap.write(owner, "items", tuple(items))
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        for each in target.elts:
+            delete(machine, each)

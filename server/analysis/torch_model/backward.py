@@ -1,0 +1,105 @@
+"""`backward()`, `torch.autograd.grad` and what else asks for gradients."""
+
+from __future__ import annotations
+
+from ..autograd import truth
+from ..autograd.backward import Outcome, backward
+from ..autograd.engine import Operation
+from ..autograd.tensor import Tensor
+from ..autograd.truth import NO, YES, Truth
+from ..events import Sink
+from ..values import Call, Choice, IterValue, ListValue, Runtime, Site, Unknown, Value, unknown_tensor
+from .arguments import operands_for, truth_of
+from .registry import function, method
+
+
+def _tensors(value: Value) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, Unknown):
+        return [unknown_tensor(value)]
+    if isinstance(value, (ListValue, IterValue)):
+        return [t for item in value.items for t in _tensors(item)]
+    if isinstance(value, tuple):
+        return [t for item in value for t in _tensors(item)]
+    if isinstance(value, Choice):
+        return [t for _, item in value.alternatives for t in _tensors(item)]
+    return []
+
+
+def _retain(rt: Runtime, call: Call, retain_at: int, create_at: int) -> tuple[Truth, Truth]:
+    create = truth_of(rt, call.argument(create_at, "create_graph", False), "create_graph is not known")
+    given = call.argument(retain_at, "retain_graph", None)
+    retain = create if given is None else truth_of(rt, given, "retain_graph is not known")
+    return retain, create
+
+
+def _report(rt: Runtime, site: Site, outcome: Outcome, kind: str) -> None:
+    rt.sink(site, outcome, kind)  # type: ignore[attr-defined]
+
+
+@method("backward")
+def _backward(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    run(rt, [tensor], call.site, call, first=1)
+    return None
+
+
+@function("torch.autograd.backward")
+def _autograd_backward(rt: Runtime, call: Call) -> Value:
+    run(rt, _tensors(call.argument(0, "tensors")), call.site, call, first=1)
+    return None
+
+
+def run(rt: Runtime, roots: list[Tensor], site: Site, call: Call, first: int) -> None:
+    """`backward` with its options; `first` is the position of `gradient`."""
+    if not roots:
+        return
+    retain, create = _retain(rt, call, first + 1, first + 2)
+    chosen = call.kwargs.get("inputs", call.args[first + 3] if len(call.args) > first + 3 else None)
+    inputs = _tensors(chosen) if chosen is not None else None
+    outcome = backward(rt.autograd, roots, site.span, retain=retain, inputs=inputs)
+    del create
+    _report(rt, site, outcome, "backward")
+
+
+@function("torch.autograd.grad", "torch.autograd.functional.grad")
+def _grad(rt: Runtime, call: Call) -> Value:
+    outputs = _tensors(call.argument(0, "outputs"))
+    wanted = call.argument(1, "inputs")
+    inputs = _tensors(wanted)
+    retain, create = _retain(rt, call, 3, 4)
+    allow = truth_of(rt, call.argument(6, "allow_unused", None) or call.kwargs.get("materialize_grads", False), "a flag")
+    if not outputs or not inputs:
+        return Unknown("torch.autograd.grad()", deps=tuple(outputs))
+    for tensor in inputs:
+        rt.autograd.refresh(tensor)
+        if tensor.requires_grad.no and not tensor.note and all(o.requires_grad.possible for o in outputs):
+            rt.error("other", "One of the differentiated Tensors does not require grad", call.site, tensor)
+    outcome = backward(rt.autograd, outputs, call.site.span, retain=retain, accumulate=False, inputs=inputs)
+    _report(rt, call.site, outcome, "grad")
+    results: list[Value] = []
+    for tensor in inputs:
+        used = _used(outcome, tensor)
+        if used.no and allow.no and outcome.raises is None and tensor.requires_grad.yes:
+            rt.unused_input(call.site, tensor, outcome)  # type: ignore[attr-defined]
+        operands = [o for t in outputs for o in operands_for("outputs", t, create.possible)]
+        operands += [o for t in inputs for o in operands_for("inputs", t, create.possible)]
+        operation = Operation("grad", call.site.span, tuple(operands), holds_numbers=True)
+        gradient = rt.autograd.apply(operation)[0]
+        if create.no:
+            gradient = Tensor(device=tensor.device, origin=call.site.span)
+        elif not create.yes:
+            gradient.requires_grad = truth.maybe("create_graph is not known")
+        gradient.note = "gradient"
+        results.append(None if used.no and allow.yes else gradient)
+    return tuple(results)
+
+
+def _used(outcome: Outcome, tensor: Tensor) -> Truth:
+    if tensor in outcome.reach.leaves:
+        return outcome.reach.leaves[tensor]
+    if tensor.node is not None and tensor.node in outcome.reach.nodes:
+        return YES
+    if any(n.opaque or n.is_join for n in outcome.reach.nodes) or tensor.note or tensor.view_of is not None:
+        return truth.maybe("unknown code")
+    return NO

@@ -1,0 +1,222 @@
+"""Where tensors come from: factories, and data wrapped into a new tensor (which forgets its history)."""
+
+from __future__ import annotations
+
+from ..autograd import truth
+from ..autograd.graph import Cut, Edge, Node
+from ..autograd.heap import MISSING
+from ..autograd.tensor import CPU, Device, Tensor
+from ..autograd.truth import NO, YES, Truth
+from ..values import Call, Choice, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
+from .arguments import device_of, dtype_of, floating_of, truth_of
+from .registry import function, method
+
+_FLOAT_FACTORIES = "zeros ones empty rand randn linspace logspace eye normal empty_strided hann_window".split()
+_LIKE = "zeros_like ones_like empty_like rand_like randn_like full_like randint_like".split()
+_NEW = "new_zeros new_ones new_empty new_full".split()
+
+
+def make(
+    rt: Runtime, call: Call, floating: Truth, *, default_device: Device = CPU, node: Node | None = None
+) -> Tensor:
+    """A new leaf with what `dtype=`, `device=` and `requires_grad=` say."""
+    dtype = dtype_of(call.kwargs.get("dtype"))
+    if dtype is not None:
+        floating = truth.of(dtype.floating)
+    device = device_of(call.kwargs["device"]) if call.kwargs.get("device") is not None else default_device
+    wanted = truth_of(rt, call.kwargs.get("requires_grad", False), "the flag is not known")
+    tensor = Tensor(floating=floating, device=device, origin=call.site.span, node=node)
+    tensor.dtype = dtype.name if dtype is not None else ""
+    tensor.inference = rt.autograd.mode.inference
+    if wanted.possible:
+        if floating.no:
+            if wanted.yes:
+                rt.error(
+                    "other",
+                    "Only Tensors of floating point and complex dtype can require gradients",
+                    call.site,
+                    tensor,
+                )
+        else:
+            tensor.requires_grad = wanted
+    return tensor
+
+
+def _factory(name: str) -> None:
+    @function(f"torch.{name}")
+    def build(rt: Runtime, call: Call) -> Value:
+        out = call.kwargs.get("out")
+        if isinstance(out, Tensor):
+            rt.autograd.bump(out, name, call.site.span)
+            return out
+        return make(rt, call, YES)
+
+
+for _name in _FLOAT_FACTORIES:
+    _factory(_name)
+
+
+@function("torch.randint", "torch.randperm", "torch.tril_indices", "torch.triu_indices")
+def _integers(rt: Runtime, call: Call) -> Value:
+    return make(rt, call, NO)
+
+
+@function("torch.arange", "torch.range")
+def _arange(rt: Runtime, call: Call) -> Value:
+    kinds = [floating_of(a) for a in call.args]
+    return make(rt, call, YES if any(k.yes for k in kinds) else truth.maybe("numbers") if any(k.maybe for k in kinds) else NO)
+
+
+@function("torch.full")
+def _full(rt: Runtime, call: Call) -> Value:
+    return make(rt, call, floating_of(call.argument(1, "fill_value", 0.0)))
+
+
+def _like(name: str) -> None:
+    @function(f"torch.{name}")
+    def build(rt: Runtime, call: Call) -> Value:
+        model = call.args[0] if call.args else None
+        tensor = model if isinstance(model, Tensor) else unknown_tensor(model) if isinstance(model, Unknown) else None
+        if tensor is None:
+            return make(rt, call, YES)
+        floating = tensor.floating if not tensor.floating.maybe else YES
+        return make(rt, call, floating, default_device=tensor.device)
+
+
+for _name in _LIKE:
+    _like(_name)
+
+
+def _new(name: str) -> None:
+    @method(name)
+    def build(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+        return make(rt, call, tensor.floating, default_device=tensor.device)
+
+
+for _name in _NEW:
+    _new(_name)
+
+
+def contents(value: Value, depth: int = 4) -> list[Edge]:
+    """Edges to everything with a history inside the data handed to a constructor."""
+    if isinstance(value, Tensor):
+        return [value.edge()]
+    if isinstance(value, Unknown):
+        return [unknown_tensor(value).edge()] if value.node is not None or value.tensor is not None else []
+    if isinstance(value, Scalar):
+        return [Edge(value.node, None, NO)] if value.node is not None else []
+    if not depth:
+        return []
+    items: list[Value] = []
+    if isinstance(value, (ListValue, IterValue)):
+        items = list(value.items)
+    elif isinstance(value, tuple):
+        items = list(value)
+    elif isinstance(value, Choice):
+        items = [v for _, v in value.alternatives]
+    return [edge for item in items for edge in contents(item, depth - 1)]
+
+
+def wrap(rt: Runtime, data: Value, call: Call, written: str) -> Tensor:
+    """A new tensor with a copy of the data and no history: cut here if something in the data carried a gradient."""
+    for tensor in rt.tensors_in(data):
+        rt.autograd.refresh(tensor)
+    edges = tuple(contents(data))
+    carries = any(edge.live.possible for edge in edges)
+    node = None
+    if edges:
+        cut = Cut("rewrap", call.site.span, written) if carries else None
+        node = Node(written, call.site.span, edges, tracked=NO, path=rt.autograd.path, cut=cut)
+    device = data.device if isinstance(data, Tensor) else CPU
+    tensor = make(rt, call, floating_of(data), default_device=device, node=node)
+    if node is not None:
+        node.result = tensor
+    return tensor
+
+
+@function("torch.tensor", "torch.FloatTensor", "torch.Tensor", "torch.LongTensor", "torch.DoubleTensor")
+def _tensor(rt: Runtime, call: Call) -> Value:
+    node = call.site.node
+    written = "torch.tensor"
+    name = getattr(getattr(node, "func", None), "attr", "")
+    if name in ("FloatTensor", "Tensor", "LongTensor", "DoubleTensor"):
+        written = f"torch.{name}"
+        data = call.args[0] if call.args else None
+        numbers = all(isinstance(a, (int, Scalar)) and not (isinstance(a, Scalar) and a.kind == "array") for a in call.args)
+        if numbers:
+            return make(rt, call, truth.of(name != "LongTensor"))
+        tensor = wrap(rt, data, Call([], {}, call.site), written)
+        tensor.floating = truth.of(name != "LongTensor")
+        return tensor
+    return wrap(rt, call.argument(0, "data"), call, written)
+
+
+@method("new_tensor")
+def _new_tensor(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    return wrap(rt, call.argument(1, "data"), Call([], call.kwargs, call.site), "new_tensor")
+
+
+@function("torch.as_tensor", "torch.asarray")
+def _as_tensor(rt: Runtime, call: Call) -> Value:
+    data = call.argument(0, "data", call.kwargs.get("obj"))
+    if isinstance(data, (Tensor, Unknown)):
+        from .placement import move
+
+        tensor = data if isinstance(data, Tensor) else unknown_tensor(data)
+        dtype = dtype_of(call.kwargs.get("dtype", call.args[1] if len(call.args) > 1 else None))
+        device = device_of(call.kwargs["device"]) if call.kwargs.get("device") is not None else None
+        if call.kwargs.get("requires_grad", MISSING) is False and tensor.requires_grad.possible:
+            written = getattr(getattr(call.site.node, "func", None), "attr", "asarray")
+            return rt.autograd.cut_off(tensor, Cut("rewrap", call.site.span, f"torch.{written}"), "asarray", share="counter")
+        return move(rt, tensor, call.site, device=device, dtype=dtype)
+    name = getattr(getattr(call.site.node, "func", None), "attr", "as_tensor")
+    return wrap(rt, data, call, f"torch.{name}")
+
+
+@function("torch.from_numpy", "torch.from_dlpack", "torch.frombuffer")
+def _from_numpy(rt: Runtime, call: Call) -> Value:
+    data = call.args[0] if call.args else None
+    edges = tuple(contents(data))
+    node = Node("from_numpy", call.site.span, edges, tracked=NO, path=rt.autograd.path) if edges else None
+    tensor = make(rt, call, YES, node=node)
+    if isinstance(data, Unknown) and data.node is None:
+        tensor.floating = truth.maybe("the array's dtype is not known")
+    return tensor
+
+
+def parameter(rt: Runtime, data: Value, site: Site, requires_grad: Truth = YES, name: str = "") -> Tensor:
+    """`nn.Parameter(data)`: a leaf over the same memory."""
+    tensor = data if isinstance(data, Tensor) else unknown_tensor(data) if isinstance(data, Unknown) else None
+    result = Tensor(requires_grad=requires_grad, origin=site.span, is_parameter=True, name=name)
+    if tensor is not None:
+        rt.autograd.refresh(tensor)
+        result.counter, result.memory = tensor.counter, tensor.memory
+        result.device, result.dtype = tensor.device, tensor.dtype
+        if tensor.requires_grad.possible and not tensor.note:
+            cut = Cut("rewrap", site.span, "nn.Parameter")
+            result.node = Node("Parameter", site.span, (tensor.edge(),), tracked=NO, path=rt.autograd.path, cut=cut)
+            result.node.result = result
+    return result
+
+
+@function("torch.nn.Parameter", "torch.nn.parameter.Parameter")
+def _parameter(rt: Runtime, call: Call) -> Value:
+    flag = call.argument(1, "requires_grad", True)
+    data = call.argument(0, "data")
+    if isinstance(data, Tensor) and data.floating.no and rt.truth(flag) is True:
+        rt.error("other", "Only Tensors of floating point and complex dtype can require gradients", call.site, data)
+    return parameter(rt, data, call.site, truth_of(rt, flag, "the flag is not known"))
+
+
+@function("torch.autograd.Variable", "torch.autograd.variable.Variable")
+def _variable(rt: Runtime, call: Call) -> Value:
+    """The old constructor: a detached alias with the flag it is given (torch/csrc/autograd/python_variable.cpp)."""
+    data = call.argument(0, "data")
+    tensor = data if isinstance(data, Tensor) else unknown_tensor(data) if isinstance(data, Unknown) else None
+    if tensor is None:
+        return make(rt, call, YES)
+    result = rt.autograd.cut_off(tensor, Cut("rewrap", call.site.span, "Variable"), "Variable", share="counter")
+    flag = truth_of(rt, call.argument(1, "requires_grad", False), "the flag is not known")
+    if flag.possible and tensor.floating.possible:
+        result.requires_grad = flag
+    return result

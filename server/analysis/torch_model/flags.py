@@ -1,0 +1,220 @@
+"""Flags and aliases of a tensor: `requires_grad`, `detach`, `data`, `grad`, `retain_grad`, hooks."""
+
+from __future__ import annotations
+
+from ..autograd.engine import Operation
+from ..autograd.graph import Cut
+from ..autograd.heap import MISSING
+from ..autograd.tensor import Device, Grad, Tensor
+from ..autograd.truth import NO, YES, Truth
+from ..events import GradRead
+from ..values import Call, Runtime, Scalar, Site, Unknown, Value
+from .arguments import operands_for, truth_of
+from .ops import in_place
+from .registry import attribute, method, setter
+
+
+@method("detach")
+def _detach(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    return rt.autograd.cut_off(tensor, Cut("detach", call.site.span, ".detach()"), "detach", share="counter")
+
+
+@method("detach_")
+def _detach_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    cut = Cut("detach", call.site.span, ".detach_()")
+    rt.guard(lambda: rt.autograd.detach_(tensor, cut), call.site, lambda: None)  # type: ignore[attr-defined]
+    return tensor
+
+
+@attribute("data")
+def _data(rt: Runtime, tensor: Tensor, site: Site) -> Value:
+    return rt.autograd.cut_off(tensor, Cut("data", site.span, ".data"), "data", share="memory")
+
+
+@method("requires_grad_")
+def _requires_grad_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    value = call.args[1] if len(call.args) > 1 else call.kwargs.get("requires_grad", True)
+    _require(rt, tensor, truth_of(rt, value, "the flag is not known"), call.site)
+    return tensor
+
+
+def _require(rt: Runtime, tensor: Tensor, flag: Truth, site: Site) -> None:
+    rt.guard(lambda: rt.autograd.require_grad(tensor, flag), site, lambda: None)  # type: ignore[attr-defined]
+
+
+@setter("requires_grad")
+def _set_requires_grad(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
+    _require(rt, tensor, truth_of(rt, value, "the flag is not known"), site)
+
+
+@setter("data")
+def _set_data(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
+    """`t.data = v`: the contents change, and no version counter sees it (torch/csrc/autograd/variable.cpp set_data)."""
+    from ..autograd.graph import Version
+
+    version = Version("data", site.span, rt.autograd.path)
+    rt.heap.write(tensor.memory, "version", version)
+
+
+@setter("grad")
+def _set_grad(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
+    present = NO if value is None else YES
+    rt.heap.write(tensor, "grad", Grad(present, site.span))
+
+
+@attribute("requires_grad")
+def _read_requires_grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
+    rt.autograd.refresh(tensor)
+    value = tensor.requires_grad.value
+    return Scalar("bool") if value is None else value
+
+
+@attribute("is_leaf")
+def _is_leaf(rt: Runtime, tensor: Tensor, site: Site) -> Value:
+    rt.autograd.refresh(tensor)
+    value = tensor.is_leaf.value
+    return Scalar("bool") if value is None else value
+
+
+@attribute("grad_fn")
+def _grad_fn(rt: Runtime, tensor: Tensor, site: Site) -> Value:
+    rt.autograd.refresh(tensor)
+    if tensor.is_leaf.yes:
+        return None
+    return Unknown("a grad_fn")
+
+
+@attribute("is_cuda")
+def _is_cuda(rt: Runtime, tensor: Tensor, site: Site) -> Value:
+    return {"cuda": True, "cpu": False}.get(tensor.device.kind, Scalar("bool"))
+
+
+@attribute("device")
+def _device(rt: Runtime, tensor: Tensor, site: Site) -> Value:
+    return tensor.device
+
+
+@attribute("dtype")
+def _dtype(rt: Runtime, tensor: Tensor, site: Site) -> Value:
+    return Unknown("a dtype")
+
+
+@attribute("grad")
+def _grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
+    """Reading `.grad`: recorded, because what is read is wanted."""
+    rt.autograd.refresh(tensor)
+    leaf = tensor.is_leaf
+    rt.events.reads.append(
+        GradRead(
+            site,
+            tensor,
+            tensor.node,
+            leaf,
+            tensor.grad.present,
+            tensor.requires_grad,
+            tensor.retains_grad,
+            rt.autograd.path,
+            len(rt.events.sinks),
+        )
+    )
+    if tensor.grad.present.no and not tensor.note and not (tensor.device.kind == "either"):
+        return None
+    gradient = Tensor(device=tensor.device, origin=site.span, floating=tensor.floating)
+    gradient.note = "gradient"
+    if tensor.grad.present.yes or tensor.note:
+        return gradient
+    from ..values import Choice
+
+    key = object()
+    return Choice(((frozenset({(key, True)}), gradient), (frozenset({(key, False)}), None)))
+
+
+@method("retain_grad")
+def _retain_grad(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    rt.autograd.refresh(tensor)
+    if tensor.requires_grad.no:
+        rt.error("other", "can't retain_grad on Tensor that has requires_grad=False", call.site, tensor)
+    elif not tensor.is_leaf.yes:
+        rt.heap.write(tensor, "retains_grad", True)
+        if tensor.node is not None:
+            tensor.node.result = tensor
+    return None
+
+
+@method("register_hook", "register_post_accumulate_grad_hook")
+def _hook(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    """A hook sees the gradient of any tensor that requires grad; the function itself runs later, unseen."""
+    if tensor.requires_grad.no:
+        rt.error("other", "cannot register a hook on a tensor that doesn't require gradient", call.site, tensor)
+    return Unknown("a hook handle")
+
+
+@method("clone")
+def _clone(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    operation = Operation("clone", call.site.span, tuple(operands_for("self", tensor, True)))
+    result = rt.autograd.apply(operation)[0]
+    if tensor.floating.no:
+        result.floating, result.requires_grad = NO, NO
+    else:
+        result.floating = tensor.floating
+    return result
+
+
+@method(
+    "zero_",
+    "fill_",
+    "normal_",
+    "uniform_",
+    "random_",
+    "bernoulli_",
+    "exponential_",
+    "cauchy_",
+    "log_normal_",
+    "geometric_",
+)
+def _fill(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    """Fills write constants: the old value no longer matters, and nothing is saved."""
+    name = _method_name(call)
+    operands = tuple(operands_for("self", tensor, True)) + tuple(
+        o for a in call.args[1:] for o in operands_for("value", a, name == "fill_")
+    )
+    if not (rt.autograd.mode.enabled.no) and tensor.requires_grad.possible and tensor.is_leaf.no:
+        operation = Operation(name, call.site.span, operands, outputs=("zero",))
+    else:
+        operation = Operation(name, call.site.span, operands)
+    return in_place(rt, operation, tensor, call.site)
+
+
+def _method_name(call: Call) -> str:
+    node = call.site.node
+    func = getattr(node, "func", None)
+    return getattr(func, "attr", None) or "fill_"
+
+
+@method(
+    "share_memory_",
+    "pin_memory",
+    "coalesce",
+    "resolve_conj",
+    "resolve_neg",
+    "to_dense",
+    "refine_names",
+    "contiguous",
+    "positive",
+    "__pos__",
+)
+def _itself(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    return tensor
+
+
+@method("apply_", "map_")
+def _apply(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    rt.autograd.bump(tensor, "apply_", call.site.span)
+    return tensor
+
+
+def device_attribute(device: Device, name: str) -> Value:
+    """`device.type`, `device.index`."""
+    if name == "type":
+        return device.kind if device.kind in ("cpu", "cuda") else Scalar("str")
+    return MISSING if name.startswith("__") else Scalar("int")

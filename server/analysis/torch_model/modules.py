@@ -1,0 +1,454 @@
+"""`nn.Module`: what it registers, its methods, and calling it; for classes of torch and of the program alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ..autograd.heap import MISSING
+from ..autograd.tensor import CPU, Grad, NO_GRAD_YET, Tensor
+from ..autograd.truth import NO, YES
+from ..values import (
+    BoundMethod,
+    Call,
+    ClassValue,
+    DictValue,
+    External,
+    Instance,
+    IterValue,
+    ListValue,
+    ModuleObject,
+    NativeMethod,
+    Runtime,
+    Scalar,
+    Site,
+    TorchName,
+    Unknown,
+    Value,
+)
+from .arguments import device_of, dtype_of, truth_of
+from .ops import module_forward
+from .table import TABLE
+
+BASE = ("torch.nn.Module", "torch.nn.modules.module.Module", "torch.nn.modules.Module")
+_LISTS = ("torch.nn.ModuleList", "torch.nn.ParameterList")
+_DICTS = ("torch.nn.ModuleDict", "torch.nn.ParameterDict")
+CONTAINERS = ("torch.nn.Sequential", *_LISTS, *_DICTS)
+_FRAMEWORK_BASES = ("LightningModule", "Module", "PreTrainedModel", "ModelMixin")
+
+
+def is_module_class(cls: Value) -> bool:
+    """Whether a class of the program is an `nn.Module`."""
+    if not isinstance(cls, ClassValue):
+        return False
+    for base in cls.mro():
+        if isinstance(base, TorchName) and (base.dotted in BASE or base.dotted.startswith("torch.nn.")):
+            return True
+        if isinstance(base, External) and base.dotted.rpartition(".")[2] in _FRAMEWORK_BASES:
+            return True
+    return False
+
+
+def is_module(value: Value) -> bool:
+    """Whether a value is a module the engine can look into."""
+    return isinstance(value, ModuleObject) or (isinstance(value, Instance) and is_module_class(value.cls))
+
+
+def children(value: Value) -> Iterator[tuple[str, Value]]:
+    """The direct children by name: attributes that are modules, elements of containers."""
+    if isinstance(value, ModuleObject):
+        names = value.keys or tuple(str(i) for i in range(len(value.items)))
+        yield from zip(names, value.items, strict=False)
+    attributes = value.attributes if isinstance(value, (Instance, ModuleObject)) else {}
+    for name, child in attributes.items():
+        if is_module(child) or (isinstance(child, Unknown) and child.module_like):
+            yield name, child
+    inner = value.data.get("torch") if isinstance(value, Instance) else None
+    if inner is not None:
+        yield from children(inner)
+
+
+def named_parameters(value: Value, prefix: str = "", seen: set[int] | None = None) -> list[tuple[str, Tensor]]:
+    """Every parameter once, with its dotted name. An unknown child counts as one group of parameters."""
+    seen = set() if seen is None else seen
+    found: list[tuple[str, Tensor]] = []
+    if id(value) in seen:
+        return found
+    seen.add(id(value))
+    if isinstance(value, Unknown):
+        group = parameters_of_unknown(value)
+        return [(prefix.rstrip("."), group)]
+    attributes = value.attributes if isinstance(value, (Instance, ModuleObject)) else {}
+    for name, child in attributes.items():
+        if isinstance(child, Tensor) and child.is_parameter and id(child) not in seen:
+            seen.add(id(child))
+            found.append((prefix + name, child))
+    inner = value.data.get("torch") if isinstance(value, Instance) else None
+    if inner is not None:
+        found += named_parameters(inner, prefix, seen)
+    if isinstance(value, ModuleObject):
+        for index, item in enumerate(value.items):
+            if isinstance(item, Tensor) and id(item) not in seen:
+                seen.add(id(item))
+                found.append((f"{prefix}{value.keys[index] if value.keys else index}", item))
+    for name, child in children(value):
+        if is_module(child) or isinstance(child, Unknown):
+            found += named_parameters(child, f"{prefix}{name}.", seen)
+    for name, child in attributes.items():
+        if isinstance(child, Unknown) and child.parameters is not None and id(child) not in seen:
+            found += named_parameters(child, f"{prefix}{name}.", seen)
+    return found
+
+
+def parameters_of_unknown(value: Unknown) -> Tensor:
+    """The parameters of an unknown module as one leaf."""
+    if value.parameters is None:
+        tensor = Tensor(requires_grad=YES, is_parameter=True, name=value.name or "parameters")
+        tensor.group, tensor.note = True, "unknown"
+        tensor.device = CPU
+        value.parameters = tensor
+    value.module_like = True
+    value.parameters.requires_grad = YES if not value.parameters.requires_grad.no else NO
+    return value.parameters
+
+
+def modules(value: Value, seen: set[int] | None = None) -> list[Value]:
+    """The module and everything below it."""
+    seen = set() if seen is None else seen
+    if id(value) in seen or isinstance(value, Tensor):
+        return []
+    seen.add(id(value))
+    found = [value]
+    for _, child in children(value) if not isinstance(value, Unknown) else ():
+        found += modules(child, seen)
+    return found
+
+
+def build(rt: Runtime, dotted: str, call: Call) -> Value:
+    """`nn.Linear(...)`: a module of torch with its parameters."""
+    short = dotted.rpartition(".")[2]
+    op = TABLE.module(dotted)
+    value = ModuleObject(dotted, op, call.site)
+    if f"torch.nn.{short}" in CONTAINERS:
+        value.dotted = f"torch.nn.{short}"
+        _fill(rt, value, call)
+        return value
+    if op is None:
+        return Unknown(f"`{dotted}`", deps=tuple([*call.args, *call.kwargs.values()]))
+    value.config = {p.name: a for p, a in zip(op.init, call.args, strict=False)}
+    value.config.update(call.kwargs)
+    device = device_of(value.config["device"]) if value.config.get("device") is not None else CPU
+    for name in op.parameters:
+        switch = op.optional.get(name)
+        if switch is not None and rt.truth(value.config.get(switch, True)) is False:
+            continue
+        parameter = Tensor(requires_grad=YES, origin=call.site.span, is_parameter=True, name=name, device=device)
+        value.attributes[name] = parameter
+    return value
+
+
+def _fill(rt: Runtime, value: ModuleObject, call: Call) -> None:
+    """The elements of a container."""
+    if value.dotted in _DICTS:
+        source = call.args[0] if call.args else DictValue(dict(call.kwargs))
+        if isinstance(source, DictValue):
+            value.keys = tuple(str(k) for k in source.items)
+            value.items = tuple(source.items.values())
+            value.open = source.rest is not None
+        else:
+            value.open = True
+    elif value.dotted in _LISTS:
+        items, open_ = rt.iterate(call.args[0], call.site) if call.args else ([], False)
+        value.items, value.open = tuple(_as_parameter(rt, value, i, call.site) for i in items), open_
+    elif len(call.args) == 1 and isinstance(call.args[0], DictValue):
+        value.keys = tuple(str(k) for k in call.args[0].items)
+        value.items = tuple(call.args[0].items.values())
+    else:
+        value.items, value.open = tuple(call.args), call.open_args
+
+
+def _as_parameter(rt: Runtime, value: ModuleObject, item: Value, site: Site) -> Value:
+    if value.dotted.endswith("ParameterList") and isinstance(item, Tensor) and not item.is_parameter:
+        from .creation import parameter
+
+        return parameter(rt, item, site)
+    return item
+
+
+def forward(rt: Runtime, value: ModuleObject, call: Call) -> Value:
+    """Call a module of torch."""
+    if value.dotted == "torch.nn.Sequential":
+        result: Value = call.args[0] if call.args else Unknown("the input of a Sequential")
+        for item in value.items:
+            result = rt.call(item, Call([result], {}, call.site))
+        if value.open:
+            result = rt.torch.opaque(value, [result], call.site, "a Sequential whose elements are not all known")  # type: ignore[attr-defined]
+        return result
+    short = value.dotted.rpartition(".")[2]
+    if short in ("Identity", "Flatten", "Unflatten") and short == "Identity":
+        return call.args[0] if call.args else Unknown("Identity()")
+    if "Dropout" in short and value.training is False:
+        return call.args[0] if call.args else Unknown("Dropout()")
+    if value.op is None:
+        return rt.torch.opaque(value, [*call.args, *call.kwargs.values()], call.site, f"`{value.dotted}`")  # type: ignore[attr-defined]
+    parameters = {n: t for n, t in value.attributes.items() if isinstance(t, Tensor)}
+    return module_forward(rt, value.op, parameters, call, value.config.get("inplace") is True, short)
+
+
+def initialise(rt: Runtime, instance: Instance, call: Call) -> None:
+    """`super().__init__(...)` of a class that derives from a module of torch."""
+    for dotted in instance.cls.torch_bases():
+        if dotted in BASE or not dotted.startswith("torch.nn."):
+            continue
+        inner = build(rt, dotted, call)
+        if isinstance(inner, ModuleObject):
+            instance.data["torch"] = inner
+            for name, tensor in inner.attributes.items():
+                rt.heap.put(instance.attributes, name, tensor)
+        return
+
+
+# ---------------------------------------------------------------------- methods
+
+
+def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
+    """A method or attribute every module has; MISSING otherwise."""
+    if isinstance(owner, ModuleObject):
+        if name in owner.attributes:
+            return owner.attributes[name]
+        if name in owner.keys:
+            return owner.items[owner.keys.index(name)]
+        if name == "training":
+            return Scalar("bool") if owner.training is None else owner.training
+        if name in ("forward", "__call__"):
+            return NativeMethod(owner, name, lambda call: forward(rt, owner, call))
+        if name in owner.config and not name.startswith("_"):
+            return owner.config[name]
+        if name == "bias":
+            return None
+        container = _container_method(rt, owner, name)
+        if container is not MISSING:
+            return container
+    if isinstance(owner, Instance) and name == "training":
+        value = owner.data.get("training", True)
+        return Scalar("bool") if value is None else value
+    model = _METHODS.get(name)
+    if model is None:
+        inner = owner.data.get("torch") if isinstance(owner, Instance) else None
+        return attribute(rt, inner, name, site) if inner is not None else MISSING
+    return NativeMethod(owner, name, lambda call: model(rt, owner, call))
+
+
+def _container_method(rt: Runtime, owner: ModuleObject, name: str) -> Value:
+    if name in ("append", "extend", "insert", "add_module") and owner.dotted in CONTAINERS:
+
+        def grow(call: Call) -> Value:
+            if name == "extend":
+                items, open_ = rt.iterate(call.args[0], call.site) if call.args else ([], True)
+                rt.heap.write(owner, "items", (*owner.items, *items))
+                if open_:
+                    rt.heap.write(owner, "open", True)
+            else:
+                item = call.args[-1] if call.args else None
+                if name == "add_module" and call.args and isinstance(call.args[0], str):
+                    keys = owner.keys or tuple(str(i) for i in range(len(owner.items)))
+                    rt.heap.write(owner, "keys", (*keys, call.args[0]))
+                rt.heap.write(owner, "items", (*owner.items, item))
+            return owner
+
+        return NativeMethod(owner, name, grow)
+    if name in ("items", "values", "keys") and owner.dotted in _DICTS:
+
+        def view(call: Call) -> Value:
+            pairs = list(zip(owner.keys, owner.items, strict=False))
+            chosen = {"items": pairs, "values": list(owner.items), "keys": list(owner.keys)}[name]
+            return ListValue(chosen, open_=owner.open)
+
+        return NativeMethod(owner, name, view)
+    if name == "update" and owner.dotted in _DICTS:
+
+        def update(call: Call) -> Value:
+            source = call.args[0] if call.args else None
+            if isinstance(source, DictValue):
+                rt.heap.write(owner, "keys", (*owner.keys, *(str(k) for k in source.items)))
+                rt.heap.write(owner, "items", (*owner.items, *source.items.values()))
+            return None
+
+        return NativeMethod(owner, name, update)
+    return MISSING
+
+
+def _parameters(rt: Runtime, owner: Value, call: Call) -> Value:
+    return IterValue([t for _, t in named_parameters(owner)], _open(owner))
+
+
+def _named_parameters(rt: Runtime, owner: Value, call: Call) -> Value:
+    return IterValue([(n, t) for n, t in named_parameters(owner)], _open(owner))
+
+
+def _open(owner: Value) -> bool:
+    return isinstance(owner, Instance) and owner.cls.unknown_base() is not None
+
+
+def _modules(rt: Runtime, owner: Value, call: Call) -> Value:
+    return ListValue(modules(owner))
+
+
+def _named_modules(rt: Runtime, owner: Value, call: Call) -> Value:
+    return ListValue([(Scalar("str"), m) for m in modules(owner)])
+
+
+def _children(rt: Runtime, owner: Value, call: Call) -> Value:
+    return ListValue([c for _, c in children(owner)])
+
+
+def _named_children(rt: Runtime, owner: Value, call: Call) -> Value:
+    return ListValue(list(children(owner)))
+
+
+def _train(flag: bool | None) -> Callable[[Runtime, Value, Call], Value]:
+    def switch(rt: Runtime, owner: Value, call: Call) -> Value:
+        mode = flag if flag is not None else rt.truth(call.argument(0, "mode", True))
+        for module in modules(owner):
+            if isinstance(module, ModuleObject):
+                rt.heap.write(module, "training", mode)
+            elif isinstance(module, Instance):
+                rt.heap.put(module.data, "training", mode)
+        return owner
+
+    return switch
+
+
+def _requires_grad_(rt: Runtime, owner: Value, call: Call) -> Value:
+    flag = truth_of(rt, call.argument(0, "requires_grad", True), "the flag is not known")
+    for _, tensor in named_parameters(owner):
+        rt.heap.write(tensor, "requires_grad", flag)
+    return owner
+
+
+def _zero_grad(rt: Runtime, owner: Value, call: Call) -> Value:
+    to_none = rt.truth(call.argument(0, "set_to_none", True))
+    clear_gradients(rt, [t for _, t in named_parameters(owner)], to_none, call.site)
+    return None
+
+
+def clear_gradients(rt: Runtime, tensors: list[Tensor], to_none: bool | None, site: Site) -> None:
+    """`zero_grad`: `.grad` becomes None, or zeros if it was there."""
+    for tensor in tensors:
+        if to_none is not False:
+            rt.heap.write(tensor, "grad", Grad(NO, site.span) if tensor.grad.present.possible else NO_GRAD_YET)
+
+
+def _to(rt: Runtime, owner: Value, call: Call) -> Value:
+    """Parameters stay the leaves they are: `Module.to` swaps their data (torch/nn/modules/module.py `_apply`)."""
+    for value in [*call.args, *call.kwargs.values()]:
+        if dtype_of(value) is None:
+            _place(rt, owner, device_of(value))
+    return owner
+
+
+def _cuda(rt: Runtime, owner: Value, call: Call) -> Value:
+    _place(rt, owner, device_of("cuda"))
+    return owner
+
+
+def _cpu(rt: Runtime, owner: Value, call: Call) -> Value:
+    _place(rt, owner, CPU)
+    return owner
+
+
+def _place(rt: Runtime, owner: Value, device: object) -> None:
+    for _, tensor in named_parameters(owner):
+        rt.heap.write(tensor, "device", device)
+
+
+def _same(rt: Runtime, owner: Value, call: Call) -> Value:
+    return owner
+
+
+def _apply(rt: Runtime, owner: Value, call: Call) -> Value:
+    for module in reversed(modules(owner)):
+        if call.args:
+            rt.call(call.args[0], Call([module], {}, call.site))
+    return owner
+
+
+def _register_buffer(rt: Runtime, owner: Value, call: Call) -> Value:
+    name, tensor = call.argument(0, "name"), call.argument(1, "tensor")
+    if isinstance(name, str) and isinstance(owner, (Instance, ModuleObject)):
+        if isinstance(tensor, Tensor) and not tensor.name:
+            tensor.name = name
+        rt.heap.put(owner.attributes, name, tensor)
+    return None
+
+
+def _state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
+    from ..autograd.graph import Cut
+
+    return DictValue(
+        {
+            n: rt.autograd.cut_off(t, Cut("detach", call.site.span, "state_dict()"), "state_dict", share="counter")
+            for n, t in named_parameters(owner)
+        },
+        rest=Unknown("an entry of a state_dict"),
+    )
+
+
+def _load_state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
+    for _, tensor in named_parameters(owner):
+        rt.autograd.bump(tensor, "load_state_dict", call.site.span)
+    return Unknown("the result of load_state_dict")
+
+
+def _handle(rt: Runtime, owner: Value, call: Call) -> Value:
+    return Unknown("a hook handle")
+
+
+def _buffers(rt: Runtime, owner: Value, call: Call) -> Value:
+    return ListValue([], open_=True)
+
+
+def _get_submodule(rt: Runtime, owner: Value, call: Call) -> Value:
+    return Unknown("a submodule by name", deps=(owner,))
+
+
+_METHODS: dict[str, Callable[[Runtime, Value, Call], Value]] = {
+    "parameters": _parameters,
+    "named_parameters": _named_parameters,
+    "modules": _modules,
+    "named_modules": _named_modules,
+    "children": _children,
+    "named_children": _named_children,
+    "buffers": _buffers,
+    "train": _train(None),
+    "eval": _train(False),
+    "requires_grad_": _requires_grad_,
+    "zero_grad": _zero_grad,
+    "to": _to,
+    "cuda": _cuda,
+    "cpu": _cpu,
+    "float": _same,
+    "double": _same,
+    "half": _same,
+    "bfloat16": _same,
+    "type": _same,
+    "share_memory": _same,
+    "compile": _same,
+    "apply": _apply,
+    "register_buffer": _register_buffer,
+    "register_parameter": _register_buffer,
+    "add_module": _register_buffer,
+    "register_module": _register_buffer,
+    "state_dict": _state_dict,
+    "load_state_dict": _load_state_dict,
+    "register_forward_hook": _handle,
+    "register_forward_pre_hook": _handle,
+    "register_full_backward_hook": _handle,
+    "register_backward_hook": _handle,
+    "get_submodule": _get_submodule,
+}
+
+
+def call_method(owner: Value) -> Value:
+    """`forward` of a module of the program, bound; MISSING if its classes have none."""
+    found = owner.cls.find("forward") if isinstance(owner, Instance) else None
+    return BoundMethod(found[0], owner) if found is not None else MISSING

@@ -1,0 +1,251 @@
+"""Operations by the table: bind the call, ask the table what the operation does, and tell autograd."""
+
+from __future__ import annotations
+
+import ast
+
+from ..autograd.engine import AutogradError, Operand, Operation, Save
+from ..autograd.tensor import Tensor
+from ..autograd.truth import NO
+from ..values import Call, ListValue, Runtime, Site, Unknown, Value
+from .arguments import as_tensor, kind_of, operands_for
+from .table import TABLE, ModuleOp, Op, Overload, pick
+
+# Operations that keep nothing at all for backward: a second backward through them alone does not raise
+# (tools/autograd/derivatives.yaml: formulas that use only sizes).
+KEEPS_NOTHING = frozenset(
+    """add add_ sub sub_ rsub neg neg_ sum mean cat stack clone expand repeat to float double half type contiguous
+    hstack vstack dstack concat concatenate fill_ zero_ copy_ roll flip broadcast_to trace squeeze unsqueeze positive
+    detach view reshape flatten T mT transpose permute dropout_eval __add__ __radd__ __sub__ __rsub__ __iadd__ __isub__
+    __neg__ subtract subtract_ __getitem__ select narrow diff diagonal unfold movedim sum_to_size""".split()
+)
+_INTEGER_STAYS = frozenset(
+    """add sub mul neg sum prod cat stack clone expand repeat view reshape flatten T transpose permute squeeze unsqueeze
+    __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __neg__ __getitem__ __floordiv__ __mod__ select narrow split
+    chunk unbind cumsum gather index_select masked_select max min abs clamp flip roll where sort topk contiguous
+    __and__ __or__ __xor__ __invert__ __lshift__ __rshift__ randperm_like t mT maximum minimum""".split()
+)
+_LIST_OUTPUTS = 3
+
+
+def run(rt: Runtime, op: Op, call: Call, *, name: str = "") -> Value:
+    """Call a function or method of the table (for a method, `args[0]` is the tensor).
+
+    Gives the result in the structure the table says; an unknown if the call fits no overload.
+    """
+    picked = pick(op, [kind_of(a) for a in call.args], {k: kind_of(v) for k, v in call.kwargs.items()})
+    short = name or op.name.rpartition(".")[2]
+    if picked is None:
+        return rt.torch.opaque(
+            None, [*call.args, *call.kwargs.values()], call.site, f"a call of `{short}` that does not fit"
+        )  # type: ignore[attr-defined]
+    overload, binding = picked
+    bound: dict[str, Value] = {}
+    for parameter, where in binding.items():
+        if isinstance(where, int):
+            bound[parameter] = call.args[where]
+        elif isinstance(where, str):
+            bound[parameter] = call.kwargs[where]
+        else:
+            bound[parameter] = tuple(call.args[i] for i in where)
+    return run_overload(rt, overload, bound, call.site, short)
+
+
+def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site: Site, name: str) -> Value:
+    """Apply one overload to bound arguments."""
+    if name.startswith("dropout") or name.endswith("dropout"):
+        training = bound.get("training", bound.get("train", True))
+        if training is False and bound.get("inplace") is not True:
+            return bound.get("input", bound.get("self"))
+    operands: list[Operand] = []
+    numbers = False
+    for parameter in overload.params:
+        if parameter.name not in bound:
+            continue
+        value = bound[parameter.name]
+        found = operands_for(parameter.name, value, parameter.name in overload.diff)
+        operands += found
+        numbers = numbers or (parameter.kind in ("tensor", "scalar") and isinstance(value, (int, float)))
+    mutated = overload.mutates
+    inplace_flag = bound.get("inplace") is True
+    target_name = mutated[0] if mutated else "input" if inplace_flag else ""
+    saves = tuple(Save(s.what, s.when, s.sure) for s in overload.saves)
+    operation = Operation(
+        name,
+        site.span,
+        tuple(operands),
+        outputs=overload.outputs or ("grad",),
+        saves=saves,
+        view={"no": "", "view": "view", "multi": "multi", "maybe": "view"}[overload.view],
+        view_of=overload.view_of,
+        holds_numbers=name not in KEEPS_NOTHING and not overload.view_of and bool(overload.diff),
+        implemented=overload.backward,
+    )
+    if overload.out_variant and isinstance(bound.get("out"), Tensor):
+        return _out(rt, operation, bound["out"], site)
+    if target_name:
+        target = as_tensor(bound.get(target_name))
+        if target is None:
+            return Unknown(f"an in-place `{name}`")
+        return in_place(rt, operation, target, site)
+    if overload.structure == "none":
+        return None
+    if overload.structure == "list":
+        outputs = operation.outputs[:1] * _count_outputs(name, bound)
+        operation = _with_outputs(operation, outputs)
+    results = rt.guard(lambda: rt.autograd.apply(operation), site, lambda: _loose(rt, operation))  # type: ignore[attr-defined]
+    _integers(operation, results)
+    if overload.structure == "one":
+        return results[0]
+    if overload.structure == "list":
+        exact = _exact_count(name, bound)
+        return tuple(results) if exact else ListValue(results, open_=True)
+    return tuple(results)
+
+
+def _loose(rt: Runtime, operation: Operation) -> tuple[Tensor, ...]:
+    return tuple(Tensor(origin=operation.span) for _ in operation.outputs)
+
+
+def _with_outputs(operation: Operation, outputs: tuple[str, ...]) -> Operation:
+    from dataclasses import replace
+
+    return replace(operation, outputs=outputs)
+
+
+def _exact_count(name: str, bound: dict[str, Value]) -> int | None:
+    if name in ("chunk", "tensor_split"):
+        count = bound.get("chunks", bound.get("sections", bound.get("indices_or_sections")))
+        return count if isinstance(count, int) and 0 < count <= 32 else None
+    if name in ("split", "split_with_sizes"):
+        sizes = bound.get("split_size_or_sections", bound.get("split_size", bound.get("split_sizes")))
+        if isinstance(sizes, (tuple, ListValue)):
+            items = sizes if isinstance(sizes, tuple) else sizes.items
+            return len(items) or None
+    return None
+
+
+def _count_outputs(name: str, bound: dict[str, Value]) -> int:
+    return _exact_count(name, bound) or _LIST_OUTPUTS
+
+
+def _integers(operation: Operation, results: tuple[Tensor, ...]) -> None:
+    """Integer inputs give integer results where the operation does not compute in floating point."""
+    if operation.name.rstrip("_") not in _INTEGER_STAYS:
+        return
+    tensors = [o.tensor for o in operation.operands if o.tensor is not None]
+    if tensors and all(t.floating.no for t in tensors):
+        for result in results:
+            result.floating, result.requires_grad = NO, NO
+
+
+def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> Tensor:
+    """Run an in-place operation; what PyTorch forbids becomes an event.
+
+    After a forbidden write the leaf stays a leaf; after one that is only perhaps forbidden the write takes place.
+    """
+    before = rt.autograd.refresh(target).node
+    try:
+        result = rt.autograd.apply_inplace(operation, target)
+    except AutogradError as error:
+        rt.error(error.kind, error.message, site, error.tensor, error.certain)
+        if error.certain:
+            rt.autograd.bump(target, operation.name, operation.span)
+            result = target
+        else:
+            result = rt.autograd.force_inplace(operation, target)
+    rt.wrote(site, target, before, operation.name)  # type: ignore[attr-defined]
+    return result
+
+
+def _out(rt: Runtime, operation: Operation, out: Tensor, site: Site) -> Tensor:
+    wants = (
+        any(o.tensor is not None and o.tensor.requires_grad.yes for o in operation.operands) or out.requires_grad.yes
+    )
+    if wants and rt.autograd.mode.enabled.yes:
+        rt.error(
+            "other",
+            f"{operation.name}(): functions with out=... arguments don't support automatic differentiation, "
+            "but one of the arguments requires grad.",
+            site,
+            out,
+        )
+    rt.autograd.bump(out, operation.name, site.span)
+    return out
+
+
+def function(rt: Runtime, dotted: str, call: Call) -> Value:
+    """Call a function of torch by the table; an opaque call if the table does not hold it."""
+    op = TABLE.function(dotted)
+    if op is None:
+        return rt.torch.opaque(None, [*call.args, *call.kwargs.values()], call.site, f"`{dotted}`")  # type: ignore[attr-defined]
+    return run(rt, op, call)
+
+
+def method(rt: Runtime, name: str, call: Call) -> Value:
+    """Call a tensor method by the table."""
+    op = TABLE.method(name)
+    if op is None:
+        return rt.torch.opaque(None, [*call.args, *call.kwargs.values()], call.site, f"`.{name}()`")  # type: ignore[attr-defined]
+    return run(rt, op, call, name=name)
+
+
+def module_forward(
+    rt: Runtime, op: ModuleOp, parameters: dict[str, Tensor], call: Call, in_place_flag: bool, name: str
+) -> Value:
+    """Call a module of `torch.nn`: its parameters are operands by name."""
+    overload = op.forward_inplace if in_place_flag and op.forward_inplace is not None else op.forward
+    inputs = [p for p in overload.params if p.name not in parameters and p.name not in op.parameters]
+    operands: list[Operand] = []
+    target: Tensor | None = None
+    for index, argument in enumerate(call.args):
+        label = inputs[min(index, len(inputs) - 1)].name if inputs else "input"
+        operands += operands_for(label, argument, label in overload.diff)
+        if index == 0:
+            target = as_tensor(argument)
+    for label, argument in call.kwargs.items():
+        operands += operands_for(label, argument, label in overload.diff)
+    for label, tensor in parameters.items():
+        operands.append(Operand(label, tensor, None, True))
+    saves = tuple(Save(s.what, s.when, s.sure) for s in overload.saves)
+    tree = _tree(op.structure)
+    count = max(_leaves(tree), len(overload.outputs))
+    outputs = overload.outputs if len(overload.outputs) >= count else ("grad",) * count
+    operation = Operation(
+        name,
+        call.site.span,
+        tuple(operands),
+        outputs=outputs,
+        saves=saves,
+        view={"no": "", "view": "view", "multi": "multi", "maybe": "view"}[overload.view],
+        view_of=overload.view_of,
+        holds_numbers=not overload.view_of,
+        implemented=overload.backward,
+    )
+    if in_place_flag and target is not None and op.forward_inplace is not None:
+        return in_place(rt, operation, target, call.site)
+    results = list(
+        rt.guard(lambda: rt.autograd.apply(operation), call.site, lambda: _loose(rt, operation))  # type: ignore[attr-defined]
+    )
+    if tree is None:
+        return results[0]
+    return _build(tree, results)
+
+
+def _tree(structure: str) -> object:
+    """`nested:(T,(T,T))` as nested tuples; None for a single tensor."""
+    if structure.startswith("nested:"):
+        return ast.literal_eval(structure[7:].replace("T", "0"))
+    if structure == "tuple":
+        return (0, 0)
+    return None
+
+
+def _leaves(tree: object) -> int:
+    return sum(_leaves(part) for part in tree) if isinstance(tree, tuple) else 1
+
+
+def _build(tree: object, results: list[Tensor]) -> Value:
+    if isinstance(tree, tuple):
+        return tuple(_build(part, results) for part in tree)
+    return results.pop(0) if len(results) > 1 else results[0]

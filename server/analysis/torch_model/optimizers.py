@@ -1,0 +1,146 @@
+"""Optimizers, gradient scalers and data loaders: objects of torch that are not modules."""
+
+from __future__ import annotations
+
+from ..autograd.graph import Version, join_versions
+from ..autograd.heap import MISSING
+from ..autograd.tensor import Tensor
+from ..events import Held
+from ..values import Call, Choice, DictValue, IterValue, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
+from .modules import clear_gradients
+from .registry import function
+
+
+class Optimizer:
+    """An optimizer: the tensors it holds. `fused` ones change parameters without raising their version."""
+
+    __slots__ = ("fused", "groups", "name", "open", "site", "tensors")
+
+    def __init__(self, name: str, site: Site) -> None:
+        self.name, self.site = name, site
+        self.tensors: tuple[Tensor, ...] = ()
+        self.groups: tuple[Value, ...] = ()
+        self.fused = False
+        self.open = False
+
+
+class Scaler:
+    """A `GradScaler`."""
+
+    __slots__ = ()
+
+
+def collect(rt: Runtime, value: Value, site: Site, depth: int = 3) -> tuple[list[Tensor], bool]:
+    """(tensors, open) of what is handed to an optimizer: iterables, named pairs, and dicts with "params"."""
+    if isinstance(value, Tensor):
+        return [value], False
+    if isinstance(value, DictValue):
+        inner = value.items.get("params", value.rest)
+        return collect(rt, inner, site, depth - 1) if inner is not None and depth else ([], True)
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], (str, Scalar)):
+        return collect(rt, value[1], site, depth - 1) if depth else ([], True)
+    if isinstance(value, Choice):
+        found, open_ = [], False
+        for _, each in value.alternatives:
+            more, more_open = collect(rt, each, site, depth - 1) if depth else ([], True)
+            found, open_ = found + more, open_ or more_open
+        return found, open_
+    if depth and isinstance(value, (ListValue, IterValue, tuple)):
+        items, open_ = rt.iterate(value, site)
+        tensors: list[Tensor] = []
+        for item in items:
+            more, more_open = collect(rt, item, site, depth - 1)
+            tensors += more
+            open_ = open_ or more_open
+        return tensors, open_
+    return [], True
+
+
+def build(rt: Runtime, dotted: str, call: Call) -> Value:
+    """`torch.optim.SGD(params, ...)`: records what it holds; a non-leaf is refused."""
+    optimizer = Optimizer(dotted.rpartition(".")[2], call.site)
+    optimizer.fused = call.kwargs.get("fused") is True
+    _add(rt, optimizer, call.argument(0, "params"), call.site)
+    return optimizer
+
+
+def _add(rt: Runtime, optimizer: Optimizer, params: Value, site: Site) -> None:
+    tensors, open_ = collect(rt, params, site)
+    for tensor in tensors:
+        rt.autograd.refresh(tensor)
+        rt.events.held.append(Held(site, tensor, tensor.node))
+        if tensor.is_leaf.no and not tensor.retains_grad:
+            rt.error("optim-non-leaf", "can't optimize a non-leaf Tensor", site, tensor, tensor.device.kind != "either")
+    rt.heap.write(optimizer, "tensors", (*optimizer.tensors, *tensors))
+    rt.heap.write(optimizer, "open", optimizer.open or open_)
+    rt.heap.write(optimizer, "groups", (*optimizer.groups, DictValue({"params": ListValue(tensors, open_=open_)}, rest=Scalar("float"))))
+
+
+def step(rt: Runtime, optimizer: Optimizer, call: Call) -> Value:
+    """`optimizer.step()`: writes every parameter that has a gradient."""
+    closure = call.argument(0, "closure")
+    result = rt.call(closure, Call([], {}, call.site)) if closure is not None else None
+    for tensor in optimizer.tensors:
+        present = tensor.grad.present
+        if present.no:
+            continue
+        version = Version("optimizer.step", call.site.span, rt.autograd.path)
+        if not optimizer.fused:
+            new = version if present.yes else join_versions(version, tensor.counter.version)
+            rt.heap.write(tensor.counter, "version", new)
+        rt.heap.write(tensor.memory, "version", version if present.yes else join_versions(version, tensor.memory.version))
+    return result
+
+
+def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
+    """Attributes of optimizers and scalers; MISSING for others."""
+    if isinstance(owner, Optimizer):
+        if name == "step":
+            return NativeMethod(owner, name, lambda call: step(rt, owner, call))
+        if name == "zero_grad":
+            return NativeMethod(owner, name, lambda call: _zero(rt, owner, call))
+        if name == "param_groups":
+            return ListValue(owner.groups, open_=owner.open)
+        if name == "add_param_group":
+            return NativeMethod(owner, name, lambda call: _add(rt, owner, call.argument(0, "param_group"), call.site))
+        return Unknown(f"`.{name}` of an optimizer", name=name)
+    if isinstance(owner, Scaler):
+        if name == "scale":
+            return NativeMethod(owner, name, lambda call: _scale(rt, call))
+        if name in ("step", "unscale_"):
+            return NativeMethod(owner, name, lambda call: _scaler_step(rt, name, call))
+        return NativeMethod(owner, name, lambda call: Scalar("float"))
+    return MISSING
+
+
+def _zero(rt: Runtime, optimizer: Optimizer, call: Call) -> None:
+    clear_gradients(rt, list(optimizer.tensors), rt.truth(call.argument(0, "set_to_none", True)), call.site)
+
+
+def _scale(rt: Runtime, call: Call) -> Value:
+    from .ops import method
+
+    value = call.args[0] if call.args else None
+    return method(rt, "mul", Call([value, 2.0], {}, call.site))
+
+
+def _scaler_step(rt: Runtime, name: str, call: Call) -> Value:
+    optimizer = call.args[0] if call.args else None
+    if name == "step" and isinstance(optimizer, Optimizer):
+        return step(rt, optimizer, Call([], {}, call.site))
+    return None
+
+
+@function("torch.cuda.amp.GradScaler", "torch.amp.GradScaler")
+def _scaler(rt: Runtime, call: Call) -> Value:
+    return Scaler()
+
+
+@function("torch.utils.data.DataLoader")
+def _loader(rt: Runtime, call: Call) -> Value:
+    """Batches of a loader are data: they do not require grad."""
+    value = Unknown("a batch of a DataLoader")
+    value.plain = True
+    return value
+
+

@@ -1,0 +1,125 @@
+"""Moves and casts: `.to()`, `.cuda()`, `.half()`. A move that changes something is a copy with a grad_fn."""
+
+from __future__ import annotations
+
+from ..autograd.engine import Operation
+from ..autograd.tensor import CPU, UNKNOWN_DEVICE, Device, Tensor
+from ..autograd.truth import NO, YES
+from ..values import Call, DType, Runtime, Site, Unknown, Value
+from .arguments import device_of, dtype_of, kind_of, operands_for
+from .registry import method
+
+CASTS = {
+    "float": DType("float32", True),
+    "double": DType("float64", True),
+    "half": DType("float16", True),
+    "bfloat16": DType("bfloat16", True),
+    "cfloat": DType("complex64", True),
+    "cdouble": DType("complex128", True),
+    "int": DType("int32", False),
+    "long": DType("int64", False),
+    "short": DType("int16", False),
+    "char": DType("int8", False),
+    "byte": DType("uint8", False),
+    "bool": DType("bool", False),
+}
+_ALIASES = {"float": "float32", "double": "float64", "half": "float16", "cfloat": "complex64"}
+
+
+def _dtype(tensor: Tensor) -> str:
+    return tensor.dtype or ("float32" if tensor.floating.yes else "")
+
+
+def move(
+    rt: Runtime, tensor: Tensor, site: Site, *, device: Device | None = None, dtype: DType | None = None, copy: bool = False
+) -> Tensor:
+    """The tensor on a device and with a dtype: itself if nothing changes, else a copy autograd knows about."""
+    rt.autograd.refresh(tensor)
+    target_dtype = _ALIASES.get(dtype.name, dtype.name) if dtype is not None else ""
+    changes_dtype = dtype is not None and (not _dtype(tensor) or target_dtype != _dtype(tensor))
+    if dtype is not None and not dtype.floating and tensor.floating.no and tensor.dtype == "":
+        changes_dtype = False
+    if tensor.device.kind == "unknown" and device is not None and not changes_dtype and not copy:
+        same_device = YES
+    else:
+        same_device = YES if device is None else tensor.device.same(device)
+    if same_device.yes and not changes_dtype and not copy:
+        return tensor
+    outputs = ("nograd",) if dtype is not None and not dtype.floating else ("grad",)
+    what = "to"
+    note = ""
+    if not same_device.yes and device is not None:
+        note = {"cuda": "moved to the GPU", "either": "moved to the GPU where there is one"}.get(
+            device.kind, f"moved to `{device.text or device.kind}`"
+        )
+    elif changes_dtype and dtype is not None:
+        note = f"cast to {dtype.name}"
+    operation = Operation(
+        what, site.span, tuple(operands_for("self", tensor, True)), outputs=outputs, note=note, holds_numbers=False
+    )
+    result = rt.autograd.apply(operation)[0]
+    result.device = device or tensor.device
+    result.dtype = target_dtype or tensor.dtype
+    if dtype is None:
+        result.floating = tensor.floating
+        if tensor.floating.no:
+            result.requires_grad = NO
+    elif dtype.floating:
+        result.floating = YES
+    result.scalar = tensor.scalar
+    return result
+
+
+@method("to")
+def _to(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    device: Device | None = None
+    dtype: DType | None = None
+    for value in [*call.args[1:], *(v for k, v in call.kwargs.items() if k in ("device", "dtype", "other"))]:
+        found = dtype_of(value)
+        if found is not None:
+            dtype = found
+        elif isinstance(value, Tensor):
+            device = value.device
+        elif kind_of(value) in ("str", "device", "number") or type(value).__name__ == "Choice":
+            device = device_of(value)
+        elif isinstance(value, Unknown):
+            device = UNKNOWN_DEVICE
+    return move(rt, tensor, call.site, device=device, dtype=dtype, copy=call.kwargs.get("copy") is True)
+
+
+@method("cuda")
+def _cuda(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    return move(rt, tensor, call.site, device=Device("cuda", "cuda"))
+
+
+@method("cpu")
+def _cpu(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    return move(rt, tensor, call.site, device=CPU)
+
+
+@method("type_as")
+def _type_as(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    return tensor
+
+
+@method("type")
+def _type(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    if len(call.args) < 2:
+        return Unknown("a tensor type")
+    value = call.args[1]
+    dtype = dtype_of(value)
+    if dtype is None and isinstance(value, str):
+        for name, each in CASTS.items():
+            if value.lower().endswith(f"{name}tensor"):
+                dtype = each
+    return tensor if dtype is None else move(rt, tensor, call.site, dtype=dtype)
+
+
+def _cast(name: str) -> None:
+    @method(name)
+    def cast(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+        return move(rt, tensor, call.site, dtype=CASTS[name])
+
+
+for _name in CASTS:
+    _cast(_name)
