@@ -5,10 +5,10 @@
         def training_step(self, batch, batch_idx): (float32 [4, 784], int64 [4]), 0
             x, y = batch                           -> the loss it returns gets its `backward()`
 
-Arguments are looked up by annotation, by name and by how the function takes them apart; the shape of a tensor comes from the
-first layer of the module at hand, then from what PyTorch says is wrong with it. A *trial* call runs with the recorder
-silent until it reaches the sink; the first set of arguments that gets there is used for the call that counts. The search
-is bounded in tries and in time, and everything made up is listed.
+Arguments are looked up by annotation, by name and by how the function takes them apart; the shape of a tensor comes
+from the first layer of the module at hand, then from what PyTorch says is wrong with it. A *trial* call runs with the
+recorder silent until it reaches the sink; the first set of arguments that gets there is used for the call that counts.
+The search is bounded in tries and in time, and everything made up is listed.
 
 Where it gives up: required constructor arguments that are neither numbers, texts, flags nor modules; tensors whose
 shapes depend on each other in more than the batch; anything that reads files first.
@@ -65,6 +65,10 @@ def _call(run, module, chain, invented):
     torch.manual_seed(0)
     call, arguments, said = attempt()
     invented += said
+    returns = any(run.left[ident] for ident in run.anywhere)
+    if returns:
+        invented.append(f"`backward()` on what `{where}` returns, if it does not call it itself")
+    run.send("harness", invented=list(dict.fromkeys(invented)), reason="")
     run.extra = {"self": maker.instance} if maker.instance is not None else dict(arguments)
     try:
         result = call(**arguments)
@@ -73,8 +77,7 @@ def _call(run, module, chain, invented):
             raise NoIdea(f"`{where}` raised {type(error).__name__}: {error}") from error
         return
     loss = _loss_in(result)
-    if loss is not None and any(run.left[ident] for ident in run.anywhere):
-        invented.append(f"`backward()` on what `{where}` returned")
+    if loss is not None and returns:
         try:
             (loss if loss.dim() == 0 else loss.sum()).backward()
         except Exception:

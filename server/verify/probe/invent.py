@@ -19,13 +19,13 @@ BATCH = 4
 TARGETS = ("classes", "like", "column", "row", "multi", "sequence")
 SIZES = (28, 32, 64, 224, 96, 128, 16, 8, 48, 40)
 
-_TARGET_NAME = re.compile(
-    r"^(y|t|gt|target|targets|tgt|label|labels|truth|ground_truth|y_true)$|_(label|target)s?$|^y_"
-)
+_TARGET_NAME = re.compile(r"^(y|t|gt|targets?|tgt|labels?|truth|ground_truth|y_true)$|_(label|target)s?$|^y_")
 _INDEX_NAME = re.compile(r"(^|_)(idx|index|step|epoch|i|iteration|rank)$")
 _MODULE_NAME = re.compile(
     r"(model|net|network|module|encoder|decoder|backbone|generator|discriminator|policy|critic|actor)$"
 )
+_FRACTION_NAME = re.compile(r"(^|_)(lr|rate|dropout|p|eps|alpha|beta|gamma|weight|decay|momentum)$")
+_SIZES = r"target size \(torch\.Size\(\[([\d, ]*)\]\)\).*input size \(torch\.Size\(\[([\d, ]*)\]\)\)"
 _LOADER_NAME = re.compile(r"(loader|dataloader|dataset|batches|data_iter)$")
 _INTEGERS = re.compile(r"(token|ids|idx|index|indices|words|tokens)")
 
@@ -65,9 +65,7 @@ class Inventor:
 
     def _constructor_value(self, parameter):
         name, kind = parameter.name.lower(), _annotation(parameter)
-        if kind in ("float",) or re.search(
-            r"(^|_)(lr|rate|dropout|p|eps|alpha|beta|gamma|weight|decay|momentum)$", name
-        ):
+        if kind == "float" or _FRACTION_NAME.search(name):
             return 0.1
         if kind == "bool":
             return False
@@ -153,9 +151,8 @@ class Inventor:
             if keys:
                 values = {key: self._by_name(key, choice) for key in keys}
                 return tell(values, "{" + ", ".join(f"{k!r}: {_short(v)}" for k, v in values.items()) + "}")
-            values = tuple(
-                self._input(choice, low) if i == 0 or i < count - 1 else self._target(choice) for i in range(count)
-            )
+            inputs = max(1, count - 1)
+            values = tuple(self._input(choice, low) if i < inputs else self._target(choice) for i in range(count))
             return tell(values, "(" + ", ".join(map(_short, values)) + ")")
         return tell(self._by_name(name, choice))
 
@@ -220,9 +217,7 @@ class Inventor:
             yield {**choice, "shape": found}
         if re.search(r"indices|index out of range|integer|Long|Int\b", message) and "integers" not in choice:
             yield {**choice, "integers": 2, "shape": (BATCH, 6)}
-        sizes = re.search(
-            r"target size \(torch\.Size\(\[([\d, ]*)\]\)\).*input size \(torch\.Size\(\[([\d, ]*)\]\)\)", message
-        )
+        sizes = re.search(_SIZES, message)
         if sizes:
             wanted = [int(n) for n in sizes.group(2).split(",") if n.strip()]
             if len(wanted) == 2:

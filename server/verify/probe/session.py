@@ -224,8 +224,10 @@ class Run:
         for ident, pairs in self.kept.items():
             for name, tensor in pairs:
                 sources.setdefault(id(tensor), []).append(ident)
-                if id(tensor) not in named:
-                    named[id(tensor)] = Named(variables.get(id(tensor), name), tensor)
+                # The name where it was made wins over the one a function on the way gave it.
+                if id(tensor) not in named or any(names.get(name) is tensor for names in frames):
+                    known = any(names.get(name) is tensor for names in frames)
+                    named[id(tensor)] = Named(name if known else variables.get(id(tensor), name), tensor)
         ordered = sorted(named.values(), key=lambda item: id(item.tensor) not in sources)
         return [self._leaf(item, sources.get(id(item.tensor), []), marks) for item in ordered]
 

@@ -72,10 +72,6 @@ def _always(value):
     return lambda *args, **kwargs: value
 
 
-def _seed(number=0):
-    torch.manual_seed(int(number))
-
-
 _CUDA = {
     "is_available": _always(True),
     "is_initialized": _always(True),
@@ -89,8 +85,6 @@ _CUDA = {
     "mem_get_info": _always((16 << 30, 16 << 30)),
     "memory_summary": _always(""),
     "memory_stats": lambda *a, **k: {},
-    "manual_seed": _seed,
-    "manual_seed_all": _seed,
     "initial_seed": lambda: torch.initial_seed(),
     "get_rng_state": lambda *a, **k: torch.get_rng_state(),
     "get_rng_state_all": lambda *a, **k: [torch.get_rng_state()],
@@ -108,7 +102,18 @@ _CUDA = {
 _CUDA.update(
     dict.fromkeys(
         (
-            *("init", "synchronize", "empty_cache", "ipc_collect", "seed", "seed_all", "set_device", "set_stream"),
+            *(
+                "init",
+                "synchronize",
+                "empty_cache",
+                "ipc_collect",
+                "seed",
+                "seed_all",
+                "set_device",
+                "manual_seed",
+                "manual_seed_all",
+                "set_stream",
+            ),
             *("reset_peak_memory_stats", "reset_max_memory_allocated", "reset_accumulated_memory_stats"),
             "set_per_process_memory_fraction",
         ),
