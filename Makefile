@@ -64,10 +64,10 @@ bench: setup ## latency, start-up, memory, and ast.parse on the same file
 	@$(PY) benchmarks/run.py
 
 vsix: setup client/node_modules/.installed ## the extension: client/gradsight.vsix
-	@cd client && npm run --silent package </dev/null
+	@client/scripts/package-if-stale.sh </dev/null && echo "client/gradsight.vsix"
 
-editor: vsix ## the extension in a VS Code in the browser, opened on examples/
-	@client/e2e/editor.sh
+editor: setup client/node_modules/.installed ## the extension in a VS Code in the browser, opened on examples/ (PORT=8080)
+	@$(PY) tools/editor.py
 
 clean: ## remove what can be made again
 	rm -rf $(VENV) client/node_modules client/dist client/bundled client/*.vsix .cache .pytest_cache .mypy_cache .ruff_cache
