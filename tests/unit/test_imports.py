@@ -31,6 +31,7 @@ ANALYSIS: dict[str, set[str]] = {
     "events": {"autograd", "values"},
     "torch_model": {"autograd", "values", "events"},
     "interpreter": {"names", "source", "torch_model", "values", "events", "autograd"},
+    "predict": {"interpreter", "torch_model", "source", "values", "events", "autograd"},
     "rules": {"interpreter", "torch_model", "values", "events", "autograd", "source"},
     "check": {"rules", "interpreter", "names", "source", "torch_model", "values", "events", "autograd"},
 }
