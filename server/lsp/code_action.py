@@ -38,7 +38,9 @@ async def code_action(ls: GradsightServer, params: types.CodeActionParams) -> li
         return []
     result: list[types.CodeAction] = []
     if _wanted(params, QUICK_FIX.value):
-        here = on_lines(view.shown, params.range.start.line + 1, params.range.end.line + 1)
+        places, uri = ls.places(view.document), params.text_document.uri
+        first, last = (places.position(uri, place).line for place in (params.range.start, params.range.end))
+        here = on_lines(view.shown, first, last) if _inside(view, params.range) else []
         offered = actions(view.document.source, here, ls.session.client.trusted)
         result += [_quick_fix(ls, view, index, action) for index, action in enumerate(offered)]
     if _wanted(params, FIX_ALL, only_asked=True) and fix_all(view.shown):
@@ -71,7 +73,8 @@ def _quick_fix(ls: GradsightServer, view: View, index: int, action: Action) -> t
     )
     if action.kind in ("check", "fix-and-verify"):
         command = VERIFY if action.kind == "check" else VERIFY_FIX
-        where = {"uri": view.document.uri, "line": finding.span.start.line, "rule": finding.rule}
+        place = ls.places(view.document).location(finding.span)
+        where = {"uri": place.uri, "line": place.range.start.line + 1, "rule": finding.rule}
         result.command = types.Command(action.title, ls.command_name(command), arguments=[where])
         return result
     result.data = {
@@ -100,6 +103,11 @@ def _edit(ls: GradsightServer, view: View, data: dict[str, Any]) -> types.Worksp
         if (action.shown.id, action.title) == (data.get("id"), data.get("title")):
             return workspace_edit(ls, view.document, action.edits)
     return None
+
+
+def _inside(view: View, range_: types.Range) -> bool:
+    """Whether the range begins in the text: one behind it is no reason to offer what its last line is offered."""
+    return bool(view.document.cells) or range_.start.line < view.document.source.line_count
 
 
 def _wanted(params: types.CodeActionParams, kind: str, only_asked: bool = False) -> bool:

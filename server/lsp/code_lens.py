@@ -9,7 +9,6 @@ from lsprotocol import types
 from ..features.lens import lenses
 from .guard import guarded
 from .names import VERIFY
-from .positions import to_range
 
 if TYPE_CHECKING:
     from .server import GradsightServer
@@ -26,9 +25,12 @@ async def code_lens(ls: GradsightServer, params: types.CodeLensParams) -> list[t
         return []
     result = []
     for lens in lenses(view.report, view.shown, ls.session.client.trusted):
-        arguments = [{"uri": view.document.uri, "line": lens.span.start.line}]
+        where = ls.places(view.document).location(lens.span)
+        if where.uri != params.text_document.uri:
+            continue
+        arguments = [{"uri": where.uri, "line": where.range.start.line + 1}]
         # Without a command to run the lens is text only.
         name = ls.command_name(VERIFY) if lens.can_check else ""
         command = types.Command(lens.title, name, arguments=arguments)
-        result.append(types.CodeLens(to_range(view.document.source, lens.span, ls.encoding), command))
+        result.append(types.CodeLens(where.range, command))
     return result

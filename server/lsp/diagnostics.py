@@ -19,7 +19,7 @@ from ..features.findings import Shown
 from ..features.rule_pages import rule_url
 from ..session.session import View
 from .guard import guarded
-from .positions import to_range
+from .places import of_source
 
 if TYPE_CHECKING:
     from .server import GradsightServer
@@ -54,7 +54,7 @@ def pulls(ls: GradsightServer) -> bool:
 async def pull(ls: GradsightServer, params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
     """Waits for the analysis of the newest text, so that no half-old report is ever given."""
     view = await ls.session.settled_view(params.text_document.uri)
-    items = of_view(ls, view) if view is not None else []
+    items = of_view(ls, view).get(params.text_document.uri, []) if view is not None else []
     result_id = _result_id(ls, items)
     if result_id == params.previous_result_id:
         return types.RelatedUnchangedDocumentDiagnosticReport(result_id=result_id)
@@ -70,18 +70,23 @@ def published(ls: GradsightServer, uri: str) -> None:
             ls.refresh.soon(ls)
         return
     view = ls.session.view(uri)
-    ls.text_document_publish_diagnostics(
-        types.PublishDiagnosticsParams(
-            uri=uri,
-            version=document.version if document is not None else None,
-            diagnostics=of_view(ls, view) if view is not None else [],
-        )
-    )
+    items = of_view(ls, view) if view is not None else {}
+    before = ls.pushed.pop(uri, () if items else (uri,))
+    gone = [old for old in before if old not in items]
+    if items:
+        ls.pushed[uri] = tuple(items)
+    version = document.version if document is not None and not document.cells else None
+    for place, found in {**{old: [] for old in gone}, **items}.items():
+        ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(place, found, version))
 
 
-def of_view(ls: GradsightServer, view: View) -> list[types.Diagnostic]:
-    """The diagnostics of a document."""
-    return [diagnostic(ls, view, item) for item in view.shown]
+def of_view(ls: GradsightServer, view: View) -> dict[str, list[types.Diagnostic]]:
+    """The diagnostics of a document by the uris it has in the client: its own, or those of its cells."""
+    places = ls.places(view.document)
+    result: dict[str, list[types.Diagnostic]] = {uri: [] for uri in places.uris}
+    for item in view.shown:
+        result[places.location(item.finding.span).uri].append(diagnostic(ls, view, item))
+    return result
 
 
 def diagnostic(ls: GradsightServer, view: View, item: Shown) -> types.Diagnostic:
@@ -90,7 +95,7 @@ def diagnostic(ls: GradsightServer, view: View, item: Shown) -> types.Diagnostic
     related = get_capability(ls.client_capabilities, "text_document.publish_diagnostics.related_information")
     related = related or get_capability(ls.client_capabilities, "text_document.diagnostic.related_information")
     return types.Diagnostic(
-        range=to_range(view.document.source, finding.span, ls.encoding),
+        range=ls.places(view.document).location(finding.span).range,
         message=item.message,
         severity=SEVERITIES[finding.severity],
         code=finding.rule,
@@ -102,12 +107,12 @@ def diagnostic(ls: GradsightServer, view: View, item: Shown) -> types.Diagnostic
 
 
 def _related(ls: GradsightServer, view: View, step: TraceStep) -> types.DiagnosticRelatedInformation:
-    own = step.span.path == view.document.path
-    uri = view.document.uri if own else ls.uri_of(step.span.path)
-    source = view.document.source if own else ls.source(step.span.path)
-    return types.DiagnosticRelatedInformation(
-        types.Location(uri, to_range(source, step.span, ls.encoding)), step.message
-    )
+    path = step.span.path
+    if path == view.document.path:
+        location = ls.places(view.document).location(step.span)
+    else:
+        location = of_source(ls.source(path), ls.uri_of(path), step.span, ls.encoding)
+    return types.DiagnosticRelatedInformation(location, step.message)
 
 
 def _result_id(ls: GradsightServer, items: list[types.Diagnostic]) -> str:

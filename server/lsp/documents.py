@@ -31,7 +31,7 @@ def did_open(ls: GradsightServer, params: types.DidOpenTextDocumentParams) -> No
 @guarded
 def did_change(ls: GradsightServer, params: types.DidChangeTextDocumentParams) -> None:
     document = ls.session.document(params.text_document.uri)
-    if document is None:
+    if document is None or document.uri != params.text_document.uri:
         return
     source = document.source
     for change in params.content_changes:

@@ -16,21 +16,37 @@ if TYPE_CHECKING:
     from .server import GradsightServer
 
 
-def workspace_edit(ls: GradsightServer, document: Document, edits: Iterable[Edit]) -> types.WorkspaceEdit:
-    """The edits, most of them of `document`; a fix may also touch another file (a decorator that lives there)."""
+def workspace_edit(ls: GradsightServer, document: Document, edits: Iterable[Edit]) -> types.WorkspaceEdit | None:
+    """The edits, most of them of `document`; a fix may also touch another file (a decorator that lives there).
+
+    None when they cannot be made: one would join two cells of a notebook.
+    """
     by_path: dict[str, list[Edit]] = {}
     for edit in edits:
         by_path.setdefault(edit.span.path, []).append(edit)
     versioned = get_capability(ls.client_capabilities, "workspace.workspace_edit.document_changes")
     changes: dict[str, list[types.TextEdit]] = {}
-    documents: list[types.TextDocumentEdit] = []
+    versions: dict[str, int | None] = {}
     for path, own in by_path.items():
-        is_this = path == document.path
-        uri = document.uri if is_this else ls.uri_of(path)
-        source = document.source if is_this else ls.source(path)
-        texts = [text_edit(source, edit, ls.encoding) for edit in own]
-        changes[uri] = texts
-        other = ls.session.document(uri)
-        version = document.version if is_this else other.version if other is not None else None
-        documents.append(types.TextDocumentEdit(types.OptionalVersionedTextDocumentIdentifier(uri, version), texts))
-    return types.WorkspaceEdit(document_changes=documents) if versioned else types.WorkspaceEdit(changes=changes)
+        if path == document.path:
+            target: Document | None = document
+            placed = [ls.places(document).edit(edit) for edit in own]
+        else:
+            uri, source = ls.uri_of(path), ls.source(path)
+            target = ls.session.document(uri)
+            placed = [(uri, text_edit(source, edit, ls.encoding)) for edit in own]
+        if None in placed:
+            return None
+        # A cell has a version of its own, which only the notebook's is kept of.
+        version = target.version if target is not None and not target.cells else None
+        for place, text in filter(None, placed):
+            changes.setdefault(place, []).append(text)
+            versions[place] = version
+    if not versioned:
+        return types.WorkspaceEdit(changes=changes)
+    return types.WorkspaceEdit(
+        document_changes=[
+            types.TextDocumentEdit(types.OptionalVersionedTextDocumentIdentifier(uri, versions[uri]), texts)
+            for uri, texts in changes.items()
+        ]
+    )

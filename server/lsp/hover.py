@@ -8,7 +8,6 @@ from lsprotocol import types
 
 from ..features import hover as feature
 from .guard import guarded
-from .positions import from_client, to_range
 
 if TYPE_CHECKING:
     from .server import GradsightServer
@@ -23,13 +22,13 @@ async def hover(ls: GradsightServer, params: types.HoverParams) -> types.Hover |
     view = await ls.session.settled_view(params.text_document.uri)
     if view is None:
         return None
-    source = view.document.source
-    position = from_client(source, params.position, ls.encoding)
+    source, places = view.document.source, ls.places(view.document)
+    position = places.position(params.text_document.uri, params.position)
     line_of = ls.session.line_of
     answer = feature.hover(source, view.report, view.shown, line_of, position.line, position.column)
     if answer is None:
         return None
     return types.Hover(
         contents=types.MarkupContent(types.MarkupKind.Markdown, answer.markdown),
-        range=to_range(source, answer.span, ls.encoding) if answer.span is not None else None,
+        range=places.location(answer.span).range if answer.span is not None else None,
     )

@@ -13,9 +13,11 @@ from pygls.uris import from_fs_path, to_fs_path
 
 from .. import __version__
 from ..analysis.source.text import SourceText
+from ..session.documents import Document
 from ..session.session import Session
-from . import code_action, code_lens, diagnostics, documents, hover, lifecycle, verify
+from . import code_action, code_lens, diagnostics, documents, hover, lifecycle, notebooks, verify
 from .names import CLIENT_COMMANDS
+from .places import Places
 from .positions import Encoding
 from .protocol import GradsightProtocol
 
@@ -26,10 +28,13 @@ class GradsightServer(LanguageServer):
     """One connection: the session behind it and what the client at the other end can do."""
 
     def __init__(self) -> None:
-        super().__init__("gradsight", __version__, protocol_cls=GradsightProtocol)
+        super().__init__(
+            "gradsight", __version__, notebook_document_sync=notebooks.SYNC, protocol_cls=GradsightProtocol
+        )
         self.session = Session(published=lambda uri: diagnostics.published(self, uri), warn=self.warn)
         self.checking = asyncio.Lock()  # one check at a time: two would share a GPU and disturb each other's timing
         self.refresh = diagnostics.Refresh()
+        self.pushed: dict[str, tuple[str, ...]] = {}  # by document, the uris that diagnostics were pushed for
         self.client_commands = False  # the client's own commands call ours and show what they answer
 
     @property
@@ -40,6 +45,10 @@ class GradsightServer(LanguageServer):
     def source(self, path: str) -> SourceText:
         """The text that positions in `path` refer to."""
         return self.session.source_of(path)
+
+    def places(self, document: Document) -> Places:
+        """Where the document's places are for this client."""
+        return Places(document, self.encoding)
 
     def uri_of(self, path: str) -> str:
         """The uri of a file as the client writes it."""
@@ -74,7 +83,7 @@ class GradsightServer(LanguageServer):
 def create() -> GradsightServer:
     """A server with all features registered."""
     server = GradsightServer()
-    for feature in (lifecycle, documents, diagnostics, hover, code_action, code_lens, verify):
+    for feature in (lifecycle, documents, notebooks, diagnostics, hover, code_action, code_lens, verify):
         feature.register(server)
     return server
 

@@ -61,7 +61,8 @@ async def _command(
         view = await ls.session.settled_view(uri)
         if view is None:
             raise checks.Refused(f"There is no analysis of {path or uri}: open the file first.")
-        line = int(line) if line is not None else None
+        if line is not None:
+            line = ls.places(view.document).position(uri, types.Position(max(int(line) - 1, 0), 0)).line
         check = checks.prepare(ls.session, view, line, rule if isinstance(rule, str) else None, fix)
         return await _run(ls, check, token, fix)
     except checks.Refused as refusal:
@@ -134,6 +135,8 @@ async def _apply(ls: GradsightServer, check: checks.Check, report: CheckReport) 
         ls.tell(f"The editor does not let the server change texts; the verified fix is: {title}")
         return False
     edit = workspace_edit(ls, document, edits)
+    if edit is None:
+        return False
     answer = await asyncio.wait_for(
         ls.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit, label=title)), _CLIENT_PATIENCE
     )

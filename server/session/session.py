@@ -68,12 +68,26 @@ class Session:
         self.scheduler.schedule(uri, delay=0)
         self._neighbours_of(uri)
 
+    def open_notebook(self, uri: str, path: str, cells: Iterable[tuple[str, str]], version: int) -> None:
+        """A notebook was opened: (uri, text) of its code cells, in their order."""
+        self.open(uri, path, "", version)
+        self.change_notebook(uri, cells, version)
+
+    def change_notebook(self, uri: str, cells: Iterable[tuple[str, str]], version: int) -> None:
+        """Cells of an open notebook changed, came, went or moved."""
+        document = self._documents.get(uri)
+        if document is not None:
+            self._replace(document.rearranged(cells, version))
+
     def change(self, uri: str, text: str, version: int) -> None:
         """The text of an open document changed; results for the old one are dropped from here on."""
         document = self._documents.get(uri)
-        if document is None:
-            return
-        self._documents[uri] = document.changed(text, version)
+        if document is not None:
+            self._replace(document.changed(text, version))
+
+    def _replace(self, document: Document) -> None:
+        uri = document.uri
+        self._documents[uri] = document
         self._outcomes.pop(uri, None)
         self.scheduler.schedule(uri)
         self._neighbours_of(uri)
@@ -86,7 +100,13 @@ class Session:
         self._published(uri)
 
     def document(self, uri: str) -> Document | None:
-        return self._documents.get(uri)
+        """The open document of a uri, which may be that of a notebook's cell."""
+        found = self._documents.get(uri)
+        if found is None:
+            for document in self._documents.values():
+                if any(cell.uri == uri for cell in document.cells):
+                    return document
+        return found
 
     def uris(self) -> tuple[str, ...]:
         return tuple(self._documents)
@@ -95,17 +115,19 @@ class Session:
 
     def view(self, uri: str) -> View | None:
         """The report of the document's current text; None while there is none."""
-        document = self._documents.get(uri)
-        generation, report = self._reports.get(uri, (-1, None))
+        document = self.document(uri)
+        generation, report = self._reports.get(document.uri if document is not None else uri, (-1, None))
         if document is None or report is None or generation != document.generation:
             return None
         if not self.client.enable:
             return View(document, FileReport(document.path), ())
-        return View(document, report, shown_findings(report, self.outcomes(uri)))
+        return View(document, report, shown_findings(report, self.outcomes(document.uri)))
 
     async def settled_view(self, uri: str) -> View | None:
         """The same, after the analysis that is under way; starts one only if there is no report and none is coming."""
-        if self.view(uri) is None and uri in self._documents and not self.scheduler.busy(uri):
+        document = self.document(uri)
+        uri = document.uri if document is not None else uri
+        if document is not None and self.view(uri) is None and not self.scheduler.busy(uri):
             self.scheduler.schedule(uri, delay=0)
         await self.scheduler.settled(uri)
         return self.view(uri)

@@ -34,6 +34,9 @@ def capabilities(pull: bool = False, encodings: list[str] | None = None) -> type
     return types.ClientCapabilities(
         general=types.GeneralClientCapabilities(position_encodings=encodings),
         window=types.WindowClientCapabilities(work_done_progress=True),
+        notebook_document=types.NotebookDocumentClientCapabilities(
+            synchronization=types.NotebookDocumentSyncClientCapabilities()
+        ),
         workspace=types.WorkspaceClientCapabilities(
             apply_edit=True,
             configuration=True,
