@@ -86,6 +86,8 @@ FUNCTIONS: list[tuple[str, str, Fact]] = [
     ("torch.from_dlpack", "ext_tensor:o * device:D= copy:o=", _FRESH),
     ("torch.range", "start:s end:s= step:s= * out:T= dtype:d= layout:o= device:D= requires_grad:b=", _FRESH),
     ("torch.nonzero", "input:T * out:T= as_tuple:b=", _FRESH),
+    ("torch.detach", "input:T", Fact(outputs="n", view="v", view_of="input")),
+    ("torch.detach_", "input:T", Fact(outputs="n", returns_self="input")),
     ("torch.numel", "input:T", _NOTHING),
     (
         "torch.sparse_coo_tensor",
@@ -135,8 +137,6 @@ _DROPOUTS = {
     "dropout1d",
     "dropout2d",
     "dropout3d",
-    "alpha_dropout",
-    "feature_alpha_dropout",
     "feature_dropout",
 }
 

@@ -157,3 +157,6 @@ def _schema_knows_better(row: Row) -> None:
         fact.returns_self, fact.view, fact.view_of = schema.returns_self, "n", None
     if schema.structure == "t" and fact.structure == "l":
         fact.structure = "t"
+    if schema.structure == "l" and fact.structure == "t":
+        fact.structure, fact.outputs = "l", fact.outputs[:1]
+        fact.saves = {("result" if w.startswith("result") else w, g): sure for (w, g), sure in fact.saves.items()}

@@ -42,18 +42,20 @@ def _saves(fact: Fact, looks: list[Seen], parameters: set[str]) -> None:
     by_what: dict[str, dict[bool, set[str]]] = {}
     for what, grad in sorted({key for s in looks for key, saved in s.saves.items() if saved}):
         verdicts = [s.saves[what, grad] for s in looks if (what, grad) in s.saves]
-        if fact.structure == "1" and what != "result" and what.startswith("result"):
-            continue
         if grad not in parameters or (what not in parameters and not what.startswith("result")):
             continue
         by_what.setdefault(what, {}).setdefault(all(verdicts), set()).add(grad)
     count = len(fact.outputs)
     for what, kinds in by_what.items():
-        if what.startswith("result") and what != "result" and int(what[6:]) >= count:
-            continue
-        name = "result0" if what == "result" and count > 1 else what
+        name = what
+        if what.startswith("result"):
+            # Elements of a list share one entry; a single result has no number.
+            name = "result" if count == 1 else "result0" if what == "result" else what
+            if name != "result" and int(name[6:]) >= count:
+                continue
         for sure, grads in kinds.items():
-            fact.saves[name, frozenset(grads)] = sure
+            key = name, frozenset(grads)
+            fact.saves[key] = fact.saves.get(key, sure) and sure
 
 
 def _relation(fact: Fact, looks: list[Seen], parameters: set[str]) -> None:
@@ -61,7 +63,7 @@ def _relation(fact: Fact, looks: list[Seen], parameters: set[str]) -> None:
     if not sources:
         return
     source = Counter(sources).most_common(1)[0][0]
-    kinds = {s.relation for s in looks}
+    kinds = {s.relation for s in looks} - {""}
     if source in fact.mutates and kinds == {"s"}:
         fact.returns_self = source
     elif kinds in ({"v"}, {"m"}):

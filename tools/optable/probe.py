@@ -45,7 +45,10 @@ class Seen:
     is_tuple: bool = False
     tree: str = "T"
     relation: str = "n"
-    """How the first output relates to an operand: n fresh, v view, m one of several views, s the operand itself."""
+    """How the first output relates to an operand: n fresh, v view, m one of several views, s the operand itself.
+
+    Empty where it cannot be told (no elements, hence no storage to share).
+    """
     source: str | None = None
     mutates: set[str] = field(default_factory=set)
     backward: bool = True
@@ -63,6 +66,11 @@ def tensors_in(value: Any) -> list[Tensor]:
     if isinstance(value, (list, tuple)):
         return [t for v in value for t in tensors_in(v)]
     return []
+
+
+def _storage(t: Tensor) -> int:
+    """What two tensors share if one is a view of the other; sparse tensors have no storage and share none."""
+    return t.untyped_storage()._cdata if t.layout == torch.strided else id(t)
 
 
 def spell_tree(value: Any) -> str:
@@ -199,19 +207,25 @@ def _forward_versions(call: Call) -> set[str]:
 def _targets(ran: _Ran, operands: list[str], seen: Seen) -> Iterable[tuple[str, int, Tensor]]:
     """Every tensor whose version may be bumped: operands, then results that are not operands or views of them."""
     outputs = tensors_in(ran.result)
-    own = {t.untyped_storage()._cdata for name in operands for t in tensors_in(ran.arguments[name])}
+    own = {_storage(t) for name in operands for t in tensors_in(ran.arguments[name])}
     for name in operands:
         same = [i for i, t in enumerate(tensors_in(ran.arguments[name])) if any(t is o for o in outputs)]
         for i, t in enumerate(tensors_in(ran.arguments[name])):
             # After an in-place write the operand is the result.
-            yield ("result" if i in same and name in seen.mutates else name), i, t
+            if i in same and name in seen.mutates:
+                place = next(k for k, o in enumerate(outputs) if o is t)
+                yield ("result" if len(outputs) == 1 else f"result{place}"), place, t
+            else:
+                yield name, i, t
     for i, t in enumerate(outputs):
-        if t.untyped_storage()._cdata not in own:
-            yield ("result" if len(outputs) == 1 or seen.structure == "l" else f"result{i}"), i, t
+        if _storage(t) not in own:
+            yield ("result" if len(outputs) == 1 else f"result{i}"), i, t
 
 
 def _describe(seen: Seen, ran: _Ran, operands: list[str]) -> None:
     outputs = tensors_in(ran.result)
+    if ran.result is NotImplemented:
+        raise TypeError("the operator does not take this operand")
     seen.tree = spell_tree(ran.result)
     seen.is_tuple = isinstance(ran.result, tuple)
     if isinstance(ran.result, Tensor):
@@ -224,12 +238,15 @@ def _describe(seen: Seen, ran: _Ran, operands: list[str]) -> None:
     if not outputs:
         return
     first = outputs[0]
+    if first.numel() == 0 and not any(first is t for name in operands for t in tensors_in(ran.arguments[name])):
+        seen.relation = ""
+        return
     for name in operands:
         for t in tensors_in(ran.arguments[name]):
             if any(o is t for o in outputs):
                 seen.relation, seen.source = "s", name
                 return
-            if first.untyped_storage()._cdata == t.untyped_storage()._cdata and first.numel():
+            if _storage(first) == _storage(t) and first.numel():
                 seen.relation, seen.source = "v", name
     if seen.relation == "v" and first._is_view():
         try:
