@@ -48,6 +48,6 @@ class Story:
         return [claim.finding(path, self.text) for claim in self.claims]
 
 
-def cut_before_backward(rule: str = "no-grad-block") -> Claim:
-    """A claim that only names `loss.backward()` as its sink."""
-    return Claim(rule, "loss.backward()", [("sink", "loss.backward()", "raises")])
+def cut_before_backward(sink: str = "loss.backward()") -> Claim:
+    """A claim that names nothing but its sink."""
+    return Claim("no-grad-block", sink, [("sink", sink, "raises")])

@@ -148,8 +148,8 @@ facts = {}
 """
 TAIL = """
 print("FACTS " + json.dumps(facts, default=str))
-loss = torch.randn(3).sum()
-loss.backward()
+end = torch.randn(3).sum()
+end.backward()
 """
 
 

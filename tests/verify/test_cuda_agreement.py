@@ -34,7 +34,7 @@ def both(check, monkeypatch: pytest.MonkeyPatch, story: Story, **options):
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
 def test_facts_agree(check, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    real, simulated = both(check, monkeypatch, Story(script(name), cut_before_backward()))
+    real, simulated = both(check, monkeypatch, Story(script(name), cut_before_backward("end.backward()")))
     assert real.device.startswith("cuda:") and simulated.device == "cpu (simulated cuda)"
     assert real.results[0].verdict == simulated.results[0].verdict == "confirmed", real.results[0].reason
     assert facts_of(simulated.stdout) == facts_of(real.stdout)
