@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..analysis.report import FileReport, Finding
 
@@ -25,6 +25,10 @@ class Outcome:
     device: str = ""
     seen: str = ""
     rejected_fixes: frozenset[str] = frozenset()
+
+    def after(self, before: Outcome) -> Outcome:
+        """This outcome, with what an earlier check of the same text has rejected."""
+        return replace(self, rejected_fixes=self.rejected_fixes | before.rejected_fixes)
 
     def __str__(self) -> str:
         where = f" on {self.device}" if self.device else ""

@@ -157,7 +157,9 @@ class Session:
         document = self._documents.get(uri)
         if document is None or document.version != version:
             return False
-        self._outcomes[uri] = (version, {**self.outcomes(uri), **outcomes})
+        known = self.outcomes(uri)
+        merged = {name: outcome.after(known[name]) if name in known else outcome for name, outcome in outcomes.items()}
+        self._outcomes[uri] = (version, {**known, **merged})
         self._published(uri)
         return True
 

@@ -139,6 +139,10 @@ def test_outcomes_belong_to_one_version(engine: dict[str, Callable[..., FileRepo
         view = await session.settled_view(URI)
         assert view is not None and len(view.shown) == 1, "a refuted finding comes back when the text changes"
         assert not session.record(URI, 1, refuted), "outcomes for an old text are dropped"
+        rejected = Outcome("confirmed", "cpu", "it is None", frozenset({"a fix"}))
+        session.record(URI, 2, {finding_id(finding()): rejected})
+        session.record(URI, 2, {finding_id(finding()): Outcome("confirmed", "cpu", "it is None")})
+        assert session.outcomes(URI)[finding_id(finding())].rejected_fixes == {"a fix"}, "a later check forgets no fix"
         session.shutdown()
 
     run(main)
