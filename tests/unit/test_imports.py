@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -143,3 +144,11 @@ def test_checking_a_file_loads_neither_torch_nor_the_language_server(tmp_path: P
 
 def test_the_language_server_loads_no_torch() -> None:
     assert not loaded_after("import gradsight.lsp") & {"torch", "numpy"}
+
+
+def test_every_package_is_shipped() -> None:
+    """The wheel holds what pyproject.toml lists: a room that is not listed would be missing after an install."""
+    text = (SERVER.parent / "pyproject.toml").read_text(encoding="utf-8")
+    listed = set(re.findall(r'"(gradsight[\w.]*)"', text.split("packages = [")[1].split("]")[0]))
+    folders = {path.parent.relative_to(SERVER) for path in SERVER.rglob("__init__.py")}
+    assert {".".join(["gradsight", *folder.parts]) for folder in folders} == listed
