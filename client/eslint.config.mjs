@@ -1,7 +1,7 @@
 import tseslint from "typescript-eslint";
 
 const globals = Object.fromEntries(
-  ["console", "process", "setTimeout", "clearTimeout", "setInterval", "clearInterval", "fetch", "URL", "document", "window", "AbortSignal", "Buffer"].map(
+  ["console", "process", "setTimeout", "clearTimeout", "setInterval", "clearInterval", "fetch", "URL", "document", "window", "AbortSignal", "Buffer", "NodeFilter", "requestAnimationFrame"].map(
     (name) => [name, "readonly"],
   ),
 );

@@ -50,7 +50,8 @@ export function registerCommands(
     try {
       const answer: unknown = await client.sendRequest(ExecuteCommandRequest.type, { command: serverCommand, arguments: [target] });
       if (!isReport(answer)) {
-        logs.client.info(`${serverCommand} ended without a report`);
+        // Refused or cancelled: the server has said so where it needs saying.
+        logs.client.info(`${serverCommand} ended without a report: ${JSON.stringify(answer)}`);
         return undefined;
       }
       last = { report: answer, uri, lines };

@@ -4,7 +4,7 @@ import { registerCommands } from "./commands";
 import { createLogs, reasonOf } from "./log";
 import { watchSelection } from "./python";
 import { Server } from "./server";
-import { reactionTo } from "./settings";
+import { needsRestart } from "./settings";
 import { Status } from "./status";
 
 let server: Server | undefined;
@@ -21,9 +21,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     current,
     registerCommands(context.extension, current, status, logs),
     vscode.workspace.onDidChangeConfiguration((event) => {
-      const reaction = reactionTo(event);
-      if (reaction === "restart") current.restartSoon();
-      if (reaction === "notify") guard(current.sendSettings());
+      if (needsRestart(event)) current.restartSoon();
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => guard(current.reconsider())),
   );

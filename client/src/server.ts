@@ -169,9 +169,9 @@ export class Server implements vscode.Disposable {
       traceOutputChannel: this.logs.server,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       progressOnInitialization: false,
-      initializationOptions: { trusted: vscode.workspace.isTrusted, settings: this.settings() },
+      // With `clientCommands` actions and lenses name this extension's commands, which refuse without trust.
+      initializationOptions: { trusted: vscode.workspace.isTrusted, settings: this.settings(), clientCommands: true },
       initializationFailedHandler: () => false,
-      synchronize: { fileEvents: vscode.workspace.createFileSystemWatcher("**/{*.py,*.ipynb,pyproject.toml}") },
       errorHandler: {
         error: (error) => {
           this.logs.client.error(`Connection to the server: ${error.message}`);
@@ -183,6 +183,8 @@ export class Server implements vscode.Disposable {
         provideCodeActions: async (document, range, context, token, next) => withoutChecks(await next(document, range, context, token)),
         provideCodeLenses: async (document, token, next) => withoutChecks(await next(document, token)),
         workspace: {
+          // The plain settings know nothing of trust or of the selected interpreter.
+          didChangeConfiguration: () => this.sendSettings(),
           configuration: async (params, token, next) => {
             const answer: unknown = await next(params, token);
             if (!Array.isArray(answer)) return [];

@@ -52,10 +52,9 @@ export function serverSettings(extension: vscode.Extension<unknown>, scope?: vsc
   return result;
 }
 
-/** What a configuration event asks for. */
-export function reactionTo(event: vscode.ConfigurationChangeEvent): "restart" | "notify" | "nothing" {
-  if (NEEDS_RESTART.some((name) => event.affectsConfiguration(name))) return "restart";
-  return event.affectsConfiguration(SECTION) ? "notify" : "nothing";
+/** Whether a change needs a new server; all others are told to the running one. */
+export function needsRestart(event: vscode.ConfigurationChangeEvent): boolean {
+  return NEEDS_RESTART.some((name) => event.affectsConfiguration(name));
 }
 
 function declaredNames(extension: vscode.Extension<unknown>): string[] {

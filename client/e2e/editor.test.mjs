@@ -1,0 +1,212 @@
+// The whole path in a real VS Code: squiggle, hover, check, verified fix. Run by e2e/run.sh.
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { after, afterEach, before, describe, test } from "node:test";
+import { createProfile, removeProfile, REPOSITORY, serve } from "./codeserver.mjs";
+import { launchBrowser, Workbench } from "./workbench.mjs";
+
+const VSIX = process.env.GRADSIGHT_VSIX ?? path.join(REPOSITORY, "client", "gradsight.vsix");
+const PYTHON = process.env.GRADSIGHT_PYTHON ?? path.join(REPOSITORY, ".venv", "bin", "python");
+const PICTURES = process.env.GRADSIGHT_PICTURES ?? path.join(REPOSITORY, ".cache", "e2e");
+/** A check starts Python and imports torch; this machine may be busy. */
+const CHECK_MS = 90_000;
+const TEST_MS = 240_000;
+
+const CHECK = "Run gradient check on CUDA";
+const FIX_AND_VERIFY = "Fix and verify";
+const CUT = "y = x * 2";
+
+const ENDLESS = `import torch
+x = torch.randn(10, requires_grad=True)
+y = x.detach() * 2
+while True:
+    pass
+loss = y.sum()
+loss.backward()
+print(x.grad)
+`;
+
+let browser;
+let profile;
+
+before(async () => {
+  profile = await createProfile(VSIX, { "gradsight.interpreter": PYTHON });
+  browser = await launchBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  if (profile) removeProfile(profile);
+});
+
+/** A fresh copy of the examples, so that no test sees another's edits. */
+function copyExamples() {
+  const folder = fs.mkdtempSync(path.join(profile.home, "work-"));
+  const examples = path.join(folder, "examples");
+  fs.cpSync(path.join(REPOSITORY, "examples"), examples, { recursive: true });
+  fs.writeFileSync(path.join(examples, "endless.py"), ENDLESS);
+  return examples;
+}
+
+/** Serves a copy of the examples; `window()` gives the open window, and a failed test leaves a picture of it. */
+function inWindow(options) {
+  let server;
+  let folder;
+  let workbench;
+  before(async () => {
+    folder = copyExamples();
+    server = await serve(profile, folder, options);
+    workbench = await Workbench.open(browser, server.url);
+  });
+  afterEach(async (context) => {
+    if (!workbench || !context.error) return;
+    await workbench.screenshot(path.join(REPOSITORY, ".cache", "e2e"), `failed ${context.name.replace(/\W+/g, " ").trim()}`);
+  });
+  after(async () => {
+    await workbench?.close();
+    await server?.stop();
+  });
+  return { window: () => workbench, folder: () => folder };
+}
+
+const marked = (kind, text) => (marks) => marks.some((mark) => mark.kind === kind && mark.text.startsWith(text));
+
+describe("ex2.py, a value computed under no_grad", () => {
+  const { window } = inWindow();
+
+  test("gets a squiggle at the statement that cuts the gradient", { timeout: TEST_MS }, async () => {
+    await window().openFile("ex2.py");
+    const marks = await window().waitForSquiggles("an error at the cut", marked("error", CUT));
+    assert.equal(marks.filter((mark) => mark.kind === "error").length, 1, "one cause, one finding");
+    await window().waitForProblem("one sentence", (row) => row.includes("carries no gradient") && row.includes("no-grad-block"));
+    await window().screenshot(PICTURES, "squiggle");
+  });
+
+  test("explains itself on hover", { timeout: TEST_MS }, async () => {
+    const text = await window().hover(CUT, "y", "the gradient's path", (seen) => /no_grad/.test(seen) && /loss\.backward\(\)/.test(seen));
+    assert.match(text, /no[- ]gradient|carries no gradient|no grad/i);
+    await window().screenshot(PICTURES, "hover");
+    await window().closeHover();
+  });
+
+  test("offers the fix, the check, both together, and last to ignore", { timeout: TEST_MS }, async () => {
+    const entries = await window().lightBulb(CUT, "x * 2");
+    for (const wanted of [/^Move .*no_grad/, new RegExp(CHECK), new RegExp(FIX_AND_VERIFY)]) {
+      assert.ok(entries.some((entry) => wanted.test(entry)), `${wanted} is not in ${JSON.stringify(entries)}`);
+    }
+    assert.match(entries.at(-1), /^Ignore/);
+    await window().screenshot(PICTURES, "lightbulb");
+    await window().closeMenu();
+  });
+
+  test("is confirmed by the check", { timeout: TEST_MS }, async () => {
+    await window().lightBulb(CUT, "x * 2");
+    await window().choose(CHECK);
+    await window().waitForProblem("confirmed", (row) => /confirmed/i.test(row), CHECK_MS);
+    await window().waitForNotification("the verdict", (text) => /confirmed/i.test(text));
+    await window().waitForSquiggles("still there", marked("error", CUT));
+    await window().screenshot(PICTURES, "confirmed");
+  });
+
+  test("shows the report as a page", { timeout: TEST_MS }, async () => {
+    await window().pressInNotification("Show Report");
+    const report = await window().report();
+    assert.match(await report.locator("body").innerText(), /confirmed/);
+    assert.match(await report.locator(".path").innerText(), /y = x \* 2/);
+    assert.equal(await report.locator("script").count(), 0);
+    await window().screenshot(PICTURES, "report");
+    await window().command("View: Close Editor in Group");
+  });
+
+  test("is repaired by Fix and verify: the text is changed and the squiggle is gone", { timeout: TEST_MS }, async () => {
+    await window().command("View: Focus First Editor Group");
+    await window().lightBulb(CUT, "x * 2");
+    await window().choose(FIX_AND_VERIFY);
+    const text = await window().waitForText("moved out of the block", (seen) => /^y = x \* 2/m.test(seen), CHECK_MS);
+    assert.doesNotMatch(text, /no_grad/);
+    await window().waitForSquiggles("none", (marks) => marks.length === 0);
+    await window().waitForNotification("the fix's verdict", (seen) => /verified/i.test(seen));
+    await window().screenshot(PICTURES, "fixed");
+  });
+});
+
+describe("the other programs", () => {
+  const { window } = inWindow();
+
+  test("ex1.py: nothing requires grad, an error at the creation", { timeout: TEST_MS }, async () => {
+    await window().openFile("ex1.py");
+    await window().waitForSquiggles("an error at the creation", marked("error", "x = torch.randn"));
+    await window().waitForProblem("the rule", (row) => row.includes("nothing-requires-grad"));
+  });
+
+  test("ex3.py: a legal in-place operation is a hint that says why, and the check refutes it", { timeout: TEST_MS }, async () => {
+    await window().openFile("ex3.py");
+    const marks = await window().waitForSquiggles("a hint", marked("hint", "y.add_(1)"));
+    assert.ok(!marks.some((mark) => mark.kind === "error"));
+    const text = await window().hover("y.add_(1)", "y", "why it is safe", (seen) => /sav/.test(seen));
+    assert.ok(text.length > 0);
+    await window().screenshot(PICTURES, "hint");
+    await window().closeHover();
+    await window().lightBulb("y.add_(1)", "add_");
+    await window().choose(CHECK);
+    await window().waitForNotification("refuted", (seen) => /refuted/i.test(seen), CHECK_MS);
+  });
+
+  test("a half-typed line leaves the finding of the rest in place", { timeout: TEST_MS }, async () => {
+    await window().openFile("ex2.py");
+    await window().waitForProblem("on line 5", (row) => row.includes("no-grad-block") && row.includes("Ln 5"));
+    await window().click("import torch", "import");
+    await window().page.keyboard.press("Control+Home");
+    await window().page.keyboard.type("lr = (0.1 +\n");
+    // The panel shows what the server said last, so line 6 comes from an analysis of the half-typed text.
+    await window().waitForProblem("on line 6", (row) => row.includes("no-grad-block") && row.includes("Ln 6"));
+    await window().waitForSquiggles("still there", marked("error", CUT));
+  });
+
+  test("a check that never ends can be cancelled, and the editor answers all the while", { timeout: TEST_MS }, async () => {
+    await window().openFile("endless.py");
+    await window().waitForSquiggles("an error", marked("error", "y = x.detach()"));
+    await window().lightBulb("y = x.detach()", "detach");
+    await window().choose(CHECK);
+    const cancel = window().page.locator(".notifications-toasts .notification-list-item", { hasText: /gradient check/i }).locator(".monaco-button", { hasText: "Cancel" });
+    await cancel.waitFor();
+    await window().hover("y = x.detach()", "y", "an answer while the check runs", (seen) => /grad/.test(seen));
+    await window().closeHover();
+    await cancel.click();
+    await cancel.waitFor({ state: "detached" });
+    await window().waitForSquiggles("still there", marked("error", "y = x.detach()"));
+  });
+});
+
+describe("an untrusted workspace", () => {
+  const { window } = inWindow({ trusted: false });
+
+  test("is analysed, and no check is offered", { timeout: TEST_MS }, async () => {
+    await window().openFile("ex2.py");
+    await window().waitForSquiggles("an error at the cut", marked("error", CUT));
+    const entries = await window().lightBulb(CUT, "x * 2");
+    assert.ok(entries.some((entry) => /^Move .*no_grad/.test(entry)), JSON.stringify(entries));
+    assert.ok(!entries.some((entry) => entry.includes(CHECK) || entry.includes(FIX_AND_VERIFY)), JSON.stringify(entries));
+    await window().screenshot(PICTURES, "untrusted");
+    await window().closeMenu();
+    const titles = await window().commandsFor("Gradsight");
+    assert.ok(titles.some((title) => title.includes("Restart Server")), JSON.stringify(titles));
+    assert.ok(!titles.some((title) => /Run Gradient Check|Fix and Verify/.test(title)), JSON.stringify(titles));
+  });
+
+  test("once trusted, offers the check without a restart of the editor", { timeout: TEST_MS }, async () => {
+    await window().command("Workspaces: Manage Workspace Trust");
+    await window().page.locator(".workspace-trust-editor .monaco-button", { hasText: /^Trust$/ }).first().click();
+    await window().openFile("ex2.py");
+    await window().until(
+      "the check in the light bulb's menu",
+      async () => {
+        const entries = await window().lightBulb(CUT, "x * 2");
+        await window().closeMenu();
+        return entries;
+      },
+      (entries) => entries.some((entry) => entry.includes(CHECK)),
+    );
+  });
+});
