@@ -10,7 +10,7 @@ from pathlib import Path
 from .batch import Batch, Case, judge, run
 from .facts import PROGRAMS
 from .generator import MAKERS, PROFILES, generate
-from .runner import Torch
+from .runner import Outcome, Torch
 from .shrink import shrink
 
 
@@ -58,7 +58,8 @@ def show(torch_side: Torch, batch: Batch, arguments: argparse.Namespace) -> None
         cases.sort(key=lambda c: len(c.program.text))
         for case in cases[: arguments.each]:
             text = minimal(torch_side, case) if arguments.shrink else case.program.text
-            outcome, verdict = judge(torch_side, text, case.program.profile == "straight", case.program.unknowable)
+            exact = case.program.profile == "straight"
+            outcome, verdict, *_ = judge(torch_side, text, exact, case.program.conditions)
             print(f"\n### {why} ({count} times), {case.program.profile} seed {case.program.seed}")
             print(f"{verdict.detail}; torch: {outcome.raised or 'runs to the end'}; grads {outcome.grads}")
             if arguments.shrink or arguments.save is None:
@@ -73,19 +74,24 @@ def minimal(torch_side: Torch, case: Case) -> str:
     """The case's program made small while both sides still disagree in the same way."""
 
     def keep(text: str) -> bool:
-        outcome, verdict = judge(torch_side, text, case.program.profile == "straight", case.program.unknowable)
-        same = (outcome.raised.kind if outcome.raised else None) == (
-            case.outcome.raised.kind if case.outcome.raised else None
+        exact = case.program.profile == "straight"
+        outcome, verdict, *_ = judge(torch_side, text, exact, case.program.conditions)
+        return (
+            summary(outcome) == summary(case.outcome) and verdict.word == "disagree" and verdict.why == case.verdict.why
         )
-        return same and verdict.word == "disagree" and verdict.why == case.verdict.why
 
     return shrink(case.program.text, keep)
+
+
+def summary(outcome: Outcome) -> str:
+    """What must stay the same while a program is made small."""
+    return f"{outcome.raised.kind} {outcome.raised.message[:40]}" if outcome.raised is not None else ""
 
 
 def one(torch_side: Torch, text: str) -> int:
     from .engine import ask
 
-    outcome, verdict = judge(torch_side, text, exact=True)
+    outcome, verdict, *_ = judge(torch_side, text, exact=True)
     print(f"torch:  {outcome.raised or 'runs to the end'}; {outcome.grads}")
     print(f"engine: {ask(text)}")
     print(f"{verdict.word} {verdict.why} {verdict.detail}")
@@ -96,7 +102,7 @@ def facts(torch_side: Torch) -> int:
     """Compare on every fact; print what disagrees."""
     words: Counter[str] = Counter()
     for name, text in PROGRAMS.items():
-        _, verdict = judge(torch_side, text, exact=False)
+        _, verdict, *_ = judge(torch_side, text, exact=False)
         words[verdict.word] += 1
         if not verdict.agrees:
             print(f"{verdict.word:<9} {name}: {verdict.why}; {verdict.detail}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .compare import Tally, Verdict, compare
@@ -34,28 +35,50 @@ class Batch:
     engine_seconds: float = 0.0
 
 
-def judge(torch_side: Torch, text: str, exact: bool, unknowable: bool = False) -> tuple[Outcome, Verdict]:
-    """Run one program under torch, ask the engine, compare."""
+def judge(
+    torch_side: Torch, text: str, exact: bool, conditions: tuple[str, ...] = ()
+) -> tuple[Outcome, Verdict, float, float]:
+    """Run one program under torch, ask the engine, compare; and the seconds that each took.
+
+    Where the program branches on what nobody can know, a prediction that is right for other values is no error: it
+    counts as maybe.
+    """
+    start = time.perf_counter()
     outcome = torch_side.run_one(text)
+    between = time.perf_counter()
     if not outcome.valid:
-        return outcome, Verdict("invalid", "invalid", str(outcome.raised))
-    return outcome, compare(text, outcome, ask(text), exact, unknowable)
+        return outcome, Verdict("invalid", "invalid", str(outcome.raised)), between - start, 0.0
+    prediction = ask(text)
+    end = time.perf_counter()
+    verdict = compare(text, outcome, prediction, exact, bool(conditions))
+    if verdict.word == "disagree":
+        for other in otherwise(text, conditions):
+            if compare(text, torch_side.run_one(other), prediction, exact, True).agrees:
+                verdict = Verdict("maybe", "right for another branch", verdict.detail)
+                break
+    return outcome, verdict, between - start, end - between
+
+
+def otherwise(text: str, conditions: tuple[str, ...]) -> Iterator[str]:
+    """The program with its unknowable conditions decided in every way, up to eight."""
+    present = [c for c in dict.fromkeys(conditions) if f"if {c}:" in text][:3]
+    for answers in itertools.product(["True", "False"], repeat=len(present)):
+        changed = text
+        for condition, answer in zip(present, answers, strict=True):
+            changed = changed.replace(f"if {condition}:", f"if {answer}:")
+        if present:
+            yield changed
 
 
 def run(torch_side: Torch, profile: str, seeds: Iterable[int], disabled: frozenset[str], batch: Batch) -> None:
     """Add the programs of these seeds to the batch."""
     for seed in seeds:
         program = generate(seed, profile, disabled)
-        start = time.perf_counter()
-        outcome = torch_side.run_one(program.text)
-        between = time.perf_counter()
-        if outcome.valid:
-            prediction = ask(program.text)
-            verdict = compare(program.text, outcome, prediction, profile == "straight", program.unknowable)
-        else:
-            verdict = Verdict("invalid", "invalid", str(outcome.raised))
-        batch.torch_seconds += between - start
-        batch.engine_seconds += time.perf_counter() - between
+        outcome, verdict, torch_seconds, engine_seconds = judge(
+            torch_side, program.text, profile == "straight", program.conditions
+        )
+        batch.torch_seconds += torch_seconds
+        batch.engine_seconds += engine_seconds
         batch.tally.add(profile, outcome, verdict, program.coverage)
         if verdict.word == "disagree":
             batch.disagreements.append(Case(program, outcome, verdict))

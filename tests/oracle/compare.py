@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from .kinds import KINDS
 from .runner import Outcome
 
 
@@ -84,7 +85,8 @@ def compare_raise(outcome: Outcome, prediction: Prediction) -> tuple[str, str] |
             f"raise at another line: torch {torch_side.kind}, engine {engine[1]}",
             f"torch: {torch_side}; engine: line {engine[0]}",
         )
-    if engine[1] != torch_side.kind and engine[1] not in torch_side.also:
+    kind = engine[1] if engine[1] in KINDS else "other"  # the engine may divide "other" further
+    if kind != torch_side.kind and kind not in torch_side.also:
         return f"raise of another kind: torch {torch_side.kind}, engine {engine[1]}", f"torch: {torch_side}"
     return None
 

@@ -49,8 +49,6 @@ OTHER: tuple[str, ...] = (
     "Inference tensors do not track version counter",
     "In-place leakyReLu backward calculation is triggered with a negative slope",
     "is incompatible with .grad() or passing an `inputs` parameter",
-    "Boolean value of Tensor with more than one value is ambiguous",
-    "cannot be converted to Scalar",
 )
 
 KINDS: tuple[str, ...] = (

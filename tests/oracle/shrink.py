@@ -134,7 +134,7 @@ def apply(node: ast.AST, change: int) -> bool:
             for index, item in enumerate(value):
                 if isinstance(item, ast.expr):
                     changes += [lambda v=value, i=index, p=part: v.__setitem__(i, p) for part in parts(item)]  # type: ignore[misc]
-                if isinstance(item, ast.keyword) or name in ("decorator_list", "elts", "args", "keys", "values"):
+                if isinstance(item, ast.keyword) or name == "decorator_list" or (name == "elts" and len(value) > 1):
                     changes.append(lambda v=value, i=index: v.__delitem__(i))  # type: ignore[misc]
     if change >= len(changes):
         return False

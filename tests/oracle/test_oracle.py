@@ -68,7 +68,7 @@ def regressions() -> list[tuple[str, int, str]]:
 @pytest.mark.parametrize(("profile", "seed", "about"), regressions())
 def test_regression(torch_side: Torch, profile: str, seed: int, about: str) -> None:
     program = generate(seed, profile)
-    _, verdict = judge(torch_side, program.text, profile == "straight", program.unknowable)
+    _, verdict, *_ = judge(torch_side, program.text, profile == "straight", program.conditions)
     assert verdict.agrees, f"{about}: {verdict}\n{program.text}"
 
 
@@ -76,7 +76,7 @@ def test_facts(torch_side: Torch, capsys: pytest.CaptureFixture[str]) -> None:
     """The programs written by hand for single semantics."""
     wrong: list[str] = []
     for name, text in PROGRAMS.items():
-        _, verdict = judge(torch_side, text, exact=False)
+        _, verdict, *_ = judge(torch_side, text, exact=False)
         assert verdict.word != "invalid", f"{name}: {verdict.detail}"
         if not verdict.agrees:
             wrong.append(f"{name}: {verdict.why}; {verdict.detail}")

@@ -126,8 +126,10 @@ def grads_of(namespace: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
         if isinstance(value, torch.Tensor):
             add(name, value)
         elif isinstance(value, torch.nn.Module):
-            for inner, parameter in value.named_parameters():
-                add(f"{name}.{inner}", parameter)
+            # a class that forgot super().__init__() has none to name
+            with contextlib.suppress(AttributeError):
+                for inner, parameter in value.named_parameters():
+                    add(f"{name}.{inner}", parameter)
     return grads, frozen
 
 

@@ -75,7 +75,7 @@ def branch(b: Builder) -> bool:
         condition = b.rng.choice(["{}.sum() > 0", "{}.mean() > 0.5", "{}.max() < 10", "{}.sum().item() > 1"]).format(
             value.name
         )
-        b.unknowable = True
+        b.conditions.append(condition)
     elif kind == "constant":
         condition = b.rng.choice(["True", "False", "1 + 1 == 2", "len([1, 2]) > 2", "not False"])
     elif kind == "flag":

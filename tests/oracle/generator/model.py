@@ -13,13 +13,17 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A generated program: `unknowable` when it branches on the value of a tensor, which no analysis can know."""
+    """A generated program. `conditions` are the conditions over values of tensors, which no analysis can know."""
 
     seed: int
     profile: str
     text: str
     coverage: Counter[str]
-    unknowable: bool = False
+    conditions: tuple[str, ...] = ()
+
+    @property
+    def unknowable(self) -> bool:
+        return bool(self.conditions)
 
 
 @dataclass(eq=False, slots=True)
@@ -66,7 +70,7 @@ class Builder:
         self.coverage: Counter[str] = Counter()
         self.values: list[Value] = []
         self.mode = "on"
-        self.unknowable = False
+        self.conditions: list[str] = []
         self.nesting = 0
         self.in_function = False
         self.danger = rng.choice([0.0, 0.0, 0.1, 0.3, 0.6])
@@ -95,7 +99,7 @@ class Builder:
             self.nesting -= 1
 
     def program(self, seed: int) -> Program:
-        return Program(seed, self.profile, "\n".join(self.lines) + "\n", self.coverage, self.unknowable)
+        return Program(seed, self.profile, "\n".join(self.lines) + "\n", self.coverage, tuple(self.conditions))
 
     def fresh(self, prefix: str = "t") -> str:
         self._names += 1
