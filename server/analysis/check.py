@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from .report import FileReport
+from .check_types import Cancelled, Token
+from .describe import Describer, reveal
+from .facts import Facts
+from .interpreter.imports import Importer
+from .interpreter.run import run_file
+from .report import CONFIDENCE_ORDER, FileReport, Finding, Problem, SinkFacts
+from .rules import ALL_RULES, CHECKS
 from .settings import Settings
+from .source.parse import Parsed, parse
+from .source.suppress import Suppressions
 
-
-class Cancelled(Exception):
-    """Raised inside an analysis whose token was cancelled."""
-
-
-class Token(Protocol):
-    """Polled once per function and per loop pass; `threading.Event` fits."""
-
-    def is_set(self) -> bool: ...
+__all__ = ["Cancelled", "Project", "Snapshot", "Token", "check"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +42,90 @@ def check(snapshot: Snapshot, project: Project | None = None, token: Token | Non
     Takes an immutable snapshot; returns its findings, problems, sinks and hover facts. A text that does not parse is
     analysed without its broken statements, each reported as a `Problem`. Raises Cancelled when `token` is set.
     """
-    return FileReport(path=snapshot.path)
+    project = project or Project()
+    parsed = parse(snapshot.path, snapshot.text)
+    if not _worth_running(snapshot.text):
+        return FileReport(path=snapshot.path, problems=parsed.problems)
+    machine = run_file(parsed, _importer(parsed, project), token=token)
+    facts = Facts(machine, parsed)
+    problems = [*parsed.problems]
+    if machine.exhausted:
+        message = "the analysis stopped early: the program takes more steps than the budget allows"
+        problems.append(Problem(snapshot.path, message))
+    findings = [f for name, run in CHECKS.items() if project.settings.shows(name) for f in run(facts)]
+    findings += _reveals(facts)
+    findings = _tidy(findings, project.settings)
+    suppressions = Suppressions.of_parsed(parsed)
+    problems += suppressions.unknown_rules(ALL_RULES)
+    shown = [f for f in findings if not suppressions.hides(f.rule, f.span)]
+    hidden = [f for f in findings if suppressions.hides(f.rule, f.span)]
+    return FileReport(
+        path=snapshot.path,
+        findings=tuple(shown),
+        problems=tuple(problems),
+        sinks=tuple(_sinks(facts)),
+        suppressed=tuple(hidden),
+        value_at=Describer(facts).at,
+    )
+
+
+def _worth_running(text: str) -> bool:
+    """A file that mentions neither torch nor a framework on top of it has no gradients to lose."""
+    return "torch" in text or "lightning" in text or "backward" in text
+
+
+def _importer(parsed: Parsed, project: Project) -> Importer:
+    return Importer()
+
+
+def _reveals(facts: Facts) -> list[Finding]:
+    from .autograd.tensor import Tensor
+
+    found = []
+    for site, value in facts.events.reveals:
+        if isinstance(value, tuple) and len(value) == 3 and isinstance(value[0], Tensor):
+            text = reveal(*value)
+        else:
+            text = f"not a tensor: {type(value).__name__}"
+        found.append(Finding("reveal-grad", "information", "certain", text, site.span))
+    return found
+
+
+def _tidy(findings: list[Finding], settings: Settings) -> list[Finding]:
+    """One finding per rule and place, the least doubtful first; in the order of the text."""
+    worst = CONFIDENCE_ORDER[settings.min_confidence]
+    kept: dict[tuple[str, object], Finding] = {}
+    for finding in findings:
+        if CONFIDENCE_ORDER[finding.confidence] > worst:
+            continue
+        key = (finding.rule, finding.span)
+        if key not in kept or CONFIDENCE_ORDER[finding.confidence] < CONFIDENCE_ORDER[kept[key].confidence]:
+            kept[key] = finding
+    return sorted(kept.values(), key=lambda f: (f.span, f.rule))
+
+
+def _sinks(facts: Facts) -> list[SinkFacts]:
+    """The sinks of the file, each place once, with what every pass together reached."""
+    found: dict[object, SinkFacts] = {}
+    for sink in facts.events.sinks:
+        if not facts.here(sink.site.span):
+            continue
+        reached = {facts.name_of(t) or "a tensor" for t, how in sink.outcome.reach.leaves.items() if how.yes}
+        unsure = {facts.name_of(t) or "a tensor" for t, how in sink.outcome.reach.leaves.items() if how.maybe}
+        cut = {
+            (facts.leaf_text(cause.leaves).replace("`", ""), facts.marked(place))
+            for cause in facts.causes
+            if cause.sink.site.span == sink.site.span and (place := facts.innermost_here(cause.cut)) is not None
+        }
+        old = found.get(sink.site.span)
+        if old is not None:
+            reached |= set(old.reached)
+            unsure |= set(old.unsure)
+        found[sink.site.span] = SinkFacts(
+            sink.site.span,
+            sink.text,
+            tuple(sorted(reached)),
+            tuple(sorted(cut)),
+            tuple(sorted(unsure - reached)),
+        )
+    return list(found.values())

@@ -42,7 +42,18 @@ class Unknown:
     is data (a batch of a loader), which requires no grad.
     """
 
-    __slots__ = ("attributes", "deps", "module_like", "name", "node", "parameters", "plain", "reason", "symbolic", "tensor")
+    __slots__ = (
+        "attributes",
+        "deps",
+        "module_like",
+        "name",
+        "node",
+        "parameters",
+        "plain",
+        "reason",
+        "symbolic",
+        "tensor",
+    )
 
     def __init__(
         self,
@@ -129,7 +140,7 @@ class ModuleValue:
 class FunctionValue:
     """A function or lambda with its closure. `contexts` are grad-mode decorators, outermost first."""
 
-    __slots__ = ("cells", "contexts", "defaults", "kw_defaults", "kind", "module", "name", "node", "owner", "scope")
+    __slots__ = ("cells", "contexts", "defaults", "kind", "kw_defaults", "module", "name", "node", "owner", "scope")
 
     def __init__(self, node: Any, name: str, scope: Any, module: ModuleValue, owner: ClassValue | None = None) -> None:
         self.node, self.name, self.scope, self.module, self.owner = node, name, scope, module, owner

@@ -85,6 +85,7 @@ class Autograd:
         self.heap = heap
         self.mode = Mode()
         self.path: Path = ALWAYS
+        self.stack: tuple[Any, ...] = ()
 
     def set_mode(self, mode: Mode) -> None:
         """Change grad mode (remembered for branches)."""
@@ -153,6 +154,7 @@ class Autograd:
                     implemented=operation.implemented,
                     note=operation.note,
                 )
+                node.stack = self.stack
                 if differentiable:
                     grad_node = node
             result = Tensor(
@@ -318,6 +320,7 @@ class Autograd:
             implemented=operation.implemented,
             note=operation.note,
         )
+        node.stack = self.stack
         before_bump = replace(operation, saves=tuple(s for s in operation.saves if not s.what.startswith("result")))
         if tracked.possible:
             self._save(node, before_bump, (target,))
@@ -349,6 +352,7 @@ class Autograd:
         self.refresh(tensor)
         reason = cut if tensor.requires_grad.possible else None
         node = Node(name, cut.span, (tensor.edge(),), tracked=NO, path=self.path, cut=reason)
+        node.stack = self.stack
         result = Tensor(node=node, floating=tensor.floating, device=tensor.device, origin=cut.span)
         node.result = result
         result.inference = tensor.inference or (self.mode.inference and share == "")

@@ -132,6 +132,7 @@ class Node:
         "result",
         "saved",
         "span",
+        "stack",
         "tracked",
         "zero",
     )
@@ -159,6 +160,7 @@ class Node:
         self.order = next(_order)
         self.note = note
         self.result: Tensor | None = None
+        self.stack: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.name} #{self.order} tracked={self.tracked}>"

@@ -380,7 +380,7 @@ def _next(machine: Machine, call: Call) -> Value:
 
 def _sorted(machine: Machine, call: Call) -> Value:
     items, open_ = machine.iterate(call.args[0], call.site) if call.args else ([], True)
-    return ListValue(items, open_=open_ or len(items) > 1 and not all(isinstance(i, _CONSTANTS) for i in items))
+    return ListValue(items, open_=open_ or (len(items) > 1 and not all(isinstance(i, _CONSTANTS) for i in items)))
 
 
 def _reversed(machine: Machine, call: Call) -> Value:

@@ -163,6 +163,8 @@ def run_body(machine: Machine, function: FunctionValue, bound: dict[str, Value],
     frame = Frame(scope, function)
     outer_frame, outer_module, outer_statement = machine.frame, machine.module, machine.statement
     outer_path = machine.path
+    outer_stack = machine.autograd.stack
+    machine.autograd.stack = (*outer_stack, site)
     machine.frame, machine.module = frame, function.module
     machine.depth += 1
     machine.active.append(node)
@@ -190,6 +192,7 @@ def run_body(machine: Machine, function: FunctionValue, bound: dict[str, Value],
         machine.active.pop()
         machine.depth -= 1
         machine.frame, machine.module, machine.statement = outer_frame, outer_module, outer_statement
+        machine.autograd.stack = outer_stack
         if not dead:
             machine.path = outer_path
 

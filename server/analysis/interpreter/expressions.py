@@ -10,7 +10,6 @@ from typing import Any
 from ..autograd.heap import MISSING
 from ..autograd.tensor import Tensor
 from ..values import (
-    BoundMethod,
     Builtin,
     Call,
     Choice,

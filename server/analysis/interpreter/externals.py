@@ -6,19 +6,13 @@ import ast
 import math
 from collections.abc import Callable
 
-from ..autograd.tensor import Tensor
 from ..values import (
-    BoundMethod,
     Call,
     DictValue,
     External,
-    FunctionValue,
-    Instance,
     IterValue,
     ListValue,
-    ModuleObject,
     Scalar,
-    TorchName,
     Unknown,
     Value,
 )

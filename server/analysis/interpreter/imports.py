@@ -64,7 +64,11 @@ class Importer:
     def _absolute(self, machine: Machine, node: ast.ImportFrom) -> str:
         if not node.level:
             return node.module or ""
-        package = machine.module.name if machine.module.path.endswith("__init__.py") else machine.module.name.rpartition(".")[0]
+        package = (
+            machine.module.name
+            if machine.module.path.endswith("__init__.py")
+            else machine.module.name.rpartition(".")[0]
+        )
         if machine.module.name == "__main__":
             package = self.package_of(machine.module.path)
         for _ in range(node.level - 1):
@@ -80,7 +84,9 @@ class Importer:
             found = self.submodule(machine, module, name)
             if found is not None:
                 return found
-        return self.resolve(machine, f"{base}.{name}", importing) if self.find is not None else External(f"{base}.{name}")
+        return (
+            self.resolve(machine, f"{base}.{name}", importing) if self.find is not None else External(f"{base}.{name}")
+        )
 
     def submodule(self, machine: Machine, module: ModuleValue, name: str) -> Value | None:
         """`package.name` as a module of the workspace; None if there is none."""
@@ -93,5 +99,17 @@ class Importer:
                 if not name.startswith("_"):
                     machine.frame.scope.store(machine.heap, name, value)
         elif isinstance(module, TorchName):
-            for name in ("nn", "optim", "autograd", "no_grad", "tensor", "Tensor", "cat", "stack", "zeros", "ones", "randn"):
+            for name in (
+                "nn",
+                "optim",
+                "autograd",
+                "no_grad",
+                "tensor",
+                "Tensor",
+                "cat",
+                "stack",
+                "zeros",
+                "ones",
+                "randn",
+            ):
                 machine.frame.scope.store(machine.heap, name, machine.torch.attribute(module, name, None))

@@ -50,7 +50,17 @@ class Interpreter(Machine):
         """Record a backward, and stop or go on as it says."""
         text = site.module.source.segment(site.node) if site.module is not None and site.node is not None else ""
         self.events.sinks.append(
-            Sink(site, outcome, kind, self.path, text, self.entry, self.after_error, max(self.loop_passes, default=0), self.steps)
+            Sink(
+                site,
+                outcome,
+                kind,
+                self.path,
+                text,
+                self.entry,
+                self.after_error,
+                max(self.loop_passes, default=0),
+                self.steps,
+            )
         )
         raised = outcome.raises
         if raised is not None and raised.certain:
@@ -70,13 +80,17 @@ class Interpreter(Machine):
     def wrote(self, site: Site, tensor: Tensor, before: Any, name: str) -> None:
         """Record an in-place operation a person wrote."""
         if site.module is self.main and self.statement is not None:
-            self.events.writes.append(
-                InplaceWrite(site, tensor, before, tensor.node, name, self.entry, self.path)
-            )
+            self.events.writes.append(InplaceWrite(site, tensor, before, tensor.node, name, self.entry, self.path))
 
 
-def run_file(parsed: Any, importer: Importer | None = None, *, entries: bool = True, token: Token | None = None,
-             stop_at_error: bool = False) -> Interpreter:
+def run_file(
+    parsed: Any,
+    importer: Importer | None = None,
+    *,
+    entries: bool = True,
+    token: Token | None = None,
+    stop_at_error: bool = False,
+) -> Interpreter:
     """Run a parsed file. Gives the interpreter with its events; raises Cancelled, and ProgramRaises when predicting."""
     if sys.getrecursionlimit() < RECURSION_LIMIT:
         sys.setrecursionlimit(RECURSION_LIMIT)
@@ -200,7 +214,9 @@ def _run_class(machine: Interpreter, cls: ClassValue) -> None:
     methods = [
         f
         for value in list(cls.namespace.values())
-        for f in ([value] if isinstance(value, FunctionValue) else [value.getter] if isinstance(value, PropertyValue) else [])
+        for f in (
+            [value] if isinstance(value, FunctionValue) else [value.getter] if isinstance(value, PropertyValue) else []
+        )
         if isinstance(f, FunctionValue) and f.node not in machine.entered and not isinstance(f.node, ast.Lambda)
     ]
     if not methods:
@@ -237,5 +253,3 @@ def _run_class(machine: Interpreter, cls: ClassValue) -> None:
         finally:
             machine.path = ALWAYS
             machine.heap.undo(mark)
-
-

@@ -13,14 +13,8 @@ from typing import Any
 
 from ..autograd.graph import Path
 from ..autograd.heap import MISSING, Pending
-from ..autograd.tensor import Tensor
 from ..values import (
-    Choice,
-    DictValue,
-    FunctionValue,
-    GradModeValue,
     Instance,
-    ListValue,
     Scalar,
     Unknown,
     Value,

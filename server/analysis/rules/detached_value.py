@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..facts import Facts
+from ..report import Finding
+from ..source.edits import drop_method_call
 from .base import Rule
 
 RULE = Rule(
@@ -67,3 +73,34 @@ checked by it) or kept across iterations (the graph stays alive with it): then d
 - Code behind an unknown call may detach; the rule stays silent there and the hover names the call.
 - `.data` used to change a tensor (`p.data.mul_(0.9)`) is another mistake, which this rule does not report.""",
 )
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Cuts made by `.detach()`, `.detach_()` and `.data`."""
+    for cause in facts.causes:
+        cut = cause.cut.cut
+        if cut is None or cut.kind not in ("detach", "data"):
+            continue
+        span = facts.innermost_here(cause.cut)
+        if span is None:
+            continue
+        sink = facts.sink_name(cause.sink)
+        end = (
+            "raises: element 0 of tensors does not require grad"
+            if cause.raises
+            else f"no gradient arrives at {facts.leaf_text(cause.leaves)}"
+        )
+        message = f"{facts.value_name(span)} carries no gradient to {sink}: cut by `{cut.detail}`"
+        trace = [
+            *facts.source_steps(cause.leaves),
+            facts.step(span, "cut", f"cut: `{cut.detail}` gives a tensor without grad_fn"),
+            facts.sink_step(cause.sink, end),
+        ]
+        node = facts.node_at(span)
+        fixes = []
+        if isinstance(node, (ast.Call, ast.Attribute)):
+            title = f"drop `{cut.detail}`"
+            fixes.append(
+                facts.fix(title, "unsafe" if cut.kind == "data" else "safe", drop_method_call(facts.parsed, node))
+            )
+        yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)

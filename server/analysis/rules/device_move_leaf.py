@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..autograd.graph import ALWAYS, Node
+from ..autograd.tensor import Tensor
+from ..events import GradRead
+from ..facts import Facts
+from ..report import Confidence, Finding, Fix, Span
+from ..source.edits import checked, edit, set_keyword
 from .base import Rule
 
 RULE = Rule(
@@ -58,3 +67,97 @@ note that random numbers drawn on a GPU are not those drawn on the CPU with the 
 - A move in a helper function that the analysis cannot read is not seen.
 - `non_blocking`, pinned memory and multi-device modules make no difference to leaves and are not looked at.""",
 )
+
+
+def moved_leaf(node: Node | None) -> Tensor | None:
+    """The leaf at the other end of a chain of moves and casts; None if something else was computed on the way."""
+    while node is not None and node.name == "to" and node.edges:
+        edge = node.edges[0]
+        if edge.tensor is not None and (edge.node is None or edge.node.tracked.no):
+            return edge.tensor if edge.live.possible else None
+        node = edge.node
+    return None
+
+
+def only_asked(facts: Facts, event: GradRead) -> bool:
+    """Whether the program only asks if `.grad` is there (`if x.grad is not None`), or resets it."""
+    node = event.site.node
+    parent = facts.parsed.parents.get(node) if node is not None else None
+    if isinstance(parent, ast.Compare):
+        return any(isinstance(op, (ast.Is, ast.IsNot)) for op in parent.ops)
+    if isinstance(parent, (ast.If, ast.BoolOp, ast.UnaryOp, ast.Assert)) or isinstance(node, ast.Call):
+        return True
+    return isinstance(parent, ast.Attribute) and parent.attr in ("zero_", "detach_", "data")
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Reads of `.grad`, and optimizers, that get the moved copy instead of the leaf."""
+    said: set[Span] = set()
+    for event in facts.events.reads:
+        leaf = moved_leaf(event.node)
+        if leaf is None or event.leaf.yes or not event.requires_grad.possible or event.retained or event.node is None:
+            continue
+        if not event.present.no or only_asked(facts, event) or event.node.span in said:
+            continue
+        span = facts.innermost_here(event.node)
+        if span is None or not leaf.requires_grad.yes:
+            continue
+        said.add(event.node.span) if event.node.span else None
+        yield _finding(
+            facts, event.tensor, leaf, event.node, span, event.site.span, "`.grad` is None here", event.path == ALWAYS
+        )
+    for held in facts.events.held:
+        leaf = moved_leaf(held.node)
+        span = facts.innermost_here(held.node) if held.node is not None else None
+        if leaf is None or held.node is None or span is None or held.node.span in said or not leaf.requires_grad.yes:
+            continue
+        said.add(held.node.span) if held.node.span else None
+        yield _finding(
+            facts, held.tensor, leaf, held.node, span, held.site.span, "raises: can't optimize a non-leaf Tensor", True
+        )
+
+
+def _finding(
+    facts: Facts, tensor: Tensor, leaf: Tensor, node: Node, span: Span, used: Span, end: str, always: bool
+) -> Finding:
+    name = facts.name_of(tensor)
+    subject = f"`{name}`" if name else facts.value_name(span)
+    if node.note.startswith("cast"):
+        message = f"{subject} is not the leaf: it is a copy, {node.note}, and its `.grad` stays None"
+    else:
+        message = (
+            f"{subject} is not the leaf: it is a copy, {node.note}; the gradient goes to the tensor it was made from"
+        )
+    confidence: Confidence = (
+        "certain" if always and "where there is" not in node.note and "`" not in node.note else "likely"
+    )
+    trace = [
+        facts.step(facts.marked(leaf.origin), "source", "the leaf is made here") if leaf.origin else None,
+        facts.step(span, "cut", f"a copy, {node.note}: not a leaf any more"),
+        facts.step(used, "sink", end),
+    ]
+    return facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_fix(facts, leaf, span)])
+
+
+def _fix(facts: Facts, leaf: Tensor, span: Span) -> Fix | None:
+    """`f(..., requires_grad=True).to(d)` becomes `f(..., device=d, requires_grad=True)`."""
+    move = facts.node_at(span)
+    make = facts.node_at(leaf.origin)
+    if not isinstance(move, ast.Call) or not isinstance(move.func, ast.Attribute):
+        return None
+    if isinstance(make, ast.Call) and move.func.value is make and any(k.arg == "requires_grad" for k in make.keywords):
+        device = '"cuda"' if move.func.attr == "cuda" and not move.args else None
+        if move.func.attr == "to" and len(move.args) == 1 and not move.keywords:
+            device = facts.source.segment(move.args[0])
+        if device is None or any(k.arg == "device" for k in make.keywords):
+            return None
+        keyword = set_keyword(facts.parsed, make, "device", device)
+        if keyword is None:
+            return None
+        start = facts.source.offset_at(facts.source.span(make).end)
+        end = facts.source.offset_at(facts.source.span(move).end)
+        statement = facts.parsed.statement_of(move)
+        drop = edit(facts.parsed, start, end, "")
+        edits = checked(facts.parsed, [*keyword, drop], [statement] if statement is not None else [])
+        return facts.fix(f"create it on the device: `device={device}`", "safe", edits)
+    return None

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..events import Sink
+from ..facts import Facts
+from ..report import Finding, Fix, TraceStep
+from ..source.edits import set_keyword
 from .base import Rule
 
 RULE = Rule(
@@ -65,3 +72,41 @@ losses is a *suggestion*.""",
 - A loop is run twice; a graph that is only met again after more iterations than that is not seen.
 - `backward()` in a library (a trainer, an accelerator) is known for the usual ones only.""",
 )
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Backwards through nodes whose saved tensors an earlier backward has freed."""
+    for index, sink in enumerate(facts.events.sinks):
+        raised = sink.outcome.raises
+        if sink.after_error or raised is None or raised.kind != "freed" or not facts.here(sink.site.span):
+            continue
+        first = _first(facts.events.sinks[:index], raised.node)
+        again = first is not None and first.site.span == sink.site.span
+        name = facts.sink_name(sink)
+        if again:
+            message = f"{name} goes through a graph that the backward of the pass before has freed"
+        else:
+            message = f"second backward through the same graph: the first has freed what {name} needs"
+        trace: list[TraceStep | None] = [
+            facts.step(
+                raised.node.span if raised.node and facts.here(raised.node.span) else None,
+                "source",
+                "this part of the graph is shared",
+            ),
+            facts.step(first.site.span, "mutation", "frees the graph") if first is not None else None,
+            facts.sink_step(sink, "raises: Trying to backward through the graph a second time"),
+        ]
+        fixes = [_retain(facts, first)] if first is not None else []
+        yield facts.finding(RULE.name, facts.confidence(sink), message, facts.marked(sink.site.span), trace, fixes)
+
+
+def _first(earlier: list[Sink], node: object) -> Sink | None:
+    return next((s for s in earlier if node in s.outcome.reach.nodes), None)
+
+
+def _retain(facts: Facts, first: Sink) -> Fix | None:
+    node = first.site.node
+    if not isinstance(node, ast.Call) or not facts.here(first.site.span):
+        return None
+    edits = set_keyword(facts.parsed, node, "retain_graph", "True")
+    return facts.fix("keep the graph: `retain_graph=True` in the first backward", "suggestion", edits)

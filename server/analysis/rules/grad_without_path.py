@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..autograd.graph import ALWAYS
+from ..autograd.reach import severed
+from ..events import GradRead
+from ..facts import Facts
+from ..report import Finding
 from .base import Rule
+from .device_move_leaf import only_asked
 
 RULE = Rule(
     name="grad-without-path",
@@ -57,3 +66,59 @@ There is no automatic fix. A tensor can enter a loss in many ways, and a guess w
 - Parameters which an optimizer holds and no loss reaches, but whose `.grad` nobody reads, are another rule's
   subject.""",
 )
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Reads of `.grad` of leaves that no backward so far has reached, and unused inputs of `autograd.grad`."""
+    present_somewhere = {r.site.span for r in facts.events.reads if r.present.possible}
+    for event in facts.events.reads:
+        if not _is_missing(facts, event) or event.site.span in present_somewhere or not facts.here(event.site.span):
+            continue
+        name = facts.name_of(event.tensor)
+        subject = f"`{name}`" if name else facts.value_name(event.site.span)
+        if event.requires_grad.no:
+            message = f"`.grad` of {subject} is None: it does not require grad"
+        else:
+            message = f"`.grad` of {subject} is None: no backward before this line reaches it"
+        trace = [
+            facts.step(facts.marked(event.tensor.origin), "source", f"{subject} is made here")
+            if event.tensor.origin
+            else None,
+            *[
+                facts.step(s.site.span, "note", f"does not reach {subject}")
+                for s in facts.events.sinks[: event.sinks_before][-2:]
+            ],
+            facts.step(event.site.span, "sink", "`.grad` is None"),
+        ]
+        confidence = "certain" if event.path == ALWAYS else "likely"
+        yield facts.finding(RULE.name, confidence, message, facts.marked(event.site.span), trace)
+    for forbidden in facts.events.forbidden:
+        if forbidden.kind != "unused-input" or forbidden.after_error or not facts.here(forbidden.site.span):
+            continue
+        name = facts.name_of(forbidden.tensor) if forbidden.tensor is not None else ""
+        subject = f"`{name}`" if name else "an input"
+        message = f"{subject} is not used by the outputs of `autograd.grad`: PyTorch raises"
+        trace = [facts.step(forbidden.site.span, "sink", f"raises: {forbidden.message}")]
+        confidence = "certain" if forbidden.path == ALWAYS else "likely"
+        yield facts.finding(RULE.name, confidence, message, facts.marked(forbidden.site.span), trace)
+
+
+def _is_missing(facts: Facts, event: GradRead) -> bool:
+    tensor = event.tensor
+    if not event.leaf.yes or not event.present.no or not event.sinks_before or tensor.note or tensor.group:
+        return False
+    if only_asked(facts, event) or tensor.is_parameter or tensor.grad.by is not None:
+        return False
+    sinks = facts.events.sinks[: event.sinks_before]
+    if any(s.after_error or s.outcome.raises is not None for s in sinks):
+        return False
+    if id(tensor) in facts.reached:
+        # Reached by a later backward, or cleared in between: not a question of the path.
+        return False
+    node = event.site.node
+    parent = facts.parsed.parents.get(node) if isinstance(node, ast.Attribute) else None
+    if isinstance(parent, ast.Assign) and node in parent.targets:
+        return False
+    if event.requires_grad.no:
+        return tensor.floating.yes and tensor.origin is not None and not any(s.kind == "grad" for s in sinks)
+    return not any(s.leaf is tensor for sink in sinks for s in severed(sink.outcome.roots, sink.outcome.reach.leaves))

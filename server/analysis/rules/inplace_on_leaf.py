@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..autograd.graph import ALWAYS
+from ..facts import Facts
+from ..report import Finding, Fix
+from ..source.edits import inplace_to_outofplace
 from .base import Rule
 
 RULE = Rule(
@@ -58,3 +65,38 @@ than the leaf.""",
   harmless between steps and silently wrong between a forward and its backward pass.
 - In-place writes through a numpy array that shares memory are not seen.""",
 )
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """In-place writes that autograd forbids: on a leaf that requires grad, or on a view of one."""
+    for event in facts.events.forbidden:
+        if event.kind != "leaf-inplace" or event.after_error or not event.certain or not facts.here(event.site.span):
+            continue
+        tensor = event.tensor
+        base = tensor.base if tensor is not None else None
+        name = facts.name_of(base) if base is not None else ""
+        subject = f"`{name}`" if name else facts.value_name(event.site.span, "a leaf")
+        view = tensor is not None and tensor.view_of is not None
+        message = (
+            f"in-place write to a view of {subject}, a leaf that requires grad: PyTorch raises"
+            if view
+            else f"in-place write to {subject}, a leaf that requires grad: PyTorch raises"
+        )
+        origin = base.origin if base is not None else None
+        trace = [
+            facts.step(facts.marked(origin), "source", f"{subject} is a leaf that requires grad") if origin else None,
+            facts.step(event.site.span, "mutation", f"raises: {event.message}"),
+        ]
+        confidence = "certain" if event.path == ALWAYS else "likely"
+        yield facts.finding(
+            RULE.name, confidence, message, facts.marked(event.site.span), trace, _fixes(facts, event.site.node)
+        )
+
+
+def _fixes(facts: Facts, node: ast.AST | None) -> list[Fix | None]:
+    if not isinstance(node, (ast.AugAssign, ast.Call)):
+        return []
+    statement = facts.parsed.statement_of(node)
+    target = statement if isinstance(statement, (ast.AugAssign, ast.Expr)) else node
+    edits = inplace_to_outofplace(facts.parsed, target)
+    return [facts.fix("write it out of place", "unsafe", edits)]

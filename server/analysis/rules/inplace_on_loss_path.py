@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..autograd.graph import Node
+from ..autograd.tensor import Tensor
+from ..events import InplaceWrite, Sink
+from ..facts import Facts
+from ..report import Finding, Span
+from ..source.edits import inplace_to_outofplace
 from .base import Rule
 
 RULE = Rule(
@@ -54,3 +63,78 @@ shares its memory: they saw the change before and do not see it afterwards.""",
 - The hint speaks about gradients. Whether another name of the same memory expected the old numbers is not its
   business.""",
 )
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Legal in-place operations a person wrote on the way to a loss of the same function: why they are safe."""
+    said: set[int] = set()
+    places: set[Span] = set()
+    for event in facts.events.writes:
+        node = event.site.node
+        after = event.after
+        if id(event.tensor) in said or event.site.span in places or after is None or not after.tracked.yes:
+            continue
+        before = event.before
+        if before is None or not before.tracked.yes or not _written(node) or not facts.here(event.site.span):
+            continue
+        sink = _sink_of(facts, event, after)
+        if sink is None:
+            continue
+        said.add(id(event.tensor))
+        places.add(event.site.span)
+        name = facts.name_of(event.tensor) or facts.value_name(event.site.span).strip("`")
+        why = _why(before)
+        message = f"`{name}` is changed in place on the way to {facts.sink_name(sink)}; safe here: {why}"
+        trace = [
+            *facts.source_steps(list(sink.outcome.reach.leaves), 1),
+            facts.step(facts.innermost_here(before), "note", why),
+            facts.step(event.site.span, "mutation", f"changes `{name}` in place and gives it a new grad_fn"),
+            facts.sink_step(sink, "the gradient arrives"),
+        ]
+        statement = facts.parsed.statement_of(node) if node is not None else None
+        fixes = []
+        if isinstance(statement, (ast.AugAssign, ast.Expr)):
+            edits = inplace_to_outofplace(facts.parsed, statement)
+            fixes.append(facts.fix(_title(facts, statement), "safe", edits))
+        yield facts.finding(RULE.name, "certain", message, facts.marked(event.site.span), trace, fixes, severity="hint")
+
+
+def _title(facts: Facts, statement: ast.stmt) -> str:
+    return "write it out of place"
+
+
+def _written(node: ast.AST | None) -> bool:
+    """An augmented assignment, or a call of a method whose name ends in an underscore."""
+    if isinstance(node, ast.AugAssign):
+        return isinstance(node.target, ast.Name)
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_")
+
+
+def _sink_of(facts: Facts, event: InplaceWrite, after: Node) -> Sink | None:
+    for sink in facts.events.sinks:
+        if sink.after_error or sink.outcome.raises is not None or after not in sink.outcome.reach.nodes:
+            continue
+        if facts.enclosing_function(sink.site.node) is facts.enclosing_function(event.site.node):
+            return sink
+    return None
+
+
+def _why(before: Node) -> str:
+    operation = before.name.strip("_")
+    words = {
+        "mul": "multiplication",
+        "add": "addition",
+        "sub": "subtraction",
+        "truediv": "division",
+        "div": "division",
+        "neg": "negation",
+    }
+    spoken = words.get(operation, f"`{operation}`")
+    mine: list[Tensor] = [s.tensor for s in before.saved if s.operand.startswith("result")]
+    if mine:
+        return f"what {spoken} saved is not needed again"
+    if before.saved:
+        return f"{spoken} saves its operands, not its result"
+    if operation == "mul":
+        return "multiplication by a number saves no tensor"
+    return f"{spoken} saves no tensor"

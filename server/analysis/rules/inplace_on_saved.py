@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..autograd.backward import Raise
+from ..autograd.graph import ALWAYS
+from ..events import Sink
+from ..facts import Facts
+from ..report import Confidence, Finding, Fix, Span
+from ..source.edits import clone_before, drop_inplace_argument, inplace_to_outofplace
 from .base import Rule
 
 RULE = Rule(
@@ -63,3 +72,87 @@ change. For modules, `inplace=False` is *safe*. For `y[i] = v` in a loop the rew
   is silently wrong, and this rule does not report it.
 - Code that the analysis cannot read may save or change tensors.""",
 )
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Backwards that meet a saved tensor at another version than it was saved at."""
+    for sink in facts.events.sinks:
+        if sink.after_error:
+            continue
+        raised = sink.outcome.raises
+        if raised is not None:
+            if raised.kind == "saved-modified":
+                yield from _finding(facts, sink, raised, facts.confidence(sink))
+            continue
+        for doubt in sink.outcome.doubts:
+            if (
+                doubt.kind == "saved-modified"
+                and doubt.saved is not None
+                and doubt.saved.sure
+                and _believable(doubt, sink)
+            ):
+                yield from _finding(facts, sink, doubt, "likely")
+
+
+def _believable(doubt: Raise, sink: Sink) -> bool:
+    """A doubt that is only about which branch ran, not about unknown code or tensors of unknown kind."""
+    if doubt.node is None or doubt.culprit is None or not doubt.node.tracked.yes:
+        return False
+    return not any(node.opaque for node in sink.outcome.reach.nodes) and sink.outcome.roots[0].requires_grad.yes
+
+
+def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) -> Iterator[Finding]:
+    node, saved, culprit = raised.node, raised.saved, raised.culprit
+    if node is None or saved is None or culprit is None or culprit.span is None:
+        return
+    if culprit.path != ALWAYS and confidence == "certain":
+        confidence = "likely"
+    span: Span | None = culprit.span
+    if not facts.here(span):
+        span = sink.site.span if facts.here(sink.site.span) else None
+    if span is None:
+        return
+    name = facts.name_of(saved.tensor)
+    subject = f"`{name}`" if name else "a tensor"
+    operation = node.name.strip("_")
+    what = "its result" if saved.operand.startswith("result") else f"its operand {subject}" if name else "an operand"
+    by_step = culprit.what == "optimizer.step"
+    if by_step:
+        message = (
+            f"`optimizer.step()` changes {subject}, which `{operation}` saved for a backward that is still to come"
+        )
+    else:
+        message = (
+            f"{subject} is changed in place after `{operation}` saved it for backward: {facts.sink_name(sink)} raises"
+        )
+        if saved.tensor.name == "" and saved.operand.startswith("result"):
+            message = (
+                f"the result of `{operation}`, saved for backward, is changed in place: {facts.sink_name(sink)} raises"
+            )
+    trace = [
+        *facts.source_steps([t for t in sink.outcome.reach.leaves if facts.here(t.origin)], 1),
+        facts.step(facts.innermost_here(node), "saved", f"`{operation}` saves {what} for backward"),
+        facts.step(culprit.span, "mutation", "changed here: its version no longer fits"),
+        facts.sink_step(
+            sink,
+            "raises: one of the variables needed for gradient computation has been modified by an inplace operation",
+        ),
+    ]
+    yield facts.finding(
+        RULE.name, confidence, message, facts.marked(span), trace, [] if by_step else _fixes(facts, span)
+    )
+
+
+def _fixes(facts: Facts, span: Span) -> list[Fix | None]:
+    node = facts.node_at(span)
+    statement = facts.statement_at(span)
+    if isinstance(statement, ast.Assign) and any(isinstance(t, ast.Subscript) for t in statement.targets):
+        return [facts.fix("write into a clone", "unsafe", clone_before(facts.parsed, statement))]
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Subscript):
+        return [facts.fix("write into a clone", "unsafe", clone_before(facts.parsed, node))]
+    if isinstance(node, ast.Call) and any(k.arg == "inplace" for k in node.keywords):
+        return [facts.fix("drop `inplace=True`", "safe", drop_inplace_argument(facts.parsed, node))]
+    target = statement if isinstance(statement, (ast.AugAssign, ast.Expr)) else node
+    if target is None:
+        return []
+    return [facts.fix("write it out of place", "safe", inplace_to_outofplace(facts.parsed, target))]

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..facts import Facts
+from ..report import Finding, Fix, Span
+from ..source.edits import drop_method_call, rename_call, unwrap_call
 from .base import Rule
 
 RULE = Rule(
@@ -59,3 +65,54 @@ torch equivalent has to be chosen by a person.""",
   is nearly always meant, and not reported.
 - numpy functions that are not known to pass their argument's values on are treated as unknown.""",
 )
+
+
+_WORDS = {
+    "item": ("`.item()`", "a Python number"),
+    "tolist": ("`.tolist()`", "a Python list"),
+    "numpy": ("`.numpy()`", "a numpy array"),
+    "float": ("`float()`", "a Python number"),
+    "int": ("`int()`", "a Python number"),
+}
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Cuts made where a tensor becomes a number, a list or an array that later feeds a loss."""
+    for cause in facts.causes:
+        cut = cause.cut.cut
+        if cut is None or cut.kind != "left-torch":
+            continue
+        span = facts.innermost_here(cause.cut)
+        if span is None:
+            continue
+        written, what = _WORDS.get(cut.detail, (f"`{cut.detail}()`", "a value that is not a tensor"))
+        sink = facts.sink_name(cause.sink)
+        end = (
+            "raises: element 0 of tensors does not require grad"
+            if cause.raises
+            else f"no gradient arrives at {facts.leaf_text(cause.leaves)}"
+        )
+        message = f"{facts.value_name(span)} carries no gradient to {sink}: {written} turns the tensor into {what}"
+        trace = [
+            *facts.source_steps(cause.leaves),
+            facts.step(span, "cut", f"cut: {written} gives {what}"),
+            facts.sink_step(cause.sink, end),
+        ]
+        yield facts.finding(
+            RULE.name, cause.confidence, message, facts.marked(span), trace, _fixes(facts, span, cut.detail)
+        )
+
+
+def _fixes(facts: Facts, span: Span, written: str) -> list[Fix | None]:
+    node = facts.node_at(span)
+    if not isinstance(node, ast.Call):
+        return []
+    if written == "item" and isinstance(node.func, ast.Attribute):
+        return [facts.fix("drop `.item()`", "unsafe", drop_method_call(facts.parsed, node))]
+    if written in ("float", "int") and len(node.args) == 1:
+        return [facts.fix(f"drop `{written}()`", "unsafe", unwrap_call(facts.parsed, node, node.args[0]))]
+    if written.startswith("math."):
+        name = written[5:]
+        if name in ("exp", "log", "sqrt", "sin", "cos", "tan", "tanh", "log1p", "expm1", "log2", "log10"):
+            return [facts.fix(f"use `torch.{name}`", "unsafe", rename_call(facts.parsed, node, f"torch.{name}"))]
+    return []

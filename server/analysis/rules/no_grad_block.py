@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..facts import Cause, Facts
+from ..report import Finding, Fix, Span
+from ..source.edits import drop_with, move_out_of_with
 from .base import Rule
 
 RULE = Rule(
@@ -65,3 +71,76 @@ operations that autograd refuses (an update in place of a leaf, for one).""",
   nevertheless is reported, although the author may not mind; a part that the optimizer does not hold is not reported,
   although the author may have forgotten to hand it over.""",
 )
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Cuts made by a grad-mode block or call (decorated functions have their own rule)."""
+    for cause in facts.causes:
+        cut = cause.cut.cut
+        if cut is None or cut.kind != "grad-mode" or cut.function is not None:
+            continue
+        block = facts.node_at(cut.span)
+        with_node = _with_of(facts, block)
+        span = _place(facts, cause, with_node)
+        if span is None:
+            continue
+        marked = facts.marked(span)
+        sink = facts.sink_name(cause.sink)
+        if with_node is None and not cut.detail.startswith("checkpoint"):
+            marked = facts.marked(cut.span) if facts.here(cut.span) else marked
+        message = f"{facts.value_name(span)} carries no gradient to {sink}: computed under `{cut.detail}`"
+        if cut.detail.startswith("checkpoint"):
+            message = f"{facts.value_name(span)} carries no gradient to {sink}: `{cut.detail}` gives no grad_fn"
+        end = (
+            "raises: element 0 of tensors does not require grad"
+            if cause.raises
+            else f"no gradient arrives at {facts.leaf_text(cause.leaves)}"
+        )
+        trace = [
+            *facts.source_steps(cause.leaves),
+            facts.step(cut.span, "note", "tracking is off from here"),
+            facts.step(facts.marked(span), "cut", f"cut: {facts.value_name(span)} has no grad_fn"),
+            facts.sink_step(cause.sink, end),
+        ]
+        yield facts.finding(
+            RULE.name, cause.confidence, message, marked, trace, _fixes(facts, with_node, span, cut.detail)
+        )
+
+
+def _with_of(facts: Facts, manager: ast.AST | None) -> ast.With | ast.AsyncWith | None:
+    item = facts.parsed.parents.get(manager) if manager is not None else None
+    owner = facts.parsed.parents.get(item) if isinstance(item, ast.withitem) else None
+    return owner if isinstance(owner, (ast.With, ast.AsyncWith)) else None
+
+
+def _place(facts: Facts, cause: Cause, with_node: ast.With | ast.AsyncWith | None) -> Span | None:
+    """The statement of the block whose value loses its link, also when the operation runs in a called function."""
+    node = cause.cut
+    spans = [s.span for s in node.stack] + ([node.span] if node.span else [])
+    if with_node is not None and with_node.body:
+        first, last = with_node.body[0].lineno, with_node.end_lineno or with_node.body[-1].lineno
+        for span in spans:
+            if facts.here(span) and first <= span.start.line <= last and facts.node_at(span) is not None:
+                return span
+    return facts.innermost_here(node)
+
+
+def _fixes(facts: Facts, with_node: ast.With | ast.AsyncWith | None, span: Span, text: str) -> list[Fix | None]:
+    if with_node is None:
+        return []
+    statement = facts.statement_at(span)
+    while statement is not None and statement not in with_node.body:
+        parent = facts.parsed.parents.get(statement)
+        while parent is not None and not isinstance(parent, ast.stmt):
+            parent = facts.parsed.parents.get(parent)
+        statement = parent
+    if statement is None:
+        return []
+    title = f"move `{facts.text(statement, 50)}` out of `{text}`"
+    moved = facts.fix(
+        title, "safe" if len(with_node.body) == 1 else "unsafe", move_out_of_with(facts.parsed, with_node, statement)
+    )
+    dropped = None
+    if len(with_node.body) > 1:
+        dropped = facts.fix(f"drop the `{text}` block", "unsafe", drop_with(facts.parsed, with_node))
+    return [moved, dropped]

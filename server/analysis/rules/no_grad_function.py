@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..facts import Facts
+from ..report import Finding
+from ..source.edits import drop_decorator
 from .base import Rule
 
 RULE = Rule(
@@ -68,3 +74,42 @@ that the others call.""",
 - `@torch.no_grad()` on a generator applies to the generator's own frames; what its caller does between two values
   keeps the caller's mode.""",
 )
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Cuts made inside a function that a decorator runs with tracking off."""
+    for cause in facts.causes:
+        cut = cause.cut.cut
+        if cut is None or cut.kind != "grad-mode" or cut.function is None:
+            continue
+        function = cut.function
+        call = facts.innermost_here(cause.cut)
+        for site in cause.cut.stack:
+            if facts.here(site.span):
+                call = site.span
+        decorator = facts.node_at(cut.span) if facts.here(cut.span) else None
+        span = cut.span if decorator is not None else call
+        if span is None:
+            continue
+        written = cut.detail.rstrip("()") if isinstance(decorator, (ast.Attribute, ast.Name)) else cut.detail
+        sink = facts.sink_name(cause.sink)
+        message = f"`{function.name}()` gives no gradient to {sink}: it is decorated with `@{written}`"
+        end = (
+            "raises: element 0 of tensors does not require grad"
+            if cause.raises
+            else f"no gradient arrives at {facts.leaf_text(cause.leaves)}"
+        )
+        trace = [
+            *facts.source_steps(cause.leaves),
+            facts.step(cut.span, "note", f"tracking is off in `{function.name}`"),
+            facts.step(cause.cut.span, "cut", "cut: the result has no grad_fn"),
+            facts.step(call, "note", f"`{function.name}` is called here") if call != cause.cut.span else None,
+            facts.sink_step(cause.sink, end),
+        ]
+        fixes = []
+        if decorator is not None and isinstance(function.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            used = next((d for d in function.node.decorator_list if d is decorator), None)
+            if used is not None:
+                edits = drop_decorator(facts.parsed, function.node, used)
+                fixes.append(facts.fix(f"drop `@{written}` from `{function.name}`", "unsafe", edits))
+        yield facts.finding(RULE.name, cause.confidence, message, span, trace, fixes)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..autograd.graph import ALWAYS
+from ..events import GradRead
+from ..facts import Facts
+from ..report import Finding, Fix, Span
+from ..source.edits import insert_line_after
 from .base import Rule
+from .device_move_leaf import moved_leaf, only_asked
 
 RULE = Rule(
     name="non-leaf-grad",
@@ -57,3 +66,57 @@ memory of one gradient is kept. It must come before `backward()`, and `y` must r
   cannot follow counts as one.
 - Whether a tensor from an unknown call is a leaf is not known; the rule stays silent.""",
 )
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Reads of `.grad` of a tensor that is not a leaf and does not keep its gradient."""
+    for event in facts.events.reads:
+        if not event.leaf.no or not event.requires_grad.yes or event.retained or not event.present.no:
+            continue
+        if event.node is None or event.tensor.note or not facts.here(event.site.span) or only_asked(facts, event):
+            continue
+        if moved_leaf(event.node) is not None:
+            continue
+        name = facts.name_of(event.tensor)
+        subject = f"`{name}`" if name else facts.value_name(event.site.span)
+        born = _anonymous(facts, event)
+        span = born or event.site.span
+        message = f"`.grad` of {subject} is None: it is not a leaf (made by `{event.node.name.strip('_')}`)"
+        if born is not None:
+            message = f"{subject} is not the leaf: `{event.node.name.strip('_')}` makes a new tensor, whose `.grad` stays None"
+        trace = [
+            facts.step(
+                facts.innermost_here(event.node), "source", f"{subject} gets a grad_fn here, so it is not a leaf"
+            ),
+            facts.step(event.site.span, "sink", "`.grad` is None: only leaves keep their gradient"),
+        ]
+        confidence = "certain" if event.path == ALWAYS else "likely"
+        yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_retain(facts, event)])
+
+
+def _anonymous(facts: Facts, event: GradRead) -> Span | None:
+    """The creation, when the leaf was made in the same statement and nobody holds it."""
+    assert event.node is not None
+    place = facts.statement_at(event.node.span)
+    if place is None:
+        return None
+    for edge in event.node.edges:
+        tensor = edge.tensor
+        if tensor is not None and edge.node is None and tensor.requires_grad.yes and not tensor.is_parameter:
+            if facts.statement_at(tensor.origin) is place:
+                return event.node.span
+    return None
+
+
+def _retain(facts: Facts, event: GradRead) -> Fix | None:
+    """`retain_grad()` right after the value is made, if that is a plain assignment."""
+    assert event.node is not None
+    statement = facts.statement_at(event.node.span)
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return None
+    target = statement.targets[0]
+    if not isinstance(target, (ast.Name, ast.Attribute)):
+        return None
+    text = facts.text(target)
+    edits = insert_line_after(facts.parsed, statement, f"{text}.retain_grad()")
+    return facts.fix(f"insert `{text}.retain_grad()`", "unsafe", edits)

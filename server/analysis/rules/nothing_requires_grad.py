@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..autograd.tensor import Tensor
+from ..events import Sink
+from ..facts import Facts
+from ..report import Finding, Fix
+from ..source.edits import set_keyword
 from .base import Rule
 
 RULE = Rule(
@@ -53,3 +61,84 @@ learn. For an integer tensor the fix is a *suggestion*, since the dtype has to c
 - All parameters frozen by `requires_grad_(False)` is the same error with another cause, and not this rule's.
 - A loss made of nothing but Python numbers has no `backward()`; the AttributeError is Python's.""",
 )
+
+
+_FACTORIES = frozenset(
+    [
+        "zeros",
+        "ones",
+        "empty",
+        "rand",
+        "randn",
+        "full",
+        "linspace",
+        "logspace",
+        "eye",
+        "normal",
+        "tensor",
+        "zeros_like",
+        "ones_like",
+        "rand_like",
+        "randn_like",
+        "full_like",
+    ]
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Sinks that raise because no tensor on the way to them requires grad, though nothing was cut."""
+    for sink, candidates in facts.nothing_trainable:
+        here = [t for t in candidates if facts.here(t.origin) and t.note not in ("gradient", "data")]
+        chosen = _choose(facts, here)
+        name = facts.sink_name(sink)
+        if chosen is None or chosen.origin is None:
+            if facts.here(sink.site.span):
+                yield facts.finding(
+                    RULE.name,
+                    facts.confidence(sink),
+                    f"nothing on the way to {name} requires grad",
+                    facts.marked(sink.site.span),
+                    [facts.sink_step(sink, "raises: element 0 of tensors does not require grad")],
+                )
+            continue
+        if chosen.is_parameter:
+            span = sink.site.span if facts.here(sink.site.span) else chosen.origin
+            message = f"nothing on the way to {name} requires grad: every parameter is frozen"
+        else:
+            span = chosen.origin
+            tensor = facts.name_of(chosen)
+            subject = f"`{tensor}`" if tensor else facts.value_name(span)
+            message = f"nothing on the way to {name} requires grad: {subject} is created without `requires_grad=True`"
+        trace = [
+            facts.step(facts.marked(chosen.origin), "source", "does not require grad"),
+            facts.sink_step(sink, "raises: element 0 of tensors does not require grad"),
+        ]
+        yield facts.finding(
+            RULE.name, facts.confidence(sink), message, facts.marked(span), trace, [_fix(facts, chosen, sink)]
+        )
+
+
+def _choose(facts: Facts, candidates: list[Tensor]) -> Tensor | None:
+    """The tensor that was most likely meant: its `.grad` is read, or its creation says `requires_grad`."""
+    for tensor in candidates:
+        if id(tensor) in facts.read:
+            return tensor
+    for tensor in candidates:
+        node = facts.node_at(tensor.origin)
+        if isinstance(node, ast.Call) and any(k.arg == "requires_grad" for k in node.keywords):
+            return tensor
+    named = [t for t in candidates if facts.name_of(t) and t.floating.possible]
+    return (named or candidates or [None])[-1]
+
+
+def _fix(facts: Facts, tensor: Tensor, sink: Sink) -> Fix | None:
+    node = facts.node_at(tensor.origin)
+    if not isinstance(node, ast.Call):
+        return None
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    if name not in _FACTORIES or not tensor.floating.yes:
+        return None
+    certain = id(tensor) in facts.read
+    edits = set_keyword(facts.parsed, node, "requires_grad", "True")
+    title = f"set `requires_grad=True` on `{facts.name_of(tensor) or facts.text(node, 30)}`"
+    return facts.fix(title, "safe" if certain else "unsafe", edits)

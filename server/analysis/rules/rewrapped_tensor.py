@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from ..facts import Facts
+from ..report import Finding, Fix, Span
+from ..source.edits import rename_call, unwrap_call
 from .base import Rule
 
 RULE = Rule(
@@ -58,3 +64,70 @@ the new leaf was meant to be trained is for a person to say.""",
 - The new leaf may be the tensor that is meant to learn (fine-tuning a computed initial value). The rule stays silent
   when an optimizer holds it or its `.grad` is read.""",
 )
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Cuts made by copying values into a new tensor."""
+    for cause in facts.causes:
+        cut = cause.cut.cut
+        if cut is None or cut.kind != "rewrap":
+            continue
+        span = facts.innermost_here(cause.cut)
+        if span is None:
+            continue
+        sink = facts.sink_name(cause.sink)
+        end = (
+            "raises: element 0 of tensors does not require grad"
+            if cause.raises
+            else f"no gradient arrives at {facts.leaf_text(cause.leaves)}"
+        )
+        written = f"`{cut.detail}(...)`"
+        message = f"{facts.value_name(span)} carries no gradient to {sink}: {written} makes a new leaf without history"
+        trace = [
+            *facts.source_steps(cause.leaves),
+            facts.step(span, "cut", f"cut: {written} copies the values and forgets where they come from"),
+            facts.sink_step(cause.sink, end),
+        ]
+        yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, _fixes(facts, span))
+
+
+def _fixes(facts: Facts, span: Span) -> list[Fix | None]:
+    node = facts.node_at(span)
+    if not isinstance(node, ast.Call) or not node.args:
+        return []
+    data = node.args[0]
+    if isinstance(data, (ast.List, ast.Tuple)):
+        if not data.elts:
+            return []
+        return [
+            facts.fix(
+                "use `torch.stack`",
+                "unsafe",
+                rename_call(facts.parsed, node, "torch.stack", ("dtype", "requires_grad", "device")),
+            )
+        ]
+    title = f"use `{facts.text(data, 30)}` itself"
+    applicability = (
+        "safe"
+        if isinstance(data, (ast.Name, ast.Attribute)) and len(node.args) == 1 and not node.keywords
+        else "unsafe"
+    )
+    if isinstance(data, ast.Name) and _is_list(facts, data):
+        return [
+            facts.fix(
+                "use `torch.stack`",
+                "unsafe",
+                rename_call(facts.parsed, node, "torch.stack", ("dtype", "requires_grad", "device")),
+            )
+        ]
+    return [facts.fix(title, applicability, unwrap_call(facts.parsed, node, data))]
+
+
+def _is_list(facts: Facts, name: ast.Name) -> bool:
+    """Whether the name is bound to a list display or comprehension in this file."""
+    for node in ast.walk(facts.parsed.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.List, ast.ListComp)):
+            for target in node.targets:
+                if isinstance(target, ast.Name) and target.id == name.id:
+                    return True
+    return False

@@ -51,12 +51,12 @@ def checked(
 
     The result must differ and parse, every other statement must still be there in the same order, and no comment may
     be lost (those that speak to tools about a removed line may). Of a compound statement in `changed` only the header
-    is excused; `moved` may stand elsewhere but must stand somewhere. Only the top-level statements that the edits touch
-    are parsed again.
+    is excused; `moved` may stand elsewhere but must stand somewhere. Only the innermost definition around the edits, or
+    the top-level statements they touch, is parsed again.
     """
     if not edits:
         return None
-    first, last = _touched_lines(parsed, edits)
+    first, last = _innermost(parsed, *_touched_lines(parsed, edits))
     source = parsed.source
     start, end = source.line_start(first), source.line_start(last + 1)
     before = source.text[start:end]
@@ -66,7 +66,9 @@ def checked(
         return None
     if after == before:
         return None
-    old, new = parse(parsed.path, before), parse(parsed.path, after)
+    # An indented definition is read below a header that costs no line of its own statements.
+    header = "if 1:\n" if source.indent_of(first).strip("\f\ufeff") else ""
+    old, new = parse(parsed.path, header + before), parse(parsed.path, header + after)
     if len(new.problems) > len(old.problems) or (parsed.problems == () and new.problems):
         return None
     excused = set(_leaves(changed, deep=False))
@@ -78,10 +80,29 @@ def checked(
     return None if lost else tuple(edits)
 
 
+def _innermost(parsed: Parsed, first: int, last: int) -> tuple[int, int]:
+    """The lines of the innermost definition that holds the lines; the lines themselves where none does."""
+    body, lines = parsed.tree.body, None
+    while True:
+        for stmt in body:
+            if isinstance(stmt, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                start, end = first_line(stmt), stmt.end_lineno or stmt.lineno
+                if start <= first and last <= end:
+                    body, lines = stmt.body, (start, end)
+                    break
+        else:
+            break
+    return lines or _top_level(parsed, first, last)
+
+
 def _touched_lines(parsed: Parsed, edits: Sequence[Edit]) -> tuple[int, int]:
     # What is inserted at the start of a line may belong to the block of the line above.
     first = min(one.span.start.line - (one.span.start.column == 1) for one in edits) or 1
-    last = max(one.span.end.line for one in edits)
+    return first, max(one.span.end.line for one in edits)
+
+
+def _top_level(parsed: Parsed, first: int, last: int) -> tuple[int, int]:
+    """The lines grown to whole top-level statements."""
     spans = [(first_line(stmt), stmt.end_lineno or stmt.lineno) for stmt in parsed.tree.body]
     grown = True
     while grown:

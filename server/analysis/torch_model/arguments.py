@@ -9,8 +9,8 @@ from ..autograd.truth import NO, Truth, maybe, of
 from ..values import (
     Choice,
     DType,
-    ListValue,
     IterValue,
+    ListValue,
     Runtime,
     Scalar,
     Site,
@@ -21,8 +21,24 @@ from ..values import (
     unknown_tensor,
 )
 
-FLOATING = frozenset("float16 float32 float64 bfloat16 half float double complex64 complex128 cfloat cdouble".split())
-INTEGER = frozenset("int8 int16 int32 int64 uint8 uint16 uint32 uint64 short int long bool".split())
+FLOATING = frozenset(
+    [
+        "float16",
+        "float32",
+        "float64",
+        "bfloat16",
+        "half",
+        "float",
+        "double",
+        "complex64",
+        "complex128",
+        "cfloat",
+        "cdouble",
+    ]
+)
+INTEGER = frozenset(
+    ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "short", "int", "long", "bool"]
+)
 
 
 def kind_of(value: Value) -> str:

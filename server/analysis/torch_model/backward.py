@@ -7,7 +7,6 @@ from ..autograd.backward import Outcome, backward
 from ..autograd.engine import Operation
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO, YES, Truth
-from ..events import Sink
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Site, Unknown, Value, unknown_tensor
 from .arguments import operands_for, truth_of
 from .registry import function, method
@@ -68,7 +67,9 @@ def _grad(rt: Runtime, call: Call) -> Value:
     wanted = call.argument(1, "inputs")
     inputs = _tensors(wanted)
     retain, create = _retain(rt, call, 3, 4)
-    allow = truth_of(rt, call.argument(6, "allow_unused", None) or call.kwargs.get("materialize_grads", False), "a flag")
+    allow = truth_of(
+        rt, call.argument(6, "allow_unused", None) or call.kwargs.get("materialize_grads", False), "a flag"
+    )
     if not outputs or not inputs:
         return Unknown("torch.autograd.grad()", deps=tuple(outputs))
     for tensor in inputs:

@@ -11,14 +11,24 @@ from ..values import Call, Choice, IterValue, ListValue, Runtime, Scalar, Site, 
 from .arguments import device_of, dtype_of, floating_of, truth_of
 from .registry import function, method
 
-_FLOAT_FACTORIES = "zeros ones empty rand randn linspace logspace eye normal empty_strided hann_window".split()
-_LIKE = "zeros_like ones_like empty_like rand_like randn_like full_like randint_like".split()
-_NEW = "new_zeros new_ones new_empty new_full".split()
+_FLOAT_FACTORIES = [
+    "zeros",
+    "ones",
+    "empty",
+    "rand",
+    "randn",
+    "linspace",
+    "logspace",
+    "eye",
+    "normal",
+    "empty_strided",
+    "hann_window",
+]
+_LIKE = ["zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "full_like", "randint_like"]
+_NEW = ["new_zeros", "new_ones", "new_empty", "new_full"]
 
 
-def make(
-    rt: Runtime, call: Call, floating: Truth, *, default_device: Device = CPU, node: Node | None = None
-) -> Tensor:
+def make(rt: Runtime, call: Call, floating: Truth, *, default_device: Device = CPU, node: Node | None = None) -> Tensor:
     """A new leaf with what `dtype=`, `device=` and `requires_grad=` say."""
     dtype = dtype_of(call.kwargs.get("dtype"))
     if dtype is not None:
@@ -64,7 +74,9 @@ def _integers(rt: Runtime, call: Call) -> Value:
 @function("torch.arange", "torch.range")
 def _arange(rt: Runtime, call: Call) -> Value:
     kinds = [floating_of(a) for a in call.args]
-    return make(rt, call, YES if any(k.yes for k in kinds) else truth.maybe("numbers") if any(k.maybe for k in kinds) else NO)
+    return make(
+        rt, call, YES if any(k.yes for k in kinds) else truth.maybe("numbers") if any(k.maybe for k in kinds) else NO
+    )
 
 
 @function("torch.full")
@@ -142,7 +154,9 @@ def _tensor(rt: Runtime, call: Call) -> Value:
     if name in ("FloatTensor", "Tensor", "LongTensor", "DoubleTensor"):
         written = f"torch.{name}"
         data = call.args[0] if call.args else None
-        numbers = all(isinstance(a, (int, Scalar)) and not (isinstance(a, Scalar) and a.kind == "array") for a in call.args)
+        numbers = all(
+            isinstance(a, (int, Scalar)) and not (isinstance(a, Scalar) and a.kind == "array") for a in call.args
+        )
         if numbers:
             return make(rt, call, truth.of(name != "LongTensor"))
         tensor = wrap(rt, data, Call([], {}, call.site), written)
@@ -167,7 +181,9 @@ def _as_tensor(rt: Runtime, call: Call) -> Value:
         device = device_of(call.kwargs["device"]) if call.kwargs.get("device") is not None else None
         if call.kwargs.get("requires_grad", MISSING) is False and tensor.requires_grad.possible:
             written = getattr(getattr(call.site.node, "func", None), "attr", "asarray")
-            return rt.autograd.cut_off(tensor, Cut("rewrap", call.site.span, f"torch.{written}"), "asarray", share="counter")
+            return rt.autograd.cut_off(
+                tensor, Cut("rewrap", call.site.span, f"torch.{written}"), "asarray", share="counter"
+            )
         return move(rt, tensor, call.site, device=device, dtype=dtype)
     name = getattr(getattr(call.site.node, "func", None), "attr", "as_tensor")
     return wrap(rt, data, call, f"torch.{name}")

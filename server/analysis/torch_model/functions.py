@@ -45,7 +45,9 @@ def _checkpoint(rt: Runtime, call: Call) -> Value:
     kwargs = {k: v for k, v in call.kwargs.items() if k not in ("use_reentrant", "preserve_rng_state", "context_fn")}
     result = rt.call(call.args[0], Call(call.args[1:], kwargs, call.site))
     reentrant = call.kwargs.get("use_reentrant", True)
-    inputs = [a if isinstance(a, Tensor) else unknown_tensor(a) for a in call.args[1:] if isinstance(a, (Tensor, Unknown))]
+    inputs = [
+        a if isinstance(a, Tensor) else unknown_tensor(a) for a in call.args[1:] if isinstance(a, (Tensor, Unknown))
+    ]
     if reentrant is True and inputs and all(t.requires_grad.no for t in inputs) and isinstance(result, Tensor):
         from ..autograd.graph import Cut
 
@@ -70,19 +72,41 @@ def _clip(rt: Runtime, call: Call) -> Value:
     return Scalar("float")
 
 
-@function("torch.manual_seed", "torch.cuda.manual_seed", "torch.cuda.manual_seed_all", "torch.set_default_dtype",
-          "torch.set_printoptions", "torch.cuda.empty_cache", "torch.cuda.synchronize", "torch.set_num_threads",
-          "torch.autograd.set_detect_anomaly", "torch.use_deterministic_algorithms", "torch.save",
-          "torch.cuda.set_device", "torch.set_default_device", "torch.set_default_tensor_type",
-          "torch.set_float32_matmul_precision")
+@function(
+    "torch.manual_seed",
+    "torch.cuda.manual_seed",
+    "torch.cuda.manual_seed_all",
+    "torch.set_default_dtype",
+    "torch.set_printoptions",
+    "torch.cuda.empty_cache",
+    "torch.cuda.synchronize",
+    "torch.set_num_threads",
+    "torch.autograd.set_detect_anomaly",
+    "torch.use_deterministic_algorithms",
+    "torch.save",
+    "torch.cuda.set_device",
+    "torch.set_default_device",
+    "torch.set_default_tensor_type",
+    "torch.set_float32_matmul_precision",
+)
 def _setting(rt: Runtime, call: Call) -> Value:
     return None
 
 
-@function("torch.compile", "torch.jit.script", "torch.jit.trace", "torch.nn.parallel.DistributedDataParallel",
-          "torch.nn.DataParallel", "torch.jit.ignore", "torch.jit.export", "torch.compiler.disable",
-          "torch.nn.utils.weight_norm", "torch.nn.utils.spectral_norm", "torch.nn.utils.parametrizations.weight_norm",
-          "torch.nn.utils.parametrizations.spectral_norm")
+@function(
+    "torch.compile",
+    "torch.jit.script",
+    "torch.jit.trace",
+    "torch.nn.parallel.DistributedDataParallel",
+    "torch.nn.DataParallel",
+    "torch.jit.ignore",
+    "torch.jit.export",
+    "torch.compiler.disable",
+    "torch.nn.utils.weight_norm",
+    "torch.nn.utils.spectral_norm",
+    "torch.nn.utils.parametrizations.weight_norm",
+    "torch.nn.utils.parametrizations.spectral_norm",
+)
 def _same(rt: Runtime, call: Call) -> Value:
     """Wrappers that change speed or parametrisation, not what a gradient reaches."""
     return call.args[0] if call.args else TorchName("torch.compile")
@@ -106,14 +130,21 @@ def apply_custom(rt: Runtime, cls: Value, call: Call) -> Value:
         try:
             node = forward[0].node
             has_context = len(node.args.args) > len(call.args) or cls.find("setup_context") is None
-            arguments = [Unknown("ctx"), *call.args] if has_context and cls.find("setup_context") is None else list(call.args)
+            arguments = (
+                [Unknown("ctx"), *call.args] if has_context and cls.find("setup_context") is None else list(call.args)
+            )
             result = rt.call(forward[0], Call(arguments, call.kwargs, call.site))
             if isinstance(result, tuple):
                 count = len(result)
         finally:
             rt.autograd.set_mode(mode)
-    operation = Operation(cls.name if hasattr(cls, "name") else "Function", call.site.span, tuple(operands),
-                          outputs=("grad",) * count, holds_numbers=True)
+    operation = Operation(
+        cls.name if hasattr(cls, "name") else "Function",
+        call.site.span,
+        tuple(operands),
+        outputs=("grad",) * count,
+        holds_numbers=True,
+    )
     results = rt.autograd.apply(operation)
     return results[0] if count == 1 else tuple(results)
 
@@ -122,5 +153,3 @@ def write_in_place(rt: Runtime, name: str, target: Tensor, call: Call) -> Value:
     """A generic in-place write."""
     operation = Operation(name, call.site.span, tuple(operands_for("self", target, True)))
     return in_place(rt, operation, target, call.site)
-
-

@@ -124,9 +124,9 @@ def numpy_call(rt: Runtime, dotted: str, call: Call) -> Value:
             node = leave(rt, tensor, call.site, dotted)
             if node is not None:
                 edges.append(Edge(node, None, NO))
-        elif isinstance(value, Scalar) and value.node is not None:
-            edges.append(Edge(value.node, None, NO))
-        elif isinstance(value, Unknown) and value.node is not None:
+        elif (isinstance(value, Scalar) and value.node is not None) or (
+            isinstance(value, Unknown) and value.node is not None
+        ):
             edges.append(Edge(value.node, None, NO))
     node = Node(dotted, call.site.span, tuple(edges), tracked=NO, path=rt.autograd.path) if edges else None
     return Scalar("array", node)

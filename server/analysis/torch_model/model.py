@@ -42,15 +42,106 @@ _LOADED = (_backward, _creation, _placement)
 
 # Methods that only a tensor has, so that an unknown with them is treated as one.
 _TENSOR_ONLY = frozenset(
-    """detach detach_ item tolist numpy backward requires_grad_ retain_grad data grad requires_grad is_leaf grad_fn
-    unsqueeze squeeze view reshape permute transpose contiguous expand matmul mm bmm softmax log_softmax sigmoid tanh relu
-    exp log sqrt pow abs mean sum prod norm std var argmax argmin clamp masked_fill gather scatter scatter_ index_select
-    flatten chunk unbind long float half double bool int clone zero_ fill_ add_ sub_ mul_ div_ copy_ cumsum topk flip
-    repeat type_as new_zeros new_ones new_tensor register_hook max min eq ne gt lt ge le logsumexp""".split()
+    [
+        "detach",
+        "detach_",
+        "item",
+        "tolist",
+        "numpy",
+        "backward",
+        "requires_grad_",
+        "retain_grad",
+        "data",
+        "grad",
+        "requires_grad",
+        "is_leaf",
+        "grad_fn",
+        "unsqueeze",
+        "squeeze",
+        "view",
+        "reshape",
+        "permute",
+        "transpose",
+        "contiguous",
+        "expand",
+        "matmul",
+        "mm",
+        "bmm",
+        "softmax",
+        "log_softmax",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "exp",
+        "log",
+        "sqrt",
+        "pow",
+        "abs",
+        "mean",
+        "sum",
+        "prod",
+        "norm",
+        "std",
+        "var",
+        "argmax",
+        "argmin",
+        "clamp",
+        "masked_fill",
+        "gather",
+        "scatter",
+        "scatter_",
+        "index_select",
+        "flatten",
+        "chunk",
+        "unbind",
+        "long",
+        "float",
+        "half",
+        "double",
+        "bool",
+        "int",
+        "clone",
+        "zero_",
+        "fill_",
+        "add_",
+        "sub_",
+        "mul_",
+        "div_",
+        "copy_",
+        "cumsum",
+        "topk",
+        "flip",
+        "repeat",
+        "type_as",
+        "new_zeros",
+        "new_ones",
+        "new_tensor",
+        "register_hook",
+        "max",
+        "min",
+        "eq",
+        "ne",
+        "gt",
+        "lt",
+        "ge",
+        "le",
+        "logsumexp",
+    ]
 )
 _MODULE_ONLY = frozenset(
-    """parameters named_parameters state_dict load_state_dict train eval zero_grad modules named_modules children
-    register_buffer""".split()
+    [
+        "parameters",
+        "named_parameters",
+        "state_dict",
+        "load_state_dict",
+        "train",
+        "eval",
+        "zero_grad",
+        "modules",
+        "named_modules",
+        "children",
+        "register_buffer",
+    ]
 )
 
 
@@ -83,7 +174,9 @@ class TorchModel:
         if model is not None:
             return model(rt, call)
         if dotted.startswith("torch.Tensor."):
-            return self._method(call.args[0] if call.args else None, dotted[13:], Call(call.args[1:], call.kwargs, call.site))
+            return self._method(
+                call.args[0] if call.args else None, dotted[13:], Call(call.args[1:], call.kwargs, call.site)
+            )
         if dotted.startswith("torch.nn.init."):
             return functions.initialise(rt, dotted, call)
         if dotted.startswith("torch.optim.lr_scheduler.") or dotted.startswith("torch.utils.tensorboard"):
@@ -118,9 +211,7 @@ class TorchModel:
             for tensor in rt.tensors_in(dep):
                 rt.autograd.refresh(tensor)
                 operands += operands_for("input", tensor, True)
-            if isinstance(dep, Unknown) and dep.tensor is None and not dep.plain:
-                operands += operands_for("input", dep, True)
-            elif isinstance(dep, Scalar):
+            if (isinstance(dep, Unknown) and dep.tensor is None and not dep.plain) or isinstance(dep, Scalar):
                 operands += operands_for("input", dep, True)
             if modules.is_module(dep):
                 for _, tensor in modules.named_parameters(dep):
@@ -217,7 +308,9 @@ class TorchModel:
 
     def _unknown_attribute(self, owner: Unknown, name: str, site: Site) -> Value:
         rt = self.rt
-        if name in _MODULE_ONLY or (owner.module_like and name in ("to", "cuda", "cpu", "apply", "requires_grad_", "half", "float")):
+        if name in _MODULE_ONLY or (
+            owner.module_like and name in ("to", "cuda", "cpu", "apply", "requires_grad_", "half", "float")
+        ):
             return NativeMethod(owner, name, lambda call: self._unknown_module(owner, name, call))
         if name in ("to", "cuda", "cpu", "size", "dim", "numel", "type"):
             if name in ("size", "dim", "numel"):
@@ -263,7 +356,9 @@ class TorchModel:
         if owner.kind in ("array", "number", "any") or name in ("mean", "sum", "item", "astype", "copy"):
             if name in ("shape",):
                 return Scalar("shape")
-            return NativeMethod(owner, name, lambda call: Scalar("array", history([owner, *call.args], name, call.site, self.rt)))
+            return NativeMethod(
+                owner, name, lambda call: Scalar("array", history([owner, *call.args], name, call.site, self.rt))
+            )
         if owner.kind == "shape":
             return NativeMethod(owner, name, lambda call: Scalar("int"))
         return NativeMethod(owner, name, lambda call: Scalar(owner.kind, owner.node))
@@ -298,7 +393,11 @@ class TorchModel:
                 return NativeMethod(owner, name, lambda call: self.initialise(owner, call))
             if name == "__setattr__":
                 return NativeMethod(
-                    owner, name, lambda call: rt.heap.put(owner.attributes, call.args[0], call.args[1]) if len(call.args) == 2 else None
+                    owner,
+                    name,
+                    lambda call: (
+                        rt.heap.put(owner.attributes, call.args[0], call.args[1]) if len(call.args) == 2 else None
+                    ),
                 )
             if modules.is_module(owner):
                 inner = owner.data.get("torch")
@@ -347,7 +446,15 @@ class TorchModel:
             result.plain = all(not isinstance(v, Unknown) or v.plain for v in (left, right))
             return result
         kinds = {v.kind if isinstance(v, Scalar) else type(v).__name__ for v in (left, right)}
-        kind = "array" if "array" in kinds else "float" if "float" in kinds or name == "truediv" else "int" if kinds == {"int"} else "number"
+        kind = (
+            "array"
+            if "array" in kinds
+            else "float"
+            if "float" in kinds or name == "truediv"
+            else "int"
+            if kinds == {"int"}
+            else "number"
+        )
         return Scalar(kind, history([left, right], name, site, self.rt))
 
     def unary(self, name: str, value: Value, site: Site) -> Value:
@@ -356,7 +463,9 @@ class TorchModel:
         if tensor is None:
             if isinstance(value, Unknown):
                 return Unknown(value.reason, deps=(value,), symbolic=value.symbolic)
-            return Scalar(value.kind if isinstance(value, Scalar) else "number", value.node if isinstance(value, Scalar) else None)
+            return Scalar(
+                value.kind if isinstance(value, Scalar) else "number", value.node if isinstance(value, Scalar) else None
+            )
         if name == "pos":
             return tensor
         return ops.method(self.rt, f"__{name}__", Call([tensor], {}, site))
@@ -373,7 +482,11 @@ class TorchModel:
             return self._element(owner, index)
         if isinstance(owner, Instance):
             inner = owner.data.get("torch")
-            return self._element(inner, index) if isinstance(inner, ModuleObject) else Unknown("an index into an object", deps=(owner,))
+            return (
+                self._element(inner, index)
+                if isinstance(inner, ModuleObject)
+                else Unknown("an index into an object", deps=(owner,))
+            )
         if isinstance(owner, Unknown):
             if owner.tensor is not None and owner.node is None:
                 return indexing.get(self.rt, owner.tensor, index, site)
@@ -482,7 +595,12 @@ class TorchModel:
         if isinstance(value, ModuleObject):
             module = ModuleObject(value.dotted, value.op, value.site)
             memo[id(value)] = module
-            module.config, module.keys, module.open, module.training = dict(value.config), value.keys, value.open, value.training
+            module.config, module.keys, module.open, module.training = (
+                dict(value.config),
+                value.keys,
+                value.open,
+                value.training,
+            )
             module.attributes = {k: self._copied(v, site, deep, memo) for k, v in value.attributes.items()}
             module.items = tuple(self._copied(v, site, deep, memo) for v in value.items)
             return module
@@ -526,7 +644,9 @@ class TorchModel:
 
     def instantiate(self, cls: ClassValue, call: Call) -> Value:
         """A class of the program that torch makes special; MISSING for ordinary ones."""
-        if any(b.startswith(("torch.utils.data.Dataset", "torch.utils.data.IterableDataset")) for b in cls.torch_bases()):
+        if any(
+            b.startswith(("torch.utils.data.Dataset", "torch.utils.data.IterableDataset")) for b in cls.torch_bases()
+        ):
             return MISSING
         return MISSING
 
@@ -573,7 +693,12 @@ class TorchModel:
         rt = self.rt
         if isinstance(value, Tensor):
             operation = Operation(
-                "unbind", site.span, tuple(operands_for("self", value, True)), outputs=("grad",) * 2, view="multi", view_of="self"
+                "unbind",
+                site.span,
+                tuple(operands_for("self", value, True)),
+                outputs=("grad",) * 2,
+                view="multi",
+                view_of="self",
             )
             results = rt.autograd.apply(operation)
             for result in results:
@@ -603,5 +728,3 @@ class TorchModel:
                 items, open_ = items + more, open_ or more_open
             return items, True
         return None
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..autograd.heap import MISSING
-from ..autograd.tensor import CPU, Grad, NO_GRAD_YET, Tensor
+from ..autograd.tensor import CPU, NO_GRAD_YET, Grad, Tensor
 from ..autograd.truth import NO, YES
 from ..values import (
     BoundMethod,

@@ -73,7 +73,11 @@ def _add(rt: Runtime, optimizer: Optimizer, params: Value, site: Site) -> None:
             rt.error("optim-non-leaf", "can't optimize a non-leaf Tensor", site, tensor, tensor.device.kind != "either")
     rt.heap.write(optimizer, "tensors", (*optimizer.tensors, *tensors))
     rt.heap.write(optimizer, "open", optimizer.open or open_)
-    rt.heap.write(optimizer, "groups", (*optimizer.groups, DictValue({"params": ListValue(tensors, open_=open_)}, rest=Scalar("float"))))
+    rt.heap.write(
+        optimizer,
+        "groups",
+        (*optimizer.groups, DictValue({"params": ListValue(tensors, open_=open_)}, rest=Scalar("float"))),
+    )
 
 
 def step(rt: Runtime, optimizer: Optimizer, call: Call) -> Value:
@@ -88,7 +92,9 @@ def step(rt: Runtime, optimizer: Optimizer, call: Call) -> Value:
         if not optimizer.fused:
             new = version if present.yes else join_versions(version, tensor.counter.version)
             rt.heap.write(tensor.counter, "version", new)
-        rt.heap.write(tensor.memory, "version", version if present.yes else join_versions(version, tensor.memory.version))
+        rt.heap.write(
+            tensor.memory, "version", version if present.yes else join_versions(version, tensor.memory.version)
+        )
     return result
 
 
@@ -142,5 +148,3 @@ def _loader(rt: Runtime, call: Call) -> Value:
     value = Unknown("a batch of a DataLoader")
     value.plain = True
     return value
-
-

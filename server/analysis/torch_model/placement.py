@@ -31,7 +31,13 @@ def _dtype(tensor: Tensor) -> str:
 
 
 def move(
-    rt: Runtime, tensor: Tensor, site: Site, *, device: Device | None = None, dtype: DType | None = None, copy: bool = False
+    rt: Runtime,
+    tensor: Tensor,
+    site: Site,
+    *,
+    device: Device | None = None,
+    dtype: DType | None = None,
+    copy: bool = False,
 ) -> Tensor:
     """The tensor on a device and with a dtype: itself if nothing changes, else a copy autograd knows about."""
     rt.autograd.refresh(tensor)

@@ -1,0 +1,184 @@
+"""What hover says about a value: its state in one line, where its gradient goes, and what was not followed."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from .autograd.graph import Cut, Node
+from .autograd.reach import Severed, reach, severed
+from .autograd.tensor import Tensor
+from .autograd.truth import Truth
+from .facts import Facts
+from .report import TraceStep, ValueFacts
+
+_OPERATORS = {
+    "truediv": "div",
+    "rtruediv": "div",
+    "rsub": "sub",
+    "radd": "add",
+    "rmul": "mul",
+    "iadd": "add",
+    "isub": "sub",
+    "imul": "mul",
+    "itruediv": "div",
+    "getitem": "getitem",
+    "rpow": "pow",
+}
+
+
+def operation_name(node: Node) -> str:
+    """The operation of a node as people say it: `__rsub__` is "sub"."""
+    name = node.name.strip("_")
+    return _OPERATORS.get(name, name)
+
+
+def cut_words(cut: Cut) -> str:
+    """A cut in a few words."""
+    return {
+        "grad-mode": f"computed under `{cut.detail}`",
+        "detach": f"cut by `{cut.detail}`",
+        "data": "cut by `.data`",
+        "left-torch": f"left torch through `{cut.detail}`",
+        "rewrap": f"copied into a new tensor by `{cut.detail}`",
+        "non-differentiable": f"`{cut.detail.strip('_')}` is not differentiable",
+    }.get(cut.kind, cut.kind)
+
+
+def reveal(tensor: Tensor, node: Node | None, requires_grad: Truth) -> str:
+    """The short form that `reveal_grad(x)` shows."""
+    if requires_grad.maybe:
+        return f"maybe: {requires_grad.why}"
+    if requires_grad.yes:
+        if node is None or node.tracked.no:
+            return "leaf, requires grad"
+        return f"grad_fn=<{operation_name(node)}>"
+    cut = first_cut(node)
+    if cut is not None and cut.cut is not None:
+        kind = {"grad-mode": cut.cut.detail.replace("torch.", "").rstrip("()")}.get(cut.cut.kind, cut.cut.kind)
+        return f"no grad, cut by {kind}"
+    return "no grad"
+
+
+def first_cut(node: Node | None) -> Node | None:
+    """The nearest cut above a node without gradient."""
+    seen: set[Node] = set()
+    queue = [node] if node is not None else []
+    for each in queue:
+        if each in seen:
+            continue
+        seen.add(each)
+        if each.cut is not None:
+            return each
+        queue.extend(edge.node for edge in each.edges if edge.node is not None)
+    return None
+
+
+class _At:
+    """A tensor as it was at one place of the program."""
+
+    __slots__ = ("node", "requires_grad")
+
+    def __init__(self, node: Node | None, requires_grad: Truth) -> None:
+        self.node, self.requires_grad = node, requires_grad
+
+
+class Describer:
+    """Answers hover for one run. Reads what was recorded; starts no analysis."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self._places: list[tuple[Any, ast.AST]] | None = None
+
+    def at(self, line: int, column: int) -> ValueFacts | None:
+        """Facts about the innermost recorded expression at a 1-based position."""
+        if self._places is None:
+            spans = [(self.facts.source.span(node), node) for node in self.facts.machine.recorded]
+            self._places = sorted(spans, key=lambda item: item[0])
+        fitting = [(span, node) for span, node in self._places if span.contains(line, column)]
+        if not fitting:
+            return None
+        span, node = min(fitting, key=lambda i: (i[0].end.line - i[0].start.line, i[0].end.column - i[0].start.column))
+        tensor, history, requires_grad = self.facts.machine.recorded[node][-1]
+        return self.describe(span, self.facts.text(node, 40), tensor, history, requires_grad)
+
+    def describe(self, span: Any, name: str, tensor: Tensor, node: Node | None, requires_grad: Truth) -> ValueFacts:
+        """The facts of a tensor as it was at a place."""
+        facts = self.facts
+        leaf = node is None or node.tracked.no
+        at = _At(node, requires_grad)
+        roots: Any = [at] if node is not None else []
+        reached = reach(roots).leaves if roots and not leaf else {}
+        lost = severed(roots, reached) if roots else []
+        notes: list[str] = []
+        path: list[TraceStep] = []
+        if requires_grad.maybe:
+            state = f"`{name}`: not known whether it requires grad ({requires_grad.why})"
+            notes.append(f"not tracked: {requires_grad.why}")
+        elif requires_grad.yes and leaf:
+            state = f"`{name}`: a leaf that requires grad"
+            path += facts.source_steps([tensor], 1)
+        elif requires_grad.yes:
+            assert node is not None
+            trains = facts.leaf_text(list(reached)) if reached else "nothing"
+            state = f"`{name}`: has a gradient (grad_fn `{operation_name(node)}`), trains {trains}"
+            path += facts.source_steps(list(reached))
+            path += _step(facts, node, "note", f"`{operation_name(node)}` makes `{name}`")
+            notes += _saved_notes(node)
+        else:
+            cut = first_cut(node)
+            if cut is not None and cut.cut is not None:
+                place = facts.innermost_here(cut)
+                where = f" at line {place.start.line}" if place is not None else ""
+                state = f"`{name}`: no gradient, {cut_words(cut.cut)}{where}"
+                path += facts.source_steps(lost)
+                path += _step(facts, cut, "cut", f"cut: {cut_words(cut.cut)}")
+            elif tensor.floating.no:
+                state = f"`{name}`: an integer or boolean tensor, never has a gradient"
+            else:
+                state = f"`{name}`: does not require grad" + (
+                    ", and nothing it is made from does" if node is not None else ""
+                )
+        path += self._sinks(tensor, node, lost)
+        return ValueFacts(
+            span=span,
+            name=name,
+            state=state,
+            requires_grad=str(requires_grad),  # type: ignore[arg-type]
+            is_leaf="yes" if leaf else "maybe" if node is not None and node.tracked.maybe else "no",
+            path=tuple(path),
+            notes=tuple(notes),
+        )
+
+    def _sinks(self, tensor: Tensor, node: Node | None, lost: list[Severed]) -> list[TraceStep]:
+        steps: list[TraceStep] = []
+        for sink in self.facts.events.sinks[:50]:
+            found = sink.outcome.reach
+            if (node is not None and node in found.nodes) or tensor in found.leaves:
+                message = f"gradient of {self.facts.sink_name(sink)} arrives here"
+                if sink.outcome.raises is not None:
+                    message = f"{self.facts.sink_name(sink)} depends on it, but backward raises"
+            elif node is not None and any(node in s.path for s in severed(sink.outcome.roots, found.leaves)):
+                message = f"{self.facts.sink_name(sink)} is computed from it, over a cut: no gradient passes"
+            else:
+                continue
+            steps.append(TraceStep(sink.site.span, "sink", message))
+            if len(steps) == 3:
+                break
+        return steps
+
+
+def _step(facts: Facts, node: Node, role: Any, message: str) -> list[TraceStep]:
+    place = facts.innermost_here(node)
+    return [TraceStep(facts.marked(place), role, message)] if place is not None else []
+
+
+def _saved_notes(node: Node) -> list[str]:
+    operation = operation_name(node)
+    if not node.saved:
+        return [f"`{operation}` saves no tensor for backward: changing its inputs or result in place is safe."]
+    results = [s for s in node.saved if s.operand.startswith("result")]
+    operands = sorted({s.operand for s in node.saved if not s.operand.startswith("result")})
+    parts = ["its result"] if results else []
+    parts += [f"`{name}`" for name in operands]
+    return [f"`{operation}` saves {', '.join(parts)} for backward: changing that in place before backward raises."]

@@ -1,0 +1,306 @@
+"""What a run tells, prepared for rules: names, statements, spans, causes. Rules read this and nothing deeper."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .autograd.graph import ALWAYS, Node
+from .autograd.reach import Severed, constants, reach, severed
+from .autograd.tensor import Tensor
+from .events import Events, GradRead, Sink
+from .report import Confidence, Finding, Fix, Severity, Span, TraceStep
+from .source.edit_base import Edits
+from .source.parse import Parsed
+from .torch_model.modules import is_module, named_parameters
+from .values import Instance, Site
+
+SEVERITY_OF: dict[Confidence, Severity] = {"certain": "error", "likely": "warning", "possible": "information"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One place where gradient is lost on the way to a loss: the cut, the leaves it severs, the sink that suffers."""
+
+    cut: Node
+    leaves: tuple[Severed, ...]
+    sink: Sink
+    confidence: Confidence
+    raises: bool
+
+
+class Facts:
+    """The facts of one run over one file."""
+
+    def __init__(self, machine: Any, parsed: Parsed) -> None:
+        self.machine, self.parsed, self.source = machine, parsed, parsed.source
+        self.events: Events = machine.events
+        self.path = parsed.path
+
+    # ------------------------------------------------------------------ places
+
+    def here(self, span: Span | None) -> bool:
+        """Whether a span lies in the file that is checked."""
+        return span is not None and span.path == self.path
+
+    @cached_property
+    def _nodes_by_span(self) -> dict[Span, ast.AST]:
+        found: dict[Span, ast.AST] = {}
+        for node in ast.walk(self.parsed.tree):
+            span = getattr(node, "gradsight_span", None)
+            if span is not None:
+                found.setdefault(span, node)
+        return found
+
+    def node_at(self, span: Span | None) -> ast.AST | None:
+        """The syntax node whose evaluation a span stands for."""
+        return self._nodes_by_span.get(span) if span is not None else None
+
+    def statement_at(self, span: Span | None) -> ast.stmt | None:
+        """The statement around a span."""
+        node = self.node_at(span)
+        return self.parsed.statement_of(node) if node is not None else None
+
+    def marked(self, span: Span) -> Span:
+        """What a finding underlines for something at `span`: its statement if that is a simple one-liner."""
+        statement = self.statement_at(span)
+        if isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return)):
+            whole = self.source.span(statement)
+            if whole.end.line - whole.start.line <= 2:
+                return whole
+        return span
+
+    def enclosing_function(self, node: ast.AST | None) -> ast.AST | None:
+        """The function a node stands in, None for the module body."""
+        current = self.parsed.parents.get(node) if node is not None else None
+        while current is not None and not isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            current = self.parsed.parents.get(current)
+        return current
+
+    def text(self, node: ast.AST | None, limit: int = 40) -> str:
+        """The source of a node on one line, shortened."""
+        if node is None:
+            return ""
+        text = " ".join(self.source.segment(node).split())
+        return text if len(text) <= limit else text[: limit - 1] + "…"
+
+    def innermost_here(self, node: Node) -> Span | None:
+        """Where an operation happened as seen from this file: its own span, or the call that led out of the file."""
+        if self.here(node.span):
+            return node.span
+        for site in reversed(node.stack):
+            if self.here(site.span):
+                return site.span
+        return None
+
+    # ------------------------------------------------------------------ names
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        names: dict[int, str] = {}
+        for name, value in self.machine.main.namespace.items():
+            if isinstance(value, Tensor):
+                names.setdefault(id(value), name)
+            elif is_module(value):
+                for dotted, tensor in named_parameters(value):
+                    names.setdefault(id(tensor), f"{name}.{dotted}")
+            elif isinstance(value, Instance):
+                for attribute, inner in value.attributes.items():
+                    if isinstance(inner, Tensor):
+                        names.setdefault(id(inner), f"{name}.{attribute}")
+                    elif is_module(inner):
+                        for dotted, tensor in named_parameters(inner):
+                            names.setdefault(id(tensor), f"{name}.{attribute}.{dotted}")
+        return names
+
+    def name_of(self, tensor: Tensor) -> str:
+        """The user's name of a tensor, as it would be written; "" if it has none."""
+        return self._names.get(id(tensor)) or tensor.name
+
+    def leaf_text(self, leaves: tuple[Severed, ...] | list[Tensor]) -> str:
+        """The leaves in a few words: "`x`", "`fc.weight` and `fc.bias`", "12 parameters of `net`"."""
+        tensors = [leaf.leaf if isinstance(leaf, Severed) else leaf for leaf in leaves]
+        groups = [t for t in tensors if t.group]
+        names = [f"`{self.name_of(t)}`" for t in tensors if self.name_of(t)]
+        if groups and len(groups) == len(tensors):
+            return "the parameters of " + " and ".join(dict.fromkeys(names))
+        if len(names) <= 2:
+            return " and ".join(names) or "the trainable tensor"
+        prefixes = {n.strip("`").partition(".")[0] for n in names}
+        if len(prefixes) == 1:
+            return f"{len(names)} parameters of `{prefixes.pop()}`"
+        return f"{names[0]}, {names[1]} and {len(names) - 2} more"
+
+    def value_name(self, span: Span | None, fallback: str = "the result") -> str:
+        """What the statement at a span assigns to, or the expression itself."""
+        statement = self.statement_at(span)
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target = statement.targets[0]
+            if isinstance(target, (ast.Name, ast.Attribute)):
+                return f"`{self.text(target)}`"
+        if isinstance(statement, (ast.AugAssign, ast.AnnAssign)):
+            return f"`{self.text(statement.target)}`"
+        node = self.node_at(span)
+        return f"`{self.text(node, 30)}`" if node is not None else fallback
+
+    def sink_name(self, sink: Sink) -> str:
+        """The loss of a sink as the user writes it."""
+        node = sink.site.node
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "backward":
+                receiver = node.func.value
+                text = self._foreign_text(sink.site, receiver)
+                if len(text) <= 30:
+                    return f"`{text}`"
+            elif node.args:
+                text = self._foreign_text(sink.site, node.args[0])
+                if len(text) <= 30:
+                    return f"`{text}`"
+        return "the loss"
+
+    def _foreign_text(self, site: Site, node: ast.AST) -> str:
+        source = site.module.source if site.module is not None else self.source
+        return " ".join(source.segment(node).split())
+
+    # ------------------------------------------------------------------ causes
+
+    @cached_property
+    def reached(self) -> set[int]:
+        """Leaves some backward of the run reaches, at least perhaps, or that escape into unknown code."""
+        found: set[int] = set()
+        for sink in self.events.sinks:
+            found |= {id(leaf) for leaf in sink.outcome.reach.leaves}
+        escaped = list(dict.fromkeys(self.events.escaped))
+        if escaped:
+            found |= {id(leaf) for leaf in reach(escaped[:400]).leaves}
+        return found
+
+    @cached_property
+    def held(self) -> set[int]:
+        """Tensors an optimizer holds."""
+        return {id(item.tensor) for item in self.events.held}
+
+    @cached_property
+    def read(self) -> set[int]:
+        """Leaves whose `.grad` the program reads."""
+        return {id(item.tensor) for item in self.events.reads if item.used}
+
+    def is_wanted(self, leaf: Tensor) -> bool:
+        """Whether the program wants the gradient of a leaf: an optimizer holds it, or its `.grad` is read."""
+        return id(leaf) in self.held or id(leaf) in self.read
+
+    def confidence(self, sink: Sink) -> Confidence:
+        """Certain on every run that gets there; likely where a branch has to be taken."""
+        return "certain" if sink.path == ALWAYS else "likely"
+
+    @cached_property
+    def causes(self) -> list[Cause]:
+        """Every cut that costs a wanted leaf its gradient, one entry per cut."""
+        found: dict[int, Cause] = {}
+        for sink in self.events.sinks:
+            if sink.after_error:
+                continue
+            for cause in self._causes_of(sink):
+                kept = found.get(id(cause.cut.span or cause.cut))
+                if kept is None:
+                    found[id(cause.cut.span or cause.cut)] = cause
+        unique: dict[tuple[Any, str], Cause] = {}
+        for cause in found.values():
+            unique.setdefault((cause.cut.span, cause.cut.cut.kind if cause.cut.cut else ""), cause)
+        return list(unique.values())
+
+    def _causes_of(self, sink: Sink) -> list[Cause]:
+        outcome = sink.outcome
+        raised = outcome.raises is not None and outcome.raises.kind == "no-grad-fn"
+        lost = [s for s in severed(outcome.roots, outcome.reach.leaves) if s.leaf.requires_grad.possible]
+        sure = [s for s in lost if s.leaf.requires_grad.yes]
+        if raised:
+            wanted = [s for s in sure if self.is_wanted(s.leaf)] or [s for s in sure if not self.is_passive(s)] or sure
+            symbolic = not wanted
+            if symbolic:
+                wanted = [s for s in lost if s.leaf.group or s.leaf.note == "unknown"]
+            confidence = self.confidence(sink)
+            if symbolic:
+                confidence = "likely"
+            return self._grouped(wanted, sink, confidence, True)
+        if any(d.kind == "no-grad-fn" for d in outcome.doubts):
+            only_data = all(leaf.note == "symbolic" for leaf in outcome.reach.leaves) and not any(
+                n.is_join or n.opaque for n in outcome.reach.nodes
+            )
+            wanted = [s for s in sure if s.leaf.is_parameter or self.is_wanted(s.leaf)]
+            return self._grouped(wanted, sink, "likely", True) if only_data else []
+        wanted = [s for s in sure if self.is_wanted(s.leaf) and id(s.leaf) not in self.reached]
+        by_read = [s for s in wanted if id(s.leaf) in self.read]
+        certain = bool(by_read) and sink.path == ALWAYS and not outcome.doubts
+        return self._grouped(wanted, sink, "certain" if certain else "likely", False)
+
+    def is_passive(self, lost: Severed) -> bool:
+        """A leaf that another optimizer's or nobody's business: part of a copy that is only evaluated."""
+        return not lost.leaf.is_parameter and not lost.leaf.name
+
+    def _grouped(self, lost: list[Severed], sink: Sink, confidence: Confidence, raises: bool) -> list[Cause]:
+        groups: dict[int, list[Severed]] = {}
+        for item in lost:
+            groups.setdefault(id(item.cut), []).append(item)
+        return [Cause(items[0].cut, tuple(items), sink, confidence, raises) for items in groups.values()]
+
+    @cached_property
+    def nothing_trainable(self) -> list[tuple[Sink, list[Tensor]]]:
+        """Sinks that raise although nothing was cut: no tensor on the way requires grad; with what could have."""
+        found = []
+        for sink in self.events.sinks:
+            raised = sink.outcome.raises
+            if raised is None or raised.kind != "no-grad-fn" or sink.after_error:
+                continue
+            lost = severed(sink.outcome.roots, ())
+            if any(s.leaf.requires_grad.yes or s.leaf.group or s.leaf.note for s in lost):
+                continue
+            found.append((sink, constants(sink.outcome.roots)))
+        return found
+
+    # ------------------------------------------------------------------ building findings
+
+    def step(self, span: Span | None, role: Any, message: str) -> TraceStep | None:
+        """A trace step, or None without a place."""
+        return TraceStep(span, role, message) if span is not None else None
+
+    def source_steps(self, leaves: tuple[Severed, ...] | list[Tensor], limit: int = 3) -> list[TraceStep]:
+        """Where the trainable leaves come from."""
+        steps: dict[Span, TraceStep] = {}
+        for leaf in leaves:
+            tensor = leaf.leaf if isinstance(leaf, Severed) else leaf
+            if tensor.origin is None:
+                continue
+            name = self.name_of(tensor)
+            what = f"`{name}` is trainable" if name else "trainable"
+            steps.setdefault(tensor.origin, TraceStep(self.marked(tensor.origin), "source", what))
+        return list(steps.values())[:limit]
+
+    def sink_step(self, sink: Sink, message: str) -> TraceStep:
+        """The sink as the last step."""
+        return TraceStep(sink.site.span, "sink", message)
+
+    def finding(
+        self,
+        rule: str,
+        confidence: Confidence,
+        message: str,
+        span: Span,
+        trace: list[TraceStep | None],
+        fixes: list[Fix | None] | None = None,
+        severity: Severity | None = None,
+    ) -> Finding:
+        """A finding with its severity from its confidence, its trace in order and without doubles."""
+        steps = tuple(dict.fromkeys(s for s in trace if s is not None))
+        kept = tuple(f for f in fixes or [] if f is not None)
+        return Finding(rule, severity or SEVERITY_OF[confidence], confidence, message, span, steps, kept)
+
+    def fix(self, title: str, applicability: Any, edits: Edits | None) -> Fix | None:
+        """A fix, or None when the edits could not be made."""
+        return Fix(title, applicability, tuple(edits)) if edits else None
+
+    def reads_of(self, tensor: Tensor) -> list[GradRead]:
+        """The reads of `.grad` of a tensor."""
+        return [r for r in self.events.reads if r.tensor is tensor]
