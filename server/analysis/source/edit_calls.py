@@ -10,10 +10,8 @@ from .edit_base import (
     checked,
     delete_statement,
     edit,
-    level_needed,
-    operand_text,
-    precedence,
 )
+from .edit_precedence import level_needed, precedence
 from .lexer import lex
 from .parse import Parsed
 
@@ -254,7 +252,6 @@ def _code_end_before(parsed: Parsed, start: int, end: int, stop: str = "") -> in
 __all__ = [
     "append_call",
     "drop_method_call",
-    "operand_text",
     "remove_argument",
     "remove_keyword",
     "rename_call",

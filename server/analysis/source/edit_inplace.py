@@ -12,9 +12,10 @@ from __future__ import annotations
 import ast
 
 from ..report import Edit
-from .edit_base import Edits, checked, edit, operand_text
+from .edit_base import Edits, checked, edit
 from .edit_blocks import insert_line_before
 from .edit_calls import remove_argument, remove_keyword
+from .edit_precedence import operand_text
 from .parse import Parsed
 
 _OPERATORS = {"add_": ("+", 11), "sub_": ("-", 11), "mul_": ("*", 12), "div_": ("/", 12)}
