@@ -1,0 +1,215 @@
+"""Programs that the random test found and made small: each once told engine and torch apart."""
+
+TEXT = r"""
+=== attribute_on_over_computed
+x = torch.rand(3, requires_grad=True)
+y = x * x
+y.requires_grad = True
+=== attribute_on_over_view_of_leaf
+x = torch.rand(3, requires_grad=True)
+y = x[0]
+y.requires_grad = True
+=== view_under_no_grad_still_requires_grad
+x = torch.rand(3, requires_grad=True)
+with torch.no_grad():
+    v = x[0:2]
+(v * 2).sum().backward()
+=== view_by_iteration_under_no_grad
+x = torch.rand(3, requires_grad=True)
+with torch.set_grad_enabled(False):
+    a, b, c = x
+=== view_of_computed_under_no_grad
+x = torch.rand(3, requires_grad=True)
+y = x * 2
+with torch.no_grad():
+    v = y[0:2]
+v.sum().backward()
+=== flatten_of_flat_leaf_is_the_leaf
+x = torch.rand(3, requires_grad=True)
+y = x.flatten()
+y.sum().backward()
+=== reshape_of_scalar_is_a_view
+x = torch.rand((), requires_grad=True)
+v = x.reshape(1)
+torch.autograd.grad(x, v)
+=== numpy_under_no_grad
+x = torch.rand(3, requires_grad=True)
+with torch.no_grad():
+    a = x.numpy()
+=== setitem_under_no_grad_keeps_the_flag
+x = torch.rand(3, requires_grad=True)
+with torch.no_grad():
+    x[:] = 0.5
+x.sum().backward()
+=== slice_changed_under_no_grad_keeps_the_history
+x = torch.rand(3, requires_grad=True)
+y = x - 0.5
+with torch.no_grad():
+    y[1:] -= 2
+y *= y
+y.sum().backward()
+=== detach_in_place_of_base_leaves_its_view
+x = torch.rand(3, requires_grad=True)
+v = x.view(-1)
+x.detach_()
+v.sum().backward()
+=== detach_in_place_of_base_leaves_the_saved_view
+x = torch.rand(3, requires_grad=True)
+y = x.sigmoid()
+v = y.unsqueeze(0)
+y.add_(1)
+y.detach_()
+v.sum().backward()
+=== detach_in_place_after_backward_keeps_the_gradient
+x = torch.tensor(1.0, requires_grad=True)
+x.backward()
+x.detach_()
+=== leaky_relu_in_place_alone
+x = torch.rand(3, requires_grad=True)
+y = x + 1
+F.leaky_relu(y, inplace=True)
+y.sum().backward()
+=== elu_in_place_alone
+x = torch.rand(3, requires_grad=True)
+y = x + 1
+F.elu(y, inplace=True)
+y.sum().backward()
+=== silu_in_place_alone
+x = torch.rand(3, requires_grad=True)
+y = x + 1
+F.silu(y, inplace=True)
+y.sum().backward()
+=== max_values_of_matrix
+x = torch.rand(3, 3, requires_grad=True)
+torch.max(x, 0).values.sum().backward()
+=== max_first_of_pair
+x = torch.rand(3, 3, requires_grad=True)
+x.max(dim=0)[0].sum().backward()
+=== sort_values_of_scalar
+x = torch.rand((), requires_grad=True)
+x.sort().values.backward()
+=== sort_values_twice
+x = torch.rand(3, requires_grad=True)
+y = x.sort(0).values.norm()
+y.backward()
+y.backward()
+=== max_values_of_plain
+x = torch.rand(3)
+x.max(0).values.backward()
+=== einsum_of_two_is_no_view
+x = torch.rand(3, 3, requires_grad=True)
+y = torch.einsum('ij,jk->ik', x, x)
+y -= 2
+=== einsum_matrix_vector_set
+x = torch.rand(3, 3, requires_grad=True)
+y = torch.einsum('ij,j->i', x, torch.rand(3))
+y[0] = 0.5
+y.sum().backward()
+=== sign_saves_nothing_at_all
+x = torch.rand(3, requires_grad=True)
+y = x.sign()
+y.norm().backward()
+y.sum().backward()
+=== floor_saves_nothing_at_all
+x = torch.rand(3, requires_grad=True)
+y = x.floor()
+y.sum().backward()
+y.mean().backward()
+=== grad_of_unreached_input_frees_nothing
+x = torch.rand(3, requires_grad=True)
+w = torch.rand(3, requires_grad=True)
+y = (x * x).sum()
+torch.autograd.grad(y, w, allow_unused=True)
+y.backward()
+=== grad_of_sibling_view_frees_nothing
+x = torch.rand(3, requires_grad=True)
+a, b, c = x * x
+torch.autograd.grad(c, a, allow_unused=True)
+c.backward()
+=== grad_stops_at_its_input
+x = torch.rand(3, requires_grad=True)
+y = x.tanh()
+y -= y
+torch.autograd.grad(y.sum(), y)
+y.sum().backward()
+=== grad_of_itself
+x = torch.rand((), requires_grad=True)
+y = x * 2
+torch.autograd.grad(y, y)
+y.backward()
+=== grad_of_itself_with_graph_is_a_constant
+x = torch.rand((), requires_grad=True)
+(g,) = torch.autograd.grad(x, x, create_graph=True)
+g.backward()
+=== grad_with_graph_then_changed
+x = torch.rand(3, requires_grad=True)
+h = x.tanh()
+h.add_(h)
+y = h.prod()
+torch.autograd.grad(y, h, create_graph=True)
+y.backward()
+=== backward_inputs_off_the_path
+x = torch.rand(3, requires_grad=True)
+y = x.exp()
+y.add_(1)
+other = x * 2
+y.sum().backward(inputs=[other])
+=== chunk_then_base_changed_then_used
+x = torch.rand(3, requires_grad=True)
+y = x * 1
+a, b, c = y.chunk(3)
+y[:] = 0.5
+d = c.norm()
+=== unbind_of_leaf_changed_through_detach
+x = torch.rand(3, requires_grad=True)
+a, b, c = x
+a.detach().mul_(2)
+d = b.sum()
+=== unbind_element_changed_under_no_grad
+x = torch.rand(3, requires_grad=True)
+a, b, c = x
+with torch.no_grad():
+    c.sin_()
+d = c + c
+=== view_from_no_grad_then_base_changed
+x = torch.rand(3, requires_grad=True)
+y = x * 1
+with torch.no_grad():
+    v = y[...]
+y[[0]] = 0.5
+z = v.sum()
+=== view_from_inference_mode_changed
+x = torch.rand(3, requires_grad=True)
+p = torch.ones(3)
+with torch.inference_mode():
+    v = p[...]
+v.add_(x)
+=== view_of_detached_leaf_changed
+x = torch.rand(3, requires_grad=True)
+v = x[0]
+x.detach_()
+v.mul_(2)
+=== function_whose_backward_returns_nothing
+class Cut(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        return a * 3
+    @staticmethod
+    def backward(ctx, grad):
+        pass
+x = torch.rand(3, requires_grad=True)
+Cut.apply(x).sum().backward()
+=== layer_norm_then_elu_in_place
+x = torch.rand(3, requires_grad=True)
+y = F.layer_norm(x, x.shape)
+F.elu(y, inplace=True)
+y.norm().backward()
+=== condition_on_shape_rebinding
+x = torch.rand(3, requires_grad=True)
+if x.dim() > 1:
+    y = x
+else:
+    y = x.exp()
+y[0] = 0.5
+y.mean().backward()
+"""
