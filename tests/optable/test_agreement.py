@@ -21,22 +21,11 @@ from gradsight.analysis.torch_model.table import Op, Overload, load, pick  # noq
 
 MODIFIED = "modified by an inplace operation"
 # Written by hand, or about something other than values: compared in test_optable.py.
-SKIPPED = set(
-    [
-        "data",
-        "detach_",
-        "requires_grad_",
-        "retain_grad",
-        "backward",
-        "register_hook",
-        "new",
-        "apply_",
-        "map_",
-        "set_",
-        "resize_as_",
-        "type",
-    ]
-)
+SKIPPED = {"data", "detach_", "requires_grad_", "retain_grad", "backward", "register_hook", "new", "apply_", "map_"} | {
+    "set_",
+    "resize_as_",
+    "type",
+}
 # Writes in place that leave requires_grad as it was, whatever their (integer) result would say.
 KEEPS_FLAG = {"logical_and_", "logical_or_", "logical_xor_", "logical_not_"}
 TEMPLATES: list[tuple[str, tuple[Any, ...]]] = [

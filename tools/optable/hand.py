@@ -92,7 +92,7 @@ FUNCTIONS: list[tuple[str, str, Fact]] = [
     (
         "torch.sparse_coo_tensor",
         "indices:T values:T= size:i*= * dtype:d= device:D= requires_grad:b= check_invariants:o= is_coalesced:o=",
-        Fact({"values"}, {("indices", frozenset({"values"})): False}, "g"),
+        Fact({"values"}, {(what, frozenset({"values"})): False for what in ("indices", "result")}, "g"),
     ),
 ]
 

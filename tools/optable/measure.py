@@ -100,6 +100,9 @@ def complete(rows: list[Row], function: Callable[..., Any], samples: list[Sample
         if id(row) not in looks:
             looks[id(row)] = _guessed(row, function)
         found = looks[id(row)]
+        if row.schema is not None and row.schema.structure == "t":
+            for seen in found:
+                seen.structure = "t" if seen.structure == "l" else seen.structure
         if found:
             row.fact = merge(found, {p.name.lstrip("*") for p in row.params if p.is_tensor})
             _schema_knows_better(row)
@@ -155,8 +158,6 @@ def _schema_knows_better(row: Row) -> None:
     fact.mutates = sorted({*fact.mutates, *schema.mutates})
     if schema.returns_self:
         fact.returns_self, fact.view, fact.view_of = schema.returns_self, "n", None
-    if schema.structure == "t" and fact.structure == "l":
-        fact.structure = "t"
     if schema.structure == "l" and fact.structure == "t":
         fact.structure, fact.outputs = "l", fact.outputs[:1]
         fact.saves = {("result" if w.startswith("result") else w, g): sure for (w, g), sure in fact.saves.items()}
