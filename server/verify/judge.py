@@ -153,6 +153,8 @@ def _shown(facts: Facts, name: str) -> tuple[Leaf, ...]:
 def _did_not_raise(facts: Facts) -> Decision:
     runs = max(after.number for after in facts.afters)
     times = "once" if runs == 1 else f"{runs} times"
+    if facts.heard.ended == "timeout":
+        return "inconclusive", f"It ran {times} and nothing was raised, then the time was up.", None, facts.wanted()
     return "refuted", f"It ran {times} and nothing was raised.", None, facts.wanted()
 
 

@@ -130,7 +130,7 @@ def _wait(
             heard.messages.append(message)
             if on_message is not None:
                 on_message(message)
-            if message.get("kind") == "end" and grace is None:
+            if message.get("kind") in ("end", "stopping") and grace is None:
                 heard.ended, grace = "end", time.monotonic() + GRACE
         if cancel is not None and cancel.is_set():
             raise CheckCancelled("The check was cancelled.")

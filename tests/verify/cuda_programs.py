@@ -143,16 +143,16 @@ import json, os, sys
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-torch.manual_seed(0)
-facts = {}
+every = {}
 """
 TAIL = """
-print("FACTS " + json.dumps(facts, default=str))
+print("FACTS " + json.dumps(every, default=str))
 end = torch.randn(3).sum()
 end.backward()
 """
 
 
-def script(name: str) -> str:
-    """The whole program, which prints its facts and then reaches a sink that raises."""
-    return HEAD + PROGRAMS[name] + TAIL
+def script(*names: str) -> str:
+    """One program of several, which prints the facts of each and then reaches a sink that raises."""
+    parts = [f"facts = every[{name!r}] = {{}}\ntorch.manual_seed(0)\n{PROGRAMS[name]}" for name in names]
+    return HEAD + "\n".join(parts) + TAIL

@@ -97,6 +97,23 @@ def test_endless_loop_meets_the_time_limit(check) -> None:
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        "while True:\n    try:\n        loss.backward()\n    except BaseException:\n        pass\n",
+        "import threading\ndef work():\n    loss.backward()\nthread = threading.Thread(target=work)\n"
+        "thread.start()\nthread.join()\ntime.sleep(600)\n",
+    ],
+    ids=["swallows every exception", "runs the sink on a thread"],
+)
+def test_what_was_seen_counts_though_the_program_goes_on(check, wrap: str) -> None:
+    started = time.monotonic()
+    text = "import time\nimport torch\nloss = torch.randn(3).sum()\n" + wrap
+    (result,) = check(Story(text, cut_before_backward()), timeout=50).results
+    assert result.verdict == "confirmed", result.reason
+    assert time.monotonic() - started < 40
+
+
 def test_ignoring_every_signal_does_not_help(check) -> None:
     before = (
         "import signal\nfor s in (signal.SIGTERM, signal.SIGINT): signal.signal(s, signal.SIG_IGN)\ntime.sleep(600)"

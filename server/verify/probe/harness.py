@@ -60,7 +60,7 @@ def _call(run, module, chain, invented):
         function = name
         break
     where = f"{owner.__name__}.{function}" if owner else function
-    tries = _tries(run, maker, names, owner, function, where)
+    tries = _Tries(run, maker, names, owner, function, where)
     attempt = _search(run, tries, where)
     torch.manual_seed(0)
     call, arguments, said = attempt()
@@ -112,7 +112,7 @@ def _search(run, tries, where):
     raise NoIdea(f"`{where}` could not be called with made-up arguments ({last})")
 
 
-class _tries:
+class _Tries:
     """Attempts to call the function: an iterator that learns from errors (`send_error`)."""
 
     def __init__(self, run, maker, names, owner, function, where):

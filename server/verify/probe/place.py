@@ -137,7 +137,7 @@ def least_loaded():
     """Index of the GPU with the most free memory: NVML where nvidia-ml-py is installed, else CUDA's own word."""
     count = torch.cuda.device_count()
     try:
-        import pynvml
+        import pynvml  # type: ignore[import-not-found,unused-ignore]
 
         pynvml.nvmlInit()
         free = [pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(i)).free for i in range(count)]
@@ -153,7 +153,7 @@ def least_loaded():
 def driver_version():
     """The NVIDIA driver's version, or None where neither NVML nor the kernel module tells."""
     try:
-        import pynvml
+        import pynvml  # type: ignore[import-not-found,unused-ignore]
 
         pynvml.nvmlInit()
         version = pynvml.nvmlSystemGetDriverVersion()

@@ -2,8 +2,8 @@
 
 Messages, in the order they may come: `hello` (torch, interpreter), `place` (device), `seen` (an observed value), `read`
 (a tensor whose `.grad` is about to be read), `event` (a backward began or ended), `after` (a target statement has
-run: what it raised, every leaf with its gradient), `harness`, `end` (how the program ended). The program stops as
-soon as every target has run as often as the plan wants.
+run: what it raised, every leaf with its gradient), `harness`, `stopping`, `end` (how the program ended).
+The program stops as soon as every target has run as often as the plan wants.
 """
 
 from __future__ import annotations
@@ -197,6 +197,9 @@ class Run:
                 self.send("after", id=ident, number=self.passes[ident], raised=error, leaves=leaves)
         if not any(self.left.values()):
             self.stopping = True
+            # Said before the exception: the program may swallow it, or run the sink on a thread of its own.
+            self.send("place", **self.place.describe(self.reader.saw_cuda))
+            self.send("stopping")
             raise Stop
 
     def leaves(self, frame, marks=None):
@@ -274,7 +277,7 @@ class Run:
         setattr(builtins, RECORDER, self)
         self.watch.install()
         module = self._as_main()
-        how, error = "completed", None
+        how, failure = "completed", None
         self.place.enter()
         self.send("place", **self.place.describe(self.reader.saw_cuda))
         try:
@@ -282,9 +285,9 @@ class Run:
         except Stop:
             how = "stopped"
         except SystemExit as exit_error:
-            how, error = "exit", exit_error
+            how, failure = "exit", exit_error
         except BaseException as any_error:
-            how, error = "raised", any_error
+            how, failure = "raised", any_error
         if how in ("completed", "exit") and not self.stopping:
             how = self._harness(module, done, how)
         leaves = []
@@ -293,8 +296,8 @@ class Run:
             leaves = self.leaves(None)
         self.place.leave()
         self._flush()
-        details = describe_error(error, self.filename) if error is not None and how == "raised" else None
-        code = getattr(error, "code", None) if how == "exit" else None
+        details = describe_error(failure, self.filename) if failure is not None and how == "raised" else None
+        code = getattr(failure, "code", None) if how == "exit" else None
         self.send("place", **self.place.describe(self.reader.saw_cuda))
         self.send("end", how=how, raised=details, code=code, leaves=leaves)
         self._leave()
