@@ -14,9 +14,12 @@ from .runner import Outcome
 class Prediction(Protocol):
     """What the engine says about a program (`gradsight.analysis.predict`)."""
 
-    raises: tuple[int, str, int | None] | None
-    grads: dict[str, str]
-    unsure: str | None
+    @property
+    def raises(self) -> tuple[int, str, int | None] | None: ...
+    @property
+    def grads(self) -> dict[str, str]: ...
+    @property
+    def unsure(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
