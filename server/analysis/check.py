@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+from .autograd.tensor import Tensor
 from .check_types import Cancelled, Token
 from .describe import Describer, reveal
 from .facts import Facts
 from .interpreter.imports import Importer
 from .interpreter.run import run_file
+from .names.workspace import WorkspaceModules
 from .report import CONFIDENCE_ORDER, FileReport, Finding, Problem, SinkFacts
 from .rules import ALL_RULES, CHECKS
 from .settings import Settings
-from .source.parse import Parsed, parse
+from .source.parse import parse
 from .source.suppress import Suppressions
+from .values import Unknown
 
 __all__ = ["Cancelled", "Project", "Snapshot", "Token", "check"]
 
@@ -46,7 +50,7 @@ def check(snapshot: Snapshot, project: Project | None = None, token: Token | Non
     parsed = parse(snapshot.path, snapshot.text)
     if not _worth_running(snapshot.text):
         return FileReport(path=snapshot.path, problems=parsed.problems)
-    machine = run_file(parsed, _importer(parsed, project), token=token)
+    machine = run_file(parsed, _importer(project), token=token)
     facts = Facts(machine, parsed)
     problems = [*parsed.problems]
     if machine.exhausted:
@@ -74,19 +78,28 @@ def _worth_running(text: str) -> bool:
     return "torch" in text or "lightning" in text or "backward" in text
 
 
-def _importer(parsed: Parsed, project: Project) -> Importer:
-    return Importer()
+@lru_cache(maxsize=8)
+def _workspace(roots: tuple[str, ...]) -> WorkspaceModules:
+    """One look-up per set of roots, so that a module is parsed once per content."""
+    return WorkspaceModules(roots)
+
+
+def _importer(project: Project) -> Importer:
+    workspace = _workspace(project.roots)
+    if project.open_texts:
+        workspace = WorkspaceModules(project.roots, project.open_texts)
+    return Importer(workspace.load_module, workspace.package_of)
 
 
 def _reveals(facts: Facts) -> list[Finding]:
-    from .autograd.tensor import Tensor
-
     found = []
     for site, value in facts.events.reveals:
         if isinstance(value, tuple) and len(value) == 3 and isinstance(value[0], Tensor):
             text = reveal(*value)
+        elif isinstance(value, Unknown):
+            text = f"maybe: {value.reason}"
         else:
-            text = f"not a tensor: {type(value).__name__}"
+            text = "not a tensor"
         found.append(Finding("reveal-grad", "information", "certain", text, site.span))
     return found
 

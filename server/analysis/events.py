@@ -25,7 +25,7 @@ class Sink:
     entry: str
     after_error: bool = False
     loop: int = 0
-    order: int = 0
+    pass_start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class GradRead:
     path: Path
     sinks_before: int
     used: bool = True
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)

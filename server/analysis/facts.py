@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .autograd.graph import ALWAYS, Node
+from .autograd.graph import ALWAYS, Cut, Node
 from .autograd.reach import Severed, constants, reach, severed
 from .autograd.tensor import Tensor
 from .events import Events, GradRead, Sink
 from .report import Confidence, Finding, Fix, Severity, Span, TraceStep
 from .source.edit_base import Edits
 from .source.parse import Parsed
-from .torch_model.modules import is_module, named_parameters
+from .torch_model.modules import is_module, modules, named_parameters
 from .values import Instance, Site
 
+_LEAVING = frozenset({"item", "tolist", "numpy", "float", "int"})
 SEVERITY_OF: dict[Confidence, Severity] = {"certain": "error", "likely": "warning", "possible": "information"}
 
 
@@ -29,6 +30,7 @@ class Cause:
     sink: Sink
     confidence: Confidence
     raises: bool
+    why: Cut
 
 
 class Facts:
@@ -208,7 +210,7 @@ class Facts:
                     found[id(cause.cut.span or cause.cut)] = cause
         unique: dict[tuple[Any, str], Cause] = {}
         for cause in found.values():
-            unique.setdefault((cause.cut.span, cause.cut.cut.kind if cause.cut.cut else ""), cause)
+            unique.setdefault((cause.cut.span, cause.why.kind), cause)
         return list(unique.values())
 
     def _causes_of(self, sink: Sink) -> list[Cause]:
@@ -232,9 +234,31 @@ class Facts:
             wanted = [s for s in sure if s.leaf.is_parameter or self.is_wanted(s.leaf)]
             return self._grouped(wanted, sink, "likely", True) if only_data else []
         wanted = [s for s in sure if self.is_wanted(s.leaf) and id(s.leaf) not in self.reached]
-        by_read = [s for s in wanted if id(s.leaf) in self.read]
-        certain = bool(by_read) and sink.path == ALWAYS and not outcome.doubts
+        if not wanted and not self.events.held:
+            # No optimizer in sight: a part of a module that learns nothing while its siblings do.
+            wanted = [s for s in sure if id(s.leaf) not in self.reached and self._sibling_learns(s.leaf, sink)]
+            return self._grouped(wanted, sink, "likely", False)
+        doubtful = bool(outcome.doubts) or any(node.opaque or node.is_join for s in wanted for node in s.path)
+        certain = sink.path == ALWAYS and not doubtful
         return self._grouped(wanted, sink, "certain" if certain else "likely", False)
+
+    def _sibling_learns(self, leaf: Tensor, sink: Sink) -> bool:
+        """Whether another parameter of the same module object gets a gradient from this sink."""
+        if not leaf.is_parameter or leaf.group:
+            return False
+        mine = self._owners.get(id(leaf), frozenset())
+        return any(mine & self._owners.get(id(other), frozenset()) for other in sink.outcome.reach.leaves)
+
+    @cached_property
+    def _owners(self) -> dict[int, frozenset[int]]:
+        """Parameters to the module objects of the program (not containers of torch) that own them."""
+        owners: dict[int, set[int]] = {}
+        for value in self.machine.main.namespace.values():
+            for module in modules(value) if isinstance(value, Instance) and is_module(value) else ():
+                if isinstance(module, Instance):
+                    for _, tensor in named_parameters(module):
+                        owners.setdefault(id(tensor), set()).add(id(module))
+        return {key: frozenset(found) for key, found in owners.items()}
 
     def is_passive(self, lost: Severed) -> bool:
         """A leaf that another optimizer's or nobody's business: part of a copy that is only evaluated."""
@@ -244,7 +268,23 @@ class Facts:
         groups: dict[int, list[Severed]] = {}
         for item in lost:
             groups.setdefault(id(item.cut), []).append(item)
-        return [Cause(items[0].cut, tuple(items), sink, confidence, raises) for items in groups.values()]
+        causes = []
+        for items in groups.values():
+            node, why = self._more_specific(items[0])
+            causes.append(Cause(node, tuple(items), sink, confidence, raises, why))
+        return causes
+
+    def _more_specific(self, lost: Severed) -> tuple[Node, Cut]:
+        """`t.detach().numpy()` leaves torch; that it detaches first is only how one writes that."""
+        cut = lost.cut.cut
+        assert cut is not None
+        index = lost.path.index(lost.cut)
+        if cut.kind in ("detach", "data"):
+            for after in reversed(lost.path[max(0, index - 2) : index]):
+                known = after.name in _LEAVING or after.name.startswith(("numpy.", "math."))
+                if known and self.statement_at(after.span) is self.statement_at(lost.cut.span) and after.span:
+                    return after, Cut("left-torch", after.span, after.name)
+        return lost.cut, cut
 
     @cached_property
     def nothing_trainable(self) -> list[tuple[Sink, list[Tensor]]]:
@@ -277,6 +317,12 @@ class Facts:
             what = f"`{name}` is trainable" if name else "trainable"
             steps.setdefault(tensor.origin, TraceStep(self.marked(tensor.origin), "source", what))
         return list(steps.values())[:limit]
+
+    def end_of(self, cause: Cause) -> str:
+        """How the story of a cut ends at its sink."""
+        if cause.raises:
+            return "raises: element 0 of tensors does not require grad"
+        return f"no gradient arrives at {self.leaf_text(cause.leaves)}"
 
     def sink_step(self, sink: Sink, message: str) -> TraceStep:
         """The sink as the last step."""

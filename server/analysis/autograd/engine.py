@@ -137,7 +137,8 @@ class Autograd:
             differentiable = kind != "nograd"
             cut = None
             if not differentiable:
-                cut = Cut("non-differentiable", operation.span, operation.name) if wants.possible else None
+                carries = any(edge.live.possible for edge in edges)
+                cut = Cut("non-differentiable", operation.span, operation.name) if carries else None
             elif not tracked.yes and wants.possible and not self.mode.enabled.yes:
                 cut = self.mode.cut
             node = grad_node if differentiable else None
@@ -394,6 +395,12 @@ class Autograd:
                 )
             return
         self.heap.write(tensor, "requires_grad", flag if leaf.yes else truth.join(flag, tensor.requires_grad))
+        if tensor.either and leaf.yes:
+            # One of several leaves: whichever it is gets the flag, and its uses from now on carry it.
+            for each in tensor.either:
+                self.heap.write(each, "requires_grad", flag)
+            edges = tuple(each.edge() for each in tensor.either)
+            self.heap.write(tensor, "node", Node("join", tensor.origin, edges, tracked=NO, is_join=True))
 
     def joined(self, left: Tensor, right: Tensor) -> Tensor:
         """The tensor that a variable holds when it is one of two, depending on a branch."""

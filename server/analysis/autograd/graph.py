@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 _order = itertools.count(1)
 
+def newest_order() -> int:
+    """A number above the order of every node made so far."""
+    return next(_order)
+
+
 Path = frozenset[tuple[Hashable, bool]]
 """Under which outcomes of unknown conditions something happens: (condition, outcome) pairs."""
 
@@ -107,11 +112,15 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An input of a node as it was when used: its own node, or the leaf itself, and whether gradient flows to it."""
+    """An input of a node as it was when used: its own node, or the leaf itself.
+
+    `live` is its requires_grad at that time; `flows` is False where the operation is not differentiable in this input.
+    """
 
     node: Node | None
     tensor: Tensor | None
     live: Truth
+    flows: bool = True
 
 
 class Node:

@@ -65,7 +65,7 @@ def _walk(roots: Sequence[Tensor], only_sure: bool) -> tuple[dict[Tensor, None],
                     leaves[leaf] = None
                 continue
         for edge in node.edges:
-            if edge.live.no or (only_sure and edge.live.maybe):
+            if edge.live.no or not edge.flows or (only_sure and edge.live.maybe):
                 continue
             leaf = _leaf_of(edge.tensor, edge.node)
             if leaf is not None:
@@ -85,7 +85,7 @@ def _sure_through_join(node: Node, seen: dict[Node, dict[Tensor, None]]) -> dict
     for edge in node.edges:
         leaf = _leaf_of(edge.tensor, edge.node)
         here: dict[Tensor, None] = {}
-        if edge.live.yes:
+        if edge.live.yes and edge.flows:
             if leaf is not None:
                 here[leaf] = None
             elif edge.node is not None and edge.node.is_join:

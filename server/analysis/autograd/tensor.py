@@ -7,7 +7,7 @@ from typing import Any
 
 from ..report import Span
 from .graph import Counter, Edge, Memory, Node
-from .truth import NO, YES, Truth, both, join
+from .truth import NO, YES, Truth, join
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Tensor:
         "dtype",
         "either",
         "floating",
+        "frozen",
         "grad",
         "group",
         "inference",
@@ -95,6 +96,7 @@ class Tensor:
         self.dtype = ""
         self.scalar = False
         self.note = ""
+        self.frozen: Span | None = None
         self.either: tuple[Tensor, ...] = ()
         self.writes: tuple[Any, ...] = ()
 
@@ -121,12 +123,7 @@ class Tensor:
 
     def edge(self, differentiable: bool = True) -> Edge:
         """This tensor as an input, as it is now."""
-        live = self.requires_grad if differentiable else NO
-        node = self.node
-        if node is not None and node.tracked.no and self.requires_grad.possible:
-            # A leaf made out of a cut value (`t.detach().requires_grad_()`): gradient stops in the leaf itself.
-            live = both(live, self.requires_grad)
-        return Edge(node, self, live)
+        return Edge(self.node, self, self.requires_grad, differentiable)
 
     def __repr__(self) -> str:
         return f"<Tensor {self.name or '?'} rg={self.requires_grad} node={self.node}>"

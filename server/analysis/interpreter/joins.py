@@ -8,7 +8,7 @@ from ..autograd import truth
 from ..autograd.engine import Autograd, Mode
 from ..autograd.graph import Edge, Node, Path, Version, join_versions
 from ..autograd.heap import MISSING
-from ..autograd.tensor import Grad, Tensor
+from ..autograd.tensor import UNKNOWN_DEVICE, Device, Grad, Tensor
 from ..autograd.truth import Truth, maybe
 from ..values import Choice, Scalar, Unknown, Value, unknown_tensor
 
@@ -54,6 +54,10 @@ class Joiner:
             return join_versions(left, right)
         if isinstance(left, Node):
             return self._nodes(left, right)
+        if isinstance(left, Device):
+            if left.kind == right.kind:
+                return left
+            return Device("either") if "cpu" in (left.kind, right.kind) else UNKNOWN_DEVICE
         if isinstance(left, Grad):
             return Grad(truth.join(left.present, right.present), left.by or right.by)
         if isinstance(left, Mode):

@@ -57,10 +57,7 @@ class Interpreter(Machine):
                 self.path,
                 text,
                 self.entry,
-                self.after_error,
-                max(self.loop_passes, default=0),
-                self.steps,
-            )
+                self.after_error, len(self.loop_passes), self.loop_passes[-1] if self.loop_passes else 0)
         )
         raised = outcome.raises
         if raised is not None and raised.certain:

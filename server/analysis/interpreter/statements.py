@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..autograd.graph import Path
+from ..autograd.graph import Path, newest_order
 from ..autograd.heap import MISSING, Pending
 from ..values import (
     Instance,
@@ -271,8 +271,8 @@ def _passes(machine: Machine, node: Any, steps: list[Callable[[], None]]) -> Lea
     ended_by: Leave | None = None
     broke = False
     try:
-        for index, prepare in enumerate(steps):
-            machine.loop_passes.append(index)
+        for prepare in steps:
+            machine.loop_passes.append(newest_order())
             try:
                 prepare()
                 leave = run_block(machine, node.body)

@@ -78,23 +78,18 @@ checked by it) or kept across iterations (the graph stays alive with it): then d
 def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made by `.detach()`, `.detach_()` and `.data`."""
     for cause in facts.causes:
-        cut = cause.cut.cut
-        if cut is None or cut.kind not in ("detach", "data"):
+        cut = cause.why
+        if cut.kind not in ("detach", "data"):
             continue
         span = facts.innermost_here(cause.cut)
         if span is None:
             continue
         sink = facts.sink_name(cause.sink)
-        end = (
-            "raises: element 0 of tensors does not require grad"
-            if cause.raises
-            else f"no gradient arrives at {facts.leaf_text(cause.leaves)}"
-        )
         message = f"{facts.value_name(span)} carries no gradient to {sink}: cut by `{cut.detail}`"
         trace = [
             *facts.source_steps(cause.leaves),
             facts.step(span, "cut", f"cut: `{cut.detail}` gives a tensor without grad_fn"),
-            facts.sink_step(cause.sink, end),
+            facts.sink_step(cause.sink, facts.end_of(cause)),
         ]
         node = facts.node_at(span)
         fixes = []

@@ -87,7 +87,9 @@ def only_asked(facts: Facts, event: GradRead) -> bool:
         return any(isinstance(op, (ast.Is, ast.IsNot)) for op in parent.ops)
     if isinstance(parent, (ast.If, ast.BoolOp, ast.UnaryOp, ast.Assert)) or isinstance(node, ast.Call):
         return True
-    return isinstance(parent, ast.Attribute) and parent.attr in ("zero_", "detach_", "data")
+    if isinstance(parent, ast.Attribute) and parent.attr == "data":
+        parent = facts.parsed.parents.get(parent)
+    return isinstance(parent, ast.Attribute) and parent.attr in ("zero_", "detach_")
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -104,7 +106,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         said.add(event.node.span) if event.node.span else None
         yield _finding(
-            facts, event.tensor, leaf, event.node, span, event.site.span, "`.grad` is None here", event.path == ALWAYS
+            facts, event.tensor, leaf, event.node, span, event.site.span, "`.grad` is None here", event.path == ALWAYS and event.sure
         )
     for held in facts.events.held:
         leaf = moved_leaf(held.node)

@@ -90,7 +90,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             ],
             facts.step(event.site.span, "sink", "`.grad` is None"),
         ]
-        confidence = "certain" if event.path == ALWAYS else "likely"
+        confidence = "certain" if event.path == ALWAYS and event.sure else "likely"
         yield facts.finding(RULE.name, confidence, message, facts.marked(event.site.span), trace)
     for forbidden in facts.events.forbidden:
         if forbidden.kind != "unused-input" or forbidden.after_error or not facts.here(forbidden.site.span):
@@ -107,7 +107,11 @@ def _is_missing(facts: Facts, event: GradRead) -> bool:
     tensor = event.tensor
     if not event.leaf.yes or not event.present.no or not event.sinks_before or tensor.note or tensor.group:
         return False
-    if only_asked(facts, event) or tensor.is_parameter or tensor.grad.by is not None:
+    if only_asked(facts, event) or tensor.grad.by is not None:
+        return False
+    node = event.site.node
+    if tensor.is_parameter and not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)):
+        # In a loop over parameters a missing gradient is no news; `net.spare.weight.grad` is written on purpose.
         return False
     sinks = facts.events.sinks[: event.sinks_before]
     if any(s.after_error or s.outcome.raises is not None for s in sinks):
@@ -115,7 +119,6 @@ def _is_missing(facts: Facts, event: GradRead) -> bool:
     if id(tensor) in facts.reached:
         # Reached by a later backward, or cleared in between: not a question of the path.
         return False
-    node = event.site.node
     parent = facts.parsed.parents.get(node) if isinstance(node, ast.Attribute) else None
     if isinstance(parent, ast.Assign) and node in parent.targets:
         return False

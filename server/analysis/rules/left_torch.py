@@ -79,24 +79,19 @@ _WORDS = {
 def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made where a tensor becomes a number, a list or an array that later feeds a loss."""
     for cause in facts.causes:
-        cut = cause.cut.cut
-        if cut is None or cut.kind != "left-torch":
+        cut = cause.why
+        if cut.kind != "left-torch":
             continue
         span = facts.innermost_here(cause.cut)
         if span is None:
             continue
         written, what = _WORDS.get(cut.detail, (f"`{cut.detail}()`", "a value that is not a tensor"))
         sink = facts.sink_name(cause.sink)
-        end = (
-            "raises: element 0 of tensors does not require grad"
-            if cause.raises
-            else f"no gradient arrives at {facts.leaf_text(cause.leaves)}"
-        )
         message = f"{facts.value_name(span)} carries no gradient to {sink}: {written} turns the tensor into {what}"
         trace = [
             *facts.source_steps(cause.leaves),
             facts.step(span, "cut", f"cut: {written} gives {what}"),
-            facts.sink_step(cause.sink, end),
+            facts.sink_step(cause.sink, facts.end_of(cause)),
         ]
         yield facts.finding(
             RULE.name, cause.confidence, message, facts.marked(span), trace, _fixes(facts, span, cut.detail)

@@ -76,8 +76,8 @@ operations that autograd refuses (an update in place of a leaf, for one).""",
 def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made by a grad-mode block or call (decorated functions have their own rule)."""
     for cause in facts.causes:
-        cut = cause.cut.cut
-        if cut is None or cut.kind != "grad-mode" or cut.function is not None:
+        cut = cause.why
+        if cut.kind != "grad-mode" or cut.function is not None:
             continue
         block = facts.node_at(cut.span)
         with_node = _with_of(facts, block)
@@ -91,16 +91,11 @@ def check(facts: Facts) -> Iterator[Finding]:
         message = f"{facts.value_name(span)} carries no gradient to {sink}: computed under `{cut.detail}`"
         if cut.detail.startswith("checkpoint"):
             message = f"{facts.value_name(span)} carries no gradient to {sink}: `{cut.detail}` gives no grad_fn"
-        end = (
-            "raises: element 0 of tensors does not require grad"
-            if cause.raises
-            else f"no gradient arrives at {facts.leaf_text(cause.leaves)}"
-        )
         trace = [
             *facts.source_steps(cause.leaves),
             facts.step(cut.span, "note", "tracking is off from here"),
             facts.step(facts.marked(span), "cut", f"cut: {facts.value_name(span)} has no grad_fn"),
-            facts.sink_step(cause.sink, end),
+            facts.sink_step(cause.sink, facts.end_of(cause)),
         ]
         yield facts.finding(
             RULE.name, cause.confidence, message, marked, trace, _fixes(facts, with_node, span, cut.detail)

@@ -79,8 +79,8 @@ that the others call.""",
 def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made inside a function that a decorator runs with tracking off."""
     for cause in facts.causes:
-        cut = cause.cut.cut
-        if cut is None or cut.kind != "grad-mode" or cut.function is None:
+        cut = cause.why
+        if cut.kind != "grad-mode" or cut.function is None:
             continue
         function = cut.function
         call = facts.innermost_here(cause.cut)
@@ -94,17 +94,12 @@ def check(facts: Facts) -> Iterator[Finding]:
         written = cut.detail.rstrip("()") if isinstance(decorator, (ast.Attribute, ast.Name)) else cut.detail
         sink = facts.sink_name(cause.sink)
         message = f"`{function.name}()` gives no gradient to {sink}: it is decorated with `@{written}`"
-        end = (
-            "raises: element 0 of tensors does not require grad"
-            if cause.raises
-            else f"no gradient arrives at {facts.leaf_text(cause.leaves)}"
-        )
         trace = [
             *facts.source_steps(cause.leaves),
             facts.step(cut.span, "note", f"tracking is off in `{function.name}`"),
             facts.step(cause.cut.span, "cut", "cut: the result has no grad_fn"),
             facts.step(call, "note", f"`{function.name}` is called here") if call != cause.cut.span else None,
-            facts.sink_step(cause.sink, end),
+            facts.sink_step(cause.sink, facts.end_of(cause)),
         ]
         fixes = []
         if decorator is not None and isinstance(function.node, (ast.FunctionDef, ast.AsyncFunctionDef)):

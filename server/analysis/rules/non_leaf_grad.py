@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..autograd.graph import ALWAYS
+from ..autograd.graph import ALWAYS, Node
+from ..autograd.tensor import Tensor
 from ..events import GradRead
 from ..facts import Facts
 from ..report import Finding, Fix, Span
@@ -71,7 +72,9 @@ memory of one gradient is kept. It must come before `backward()`, and `y` must r
 def check(facts: Facts) -> Iterator[Finding]:
     """Reads of `.grad` of a tensor that is not a leaf and does not keep its gradient."""
     for event in facts.events.reads:
-        if not event.leaf.no or not event.requires_grad.yes or event.retained or not event.present.no:
+        if not event.leaf.no or not event.requires_grad.yes or not event.present.no:
+            continue
+        if event.retained and not event.sinks_before:
             continue
         if event.node is None or event.tensor.note or not facts.here(event.site.span) or only_asked(facts, event):
             continue
@@ -90,21 +93,46 @@ def check(facts: Facts) -> Iterator[Finding]:
             ),
             facts.step(event.site.span, "sink", "`.grad` is None: only leaves keep their gradient"),
         ]
-        confidence = "certain" if event.path == ALWAYS else "likely"
+        confidence = "certain" if event.path == ALWAYS and event.sure else "likely"
         yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_retain(facts, event)])
 
 
+    for held in facts.events.held:
+        if held.tensor.is_leaf.no and held.node is not None and moved_leaf(held.node) is None and not held.tensor.note:
+            if not held.node.tracked.yes or not facts.here(held.site.span):
+                continue
+            name = facts.name_of(held.tensor)
+            subject = f"`{name}`" if name else facts.value_name(held.node.span)
+            span = lost_leaf(facts, held.tensor, held.node) or held.site.span
+            trace = [
+                facts.step(facts.innermost_here(held.node), "source", f"{subject} gets a grad_fn here, so it is not a leaf"),
+                facts.step(held.site.span, "sink", "raises: can't optimize a non-leaf Tensor"),
+            ]
+            message = f"{subject} is not a leaf (made by `{held.node.name.strip('_')}`): an optimizer cannot hold it"
+            yield facts.finding(RULE.name, "certain", message, facts.marked(span), trace)
+
+
 def _anonymous(facts: Facts, event: GradRead) -> Span | None:
-    """The creation, when the leaf was made in the same statement and nobody holds it."""
-    assert event.node is not None
-    place = facts.statement_at(event.node.span)
+    """Where the name stopped meaning the leaf: the leaf was made in the same statement, or had the same name."""
+    return lost_leaf(facts, event.tensor, event.node)
+
+
+def lost_leaf(facts: Facts, result: Tensor, node: Node | None) -> Span | None:
+    """The operation that made `result` out of a leaf nobody can reach by its name any more; None otherwise."""
+    assert node is not None
+    place = facts.statement_at(node.span)
     if place is None:
         return None
-    for edge in event.node.edges:
-        tensor = edge.tensor
-        if tensor is not None and edge.node is None and tensor.requires_grad.yes and not tensor.is_parameter:
-            if facts.statement_at(tensor.origin) is place:
-                return event.node.span
+    todo, seen = [node], {node}
+    while todo:
+        for edge in todo.pop().edges:
+            tensor = edge.tensor
+            if tensor is not None and edge.node is None and tensor.requires_grad.yes and not tensor.is_parameter:
+                if facts.statement_at(tensor.origin) is place or (tensor.name and tensor.name == result.name):
+                    return node.span
+            if edge.node is not None and edge.node not in seen and facts.statement_at(edge.node.span) is place:
+                seen.add(edge.node)
+                todo.append(edge.node)
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..autograd.graph import ALWAYS
 from ..autograd.tensor import Tensor
 from ..events import Sink
 from ..facts import Facts
@@ -88,6 +89,8 @@ _FACTORIES = frozenset(
 def check(facts: Facts) -> Iterator[Finding]:
     """Sinks that raise because no tensor on the way to them requires grad, though nothing was cut."""
     for sink, candidates in facts.nothing_trainable:
+        if any(t.is_parameter and t.frozen is not None and facts.here(t.frozen) for t in candidates):
+            continue
         here = [t for t in candidates if facts.here(t.origin) and t.note not in ("gradient", "data")]
         chosen = _choose(facts, here)
         name = facts.sink_name(sink)
@@ -116,6 +119,15 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield facts.finding(
             RULE.name, facts.confidence(sink), message, facts.marked(span), trace, [_fix(facts, chosen, sink)]
         )
+
+
+    for event in facts.events.forbidden:
+        if event.certain and not event.after_error and event.message.lower().startswith("only tensors of floating"):
+            if facts.here(event.site.span):
+                message = f"{facts.value_name(event.site.span)} holds integers: only floating-point tensors can require grad"
+                trace = [facts.step(event.site.span, "sink", f"raises: {event.message}")]
+                confidence = "certain" if event.path == ALWAYS else "likely"
+                yield facts.finding(RULE.name, confidence, message, facts.marked(event.site.span), trace)
 
 
 def _choose(facts: Facts, candidates: list[Tensor]) -> Tensor | None:

@@ -69,24 +69,19 @@ the new leaf was meant to be trained is for a person to say.""",
 def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made by copying values into a new tensor."""
     for cause in facts.causes:
-        cut = cause.cut.cut
-        if cut is None or cut.kind != "rewrap":
+        cut = cause.why
+        if cut.kind != "rewrap":
             continue
         span = facts.innermost_here(cause.cut)
         if span is None:
             continue
         sink = facts.sink_name(cause.sink)
-        end = (
-            "raises: element 0 of tensors does not require grad"
-            if cause.raises
-            else f"no gradient arrives at {facts.leaf_text(cause.leaves)}"
-        )
         written = f"`{cut.detail}(...)`"
         message = f"{facts.value_name(span)} carries no gradient to {sink}: {written} makes a new leaf without history"
         trace = [
             *facts.source_steps(cause.leaves),
             facts.step(span, "cut", f"cut: {written} copies the values and forgets where they come from"),
-            facts.sink_step(cause.sink, end),
+            facts.sink_step(cause.sink, facts.end_of(cause)),
         ]
         yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, _fixes(facts, span))
 

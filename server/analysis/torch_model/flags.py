@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..autograd import truth
 from ..autograd.engine import Operation
 from ..autograd.graph import Cut
 from ..autograd.heap import MISSING
@@ -40,6 +41,7 @@ def _requires_grad_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 
 def _require(rt: Runtime, tensor: Tensor, flag: Truth, site: Site) -> None:
     rt.guard(lambda: rt.autograd.require_grad(tensor, flag), site, lambda: None)  # type: ignore[attr-defined]
+    rt.heap.write(tensor, "frozen", site.span if flag.no else None)
 
 
 @setter("requires_grad")
@@ -103,25 +105,29 @@ def _dtype(rt: Runtime, tensor: Tensor, site: Site) -> Value:
 def _grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
     """Reading `.grad`: recorded, because what is read is wanted."""
     rt.autograd.refresh(tensor)
-    leaf = tensor.is_leaf
-    rt.events.reads.append(
-        GradRead(
-            site,
-            tensor,
-            tensor.node,
-            leaf,
-            tensor.grad.present,
-            tensor.requires_grad,
-            tensor.retains_grad,
-            rt.autograd.path,
-            len(rt.events.sinks),
+    present = tensor.grad.present
+    for each in tensor.either or (tensor,):
+        leaf = each.is_leaf
+        rt.events.reads.append(
+            GradRead(
+                site,
+                each,
+                each.node,
+                leaf,
+                each.grad.present,
+                each.requires_grad,
+                each.retains_grad,
+                rt.autograd.path,
+                len(rt.events.sinks),
+                sure=not tensor.either,
+            )
         )
-    )
-    if tensor.grad.present.no and not tensor.note and not (tensor.device.kind == "either"):
+        present = each.grad.present if each is tensor or each is tensor.either[0] else truth.join(present, each.grad.present)
+    if present.no and not tensor.note and not (tensor.device.kind == "either"):
         return None
     gradient = Tensor(device=tensor.device, origin=site.span, floating=tensor.floating)
     gradient.note = "gradient"
-    if tensor.grad.present.yes or tensor.note:
+    if present.yes or tensor.note:
         return gradient
     from ..values import Choice
 

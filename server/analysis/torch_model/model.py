@@ -353,6 +353,10 @@ class TorchModel:
         return owner
 
     def _scalar_attribute(self, owner: Scalar, name: str, site: Site) -> Value:
+        if name == "backward" and owner.node is not None:
+            # A number where a loss was meant: Python raises, and autograd has nothing to follow.
+            root = Tensor(node=owner.node, origin=owner.node.span)
+            return NativeMethod(owner, name, lambda call: self._method(root, name, call))
         if owner.kind in ("array", "number", "any") or name in ("mean", "sum", "item", "astype", "copy"):
             if name in ("shape",):
                 return Scalar("shape")

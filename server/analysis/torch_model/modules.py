@@ -322,6 +322,7 @@ def _requires_grad_(rt: Runtime, owner: Value, call: Call) -> Value:
     flag = truth_of(rt, call.argument(0, "requires_grad", True), "the flag is not known")
     for _, tensor in named_parameters(owner):
         rt.heap.write(tensor, "requires_grad", flag)
+        rt.heap.write(tensor, "frozen", call.site.span if flag.no else None)
     return owner
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..autograd.engine import Operation
 from ..autograd.tensor import CPU, UNKNOWN_DEVICE, Device, Tensor
 from ..autograd.truth import NO, YES
-from ..values import Call, DType, Runtime, Site, Unknown, Value
+from ..values import Call, Choice, DType, Runtime, Site, Unknown, Value
 from .arguments import device_of, dtype_of, kind_of, operands_for
 from .registry import method
 
@@ -86,7 +86,7 @@ def _to(rt: Runtime, tensor: Tensor, call: Call) -> Value:
             dtype = found
         elif isinstance(value, Tensor):
             device = value.device
-        elif kind_of(value) in ("str", "device", "number") or type(value).__name__ == "Choice":
+        elif kind_of(value) in ("str", "device", "number") or isinstance(value, Choice):
             device = device_of(value)
         elif isinstance(value, Unknown):
             device = UNKNOWN_DEVICE

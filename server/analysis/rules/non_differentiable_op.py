@@ -1,0 +1,87 @@
+"""`non-differentiable-op`: an operation that has no gradient stands on the only way from a trainable tensor to a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..describe import operation_name
+from ..facts import Facts
+from ..report import Finding
+from .base import Rule
+
+RULE = Rule(
+    name="non-differentiable-op",
+    summary="an operation without gradient stands on the only way from a trainable tensor to a loss",
+    family="the path is cut",
+    severity="error",
+    fix="no fix: a soft or straight-through form changes what is computed, so a person must choose",
+    what="""\
+Finds `argmax`, comparisons, `.long()`, `one_hot`, `bincount`, `histc`, the indices of `max`, `topk` and `sort`, and
+other operations whose result never requires grad, when a tensor that should learn reaches the loss only through them.
+
+Metrics (`pred.argmax(1) == target`), masks that multiply a tracked value, and indices that select from one are not
+reported: the gradient has another way.""",
+    why="""\
+The result of `argmax` or of a comparison is an integer or a boolean: it does not change when its input changes a
+little, and where it does change it jumps. There is no derivative, so PyTorch gives the result no `grad_fn`. What lies
+behind it learns nothing from this loss.
+
+Casting back to floating point (`(x > 0).float()`) gives a tensor that looks differentiable and is not: the history
+ended at the comparison.""",
+    example="""\
+import torch
+from torch import nn
+
+scores = nn.Linear(4, 3)
+values = torch.randn(3, 2)
+optimizer = torch.optim.SGD(scores.parameters(), lr=0.1)
+
+choice = scores(torch.randn(8, 4)).argmax(dim=1)
+loss = values[choice].pow(2).mean()
+loss.backward()  # raises: element 0 of tensors does not require grad
+optimizer.step()
+""",
+    instead="""\
+import torch
+from torch import nn
+
+scores = nn.Linear(4, 3)
+values = torch.randn(3, 2)
+optimizer = torch.optim.SGD(scores.parameters(), lr=0.1)
+
+weights = scores(torch.randn(8, 4)).softmax(dim=1)
+loss = (weights @ values).pow(2).mean()
+loss.backward()
+optimizer.step()
+print(scores.weight.grad)
+""",
+    fix_safety="""\
+There is no automatic fix. Common replacements: `softmax` weights instead of `argmax`, `F.gumbel_softmax(hard=True)`
+for sampling, the straight-through form `soft + (hard - soft).detach()`, interpolation (`grid_sample`) instead of
+integer indices, a sigmoid instead of a threshold.""",
+    blind_spots="""\
+Operations with a gradient that is zero everywhere (`round`, `sign`, `floor`) do have a `grad_fn` and are not reported.
+A policy gradient that samples with `multinomial` and weighs `log_prob` is connected through `log_prob` and silent.""",
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Cuts made by operations whose result never requires grad."""
+    for cause in facts.causes:
+        if cause.why.kind != "non-differentiable":
+            continue
+        span = facts.innermost_here(cause.cut)
+        if span is None:
+            continue
+        operation = operation_name(cause.cut)
+        written = {"to": "a cast to integers", "gt": "`>`", "lt": "`<`", "ge": "`>=`", "le": "`<=`", "eq": "`==`"}.get(
+            operation, f"`{operation}`"
+        )
+        sink = facts.sink_name(cause.sink)
+        message = f"{facts.value_name(span)} carries no gradient to {sink}: {written} is not differentiable"
+        trace = [
+            *facts.source_steps(cause.leaves),
+            facts.step(span, "cut", f"cut: the result of {written} never requires grad"),
+            facts.sink_step(cause.sink, facts.end_of(cause)),
+        ]
+        yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace)
