@@ -283,3 +283,10 @@ def test_losses_and_the_rest(table: Table) -> None:
     assert attention.structure == "tuple" and "out_proj.weight" in attention.parameters
     assert "self_attn.in_proj_weight" in table.module("torch.nn.TransformerEncoderLayer").parameters
     assert table.module("torch.nn.Identity").forward.returns_self == "input"
+
+
+def test_recurrent_weights_in_single_precision(table: Table) -> None:
+    """oneDNN's LSTM (float32 on a CPU) saves every weight, the plain one does not: such saves are not sure."""
+    entries = [s for s in table.module("torch.nn.LSTM").forward.saves if s.what == "weight_ih_l0"]
+    assert any(not s.sure and "weight_ih_l0" in s.when for s in entries)
+    assert any(s.sure for s in table.module("torch.nn.LSTM").forward.saves if s.what == "weight_hh_l0")

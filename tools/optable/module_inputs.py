@@ -12,7 +12,7 @@ from torch.testing._internal.common_modules import module_db
 
 # Enough to see biases on and off, masks, reductions; by count, so that two runs agree.
 CAP = 10
-_RECURRENT = {"RNN", "GRU", "LSTM"}
+RECURRENT = {"RNN", "GRU", "LSTM"}
 
 
 @dataclass
@@ -23,6 +23,16 @@ class Instance:
     kwargs: dict[str, Any]
     inputs: tuple[Any, ...]
     named: dict[str, Any]
+
+    def to(self, dtype: torch.dtype) -> Instance:
+        """The same with its floating-point inputs in another precision."""
+
+        def cast(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(cast(v) for v in value)
+            return value.to(dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+
+        return Instance(self.args, self.kwargs, cast(self.inputs), {n: cast(v) for n, v in self.named.items()})
 
 
 def _x(*shape: int) -> torch.Tensor:
@@ -86,11 +96,11 @@ def instances() -> dict[str, list[Instance]]:
     found: dict[str, list[Instance]] = {}
     for name, (args, kwargs, inputs) in _extra().items():
         found[name] = [Instance(args, kwargs, inputs, {})]
-        if name in _RECURRENT:
+        if name in RECURRENT:
             found[name].append(Instance(args, kwargs, inputs[:1], {}))
     for info in module_db:
         name = info.name.removeprefix("nn.")
-        if name.startswith(("Lazy", "Transformer")) or name in _RECURRENT or name == "MultiheadAttention":
+        if name.startswith(("Lazy", "Transformer")) or name in RECURRENT or name == "MultiheadAttention":
             continue
         torch.manual_seed(0)
         with warnings.catch_warnings():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
 import logging
 import warnings
 from typing import Any
@@ -13,7 +14,7 @@ from torch import nn
 
 from .facts import Fact, Parameter, Row
 from .merge import merge
-from .module_inputs import Instance, instances
+from .module_inputs import RECURRENT, Instance, instances
 from .probe import Call, Seen, look, tensors_in
 from .public import python_signature
 from .write import Writer
@@ -129,10 +130,15 @@ def _forward(
     inputs = (python_signature(cls.forward) or [])[1:]
     looks: list[Seen] = []
     known: dict[tuple[str, str], bool] = {}
-    for instance in listed:
+    # oneDNN takes over recurrent layers in single precision and saves more: what differs is kept as not sure.
+    dtypes = [torch.float64, torch.float32] if cls.__name__ in RECURRENT else [torch.float64]
+    for instance, dtype in itertools.product(listed, dtypes):
         module = _build(cls, instance, changed)
         if module is None:
             continue
+        if dtype != torch.float64:
+            module, instance = module.to(dtype), instance.to(dtype)
+            known = {}
         call = _call(module, instance, inputs)
         if call is not None and (seen := look(call, known)) is not None:
             looks.append(seen)
