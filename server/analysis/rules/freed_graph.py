@@ -22,8 +22,9 @@ RULE = Rule(
 Finds a `backward()` (or `torch.autograd.grad`) that walks through nodes whose saved tensors an earlier one has freed:
 two losses over a shared part of the graph, `backward()` called twice on the same loss, and, over the iterations of a
 loop, a value computed in one iteration that is used in the next (a hidden state, a running baseline, a forward pass
-left outside the loop). The finding sits on the `backward()` that raises; the trace shows the first one, and the value
-that links the two.
+left outside the loop). The finding sits where something can be done about it: on the first `backward()` of two that are
+written one after the other, or on the statement whose value carries the graph from one iteration into the next; the
+trace shows the `backward()` that raises.
 
 `retain_graph=True` (or `create_graph=True`) on the earlier call is respected, and so is a `detach()` between two
 iterations.""",

@@ -22,7 +22,8 @@ RULE = Rule(
     fix="insert `retain_grad()` before `backward()`, or read the leaf",
     what="""\
 Finds a read of `y.grad` after `backward()`, where `y` is the result of an operation (it has a `grad_fn`), the loss
-was computed from it, and nobody called `y.retain_grad()` before. The finding sits on the read.
+was computed from it, and nobody called `y.retain_grad()` before. The finding sits on the read, or, where a statement
+leaves the leaf without a name (`x = torch.randn(3, requires_grad=True) * 0.1`, `x = normalise(x)`), on that statement.
 
 When the operation that made it a non-leaf is a move to a device or a conversion (`.cuda()`, `.half()`), or any other
 step applied to a tensor right where it is created with `requires_grad=True`, `device-move-leaf` has more to say about
