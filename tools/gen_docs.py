@@ -16,7 +16,7 @@ from typing import Any
 
 from gradsight.analysis.rules import ALL_RULES
 from gradsight.analysis.settings import Settings
-from gradsight.cli.pages import rule_page
+from gradsight.cli.pages import rule_page, rules_by_family
 from gradsight.session.config import VerifyConfig, read_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +37,6 @@ VERIFY_OPTIONS: dict[str, tuple[Any, str]] = {
     "launcher": (["srun", "--gres=gpu:1"], "Words put before the interpreter, to run the check elsewhere."),
     "entry": ("pytest tests/test_step.py::test_one", "What runs instead of the file itself."),
 }
-FAMILY_ORDER = ("the path is cut", "in place", "reading the gradient", "life of the graph", "the training step")
 
 
 def complete(table: dict[str, tuple[Any, str]], fields: type) -> None:
@@ -54,20 +53,12 @@ def complete(table: dict[str, tuple[Any, str]], fields: type) -> None:
 def rules_index() -> str:
     """The table of rules by family."""
     lines = ["# Rules"]
-    families = sorted(
-        {rule.family for rule in ALL_RULES.values()},
-        key=lambda family: (FAMILY_ORDER.index(family) if family in FAMILY_ORDER else len(FAMILY_ORDER), family),
-    )
-    for family in families:
-        lines += [
-            f"\n## {family[0].upper()}{family[1:]}\n",
-            "| rule | what it finds | severity | fix |",
-            "|---|---|---|---|",
-        ]
-        for rule in ALL_RULES.values():
-            if rule.family == family:
-                cells = (f"[`{rule.name}`]({rule.name}.md)", rule.summary, rule.severity, rule.fix)
-                lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    for family, rules in rules_by_family().items():
+        head = ("| rule | what it finds | severity | fix |", "|---|---|---|---|")
+        lines += [f"\n## {family[0].upper()}{family[1:]}\n", *head]
+        for rule in rules:
+            cells = (f"[`{rule.name}`]({rule.name}.md)", rule.summary, rule.severity, rule.fix)
+            lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     lines += [
         "\nThe severity is the usual one: what PyTorch does for certain is an error, what is likely a warning.",
         "A line is silenced by `# gradsight: ignore[rule]`, a file by `# gradsight: ignore-file`.",

@@ -45,13 +45,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(out: Terminal) -> None:
-    from ..analysis.rules import ALL_RULES
+    from .pages import rules_by_family
 
-    width = max(map(len, ALL_RULES), default=0)
-    families: dict[str, list[str]] = {}
-    for rule in ALL_RULES.values():
-        families.setdefault(rule.family, []).append(rule.name)
-    for family, names in families.items():
+    families = rules_by_family()
+    width = max((len(rule.name) for rules in families.values() for rule in rules), default=0)
+    for family, rules in families.items():
         out.line((family, "bold"))
-        for name in names:
-            out.line("  ", (f"{name:<{width}}", "cyan"), f"  {ALL_RULES[name].summary}")
+        for rule in rules:
+            out.line("  ", (f"{rule.name:<{width}}", "cyan"), f"  {rule.summary}")

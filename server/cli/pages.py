@@ -4,7 +4,26 @@ from __future__ import annotations
 
 import textwrap
 
-from ..analysis.rules import Rule
+from ..analysis.rules import ALL_RULES, Rule
+
+FAMILIES = (
+    "the path is cut",
+    "in place",
+    "reading the gradient",
+    "life of the graph",
+    "the training step",
+    "custom functions",
+)
+
+
+def rules_by_family() -> dict[str, list[Rule]]:
+    """All rules, the families in the order in which a reader wants them."""
+
+    def place(family: str) -> tuple[int, str]:
+        return (FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)), family
+
+    families = sorted({rule.family for rule in ALL_RULES.values()}, key=place)
+    return {family: [rule for rule in ALL_RULES.values() if rule.family == family] for family in families}
 
 
 def rule_page(rule: Rule) -> str:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,11 @@ ANALYSIS: dict[str, set[str]] = {
     "torch_model": {"autograd", "values", "events"},
     "interpreter": {"names", "source", "torch_model", "values", "events", "autograd"},
     "predict": {"interpreter", "torch_model", "source", "values", "events", "autograd"},
-    "rules": {"interpreter", "torch_model", "values", "events", "autograd", "source"},
-    "check": {"rules", "interpreter", "names", "source", "torch_model", "values", "events", "autograd"},
+    "facts": {"torch_model", "source", "values", "events", "autograd"},
+    "describe": {"facts", "torch_model", "source", "values", "events", "autograd"},
+    "rules": {"facts", "describe", "torch_model", "values", "events", "autograd", "source"},
 }
+ANALYSIS["check"] = {*ANALYSIS} - {"predict"}
 
 ONLY_IN = {"pygls": ("lsp",), "lsprotocol": ("lsp",), "rich": ("cli",), "torch": ("verify/probe",)}
 """Third-party packages and the only rooms that may import them; jedi has a test of its own."""
@@ -45,8 +48,13 @@ def modules() -> list[str]:
     return sorted(str(path.relative_to(SERVER)) for path in SERVER.rglob("*.py"))
 
 
-def imports(relative: str) -> Iterator[tuple[int, str]]:
+@cache
+def imports(relative: str) -> list[tuple[int, str]]:
     """Every import as (line, dotted name); one of ours as "gradsight.room.module", relative ones resolved."""
+    return list(_imports(relative))
+
+
+def _imports(relative: str) -> Iterator[tuple[int, str]]:
     package = ["gradsight", *Path(relative).parent.parts]
     for node in ast.walk(ast.parse((SERVER / relative).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
