@@ -57,6 +57,13 @@ export class Workbench {
     await this.editor.waitFor();
   }
 
+  async closeTab(title) {
+    const tab = this.page.locator(".tab", { hasText: title });
+    await tab.hover();
+    await tab.locator(".codicon-close").click();
+    await tab.waitFor({ state: "detached" });
+  }
+
   /** Opens VS Code's input box and fills it; a box that the window closed again (it does while starting) is opened anew. */
   async quickInput(key, text) {
     const input = this.page.locator(".quick-input-widget input[type=text]");
@@ -120,6 +127,10 @@ export class Workbench {
       }
       return found;
     });
+  }
+
+  codeLenses() {
+    return this.page.locator(".editor-group-container.active .codelens-decoration").allInnerTexts();
   }
 
   /** Waits until the marks satisfy `accept`, and returns them. */
@@ -200,8 +211,8 @@ export class Workbench {
     );
   }
 
+  /** With the mouse, as Escape would also put notifications away. */
   async closeHover() {
-    await this.page.keyboard.press("Escape");
     await this.page.mouse.move(640, 5);
     await this.page.locator(".monaco-hover:not(.hidden) .monaco-hover-content").first().waitFor({ state: "hidden" });
   }
@@ -272,7 +283,7 @@ export class Workbench {
 
   async screenshot(folder, name) {
     fs.mkdirSync(folder, { recursive: true });
-    await this.page.screenshot({ path: path.join(folder, `${name}.png`) });
+    await this.page.screenshot({ path: path.join(folder, `${name}.png`), animations: "disabled" });
   }
 
   /** Asks again at each drawn frame until the answer is acceptable; says what was last seen when time is up. */

@@ -14,4 +14,9 @@ if [ -f gradsight.vsix ] && [ -z "$(find "${inputs[@]}" -type f -newer gradsight
   exit 0
 fi
 echo "building client/gradsight.vsix" >&2
-npm run --silent package >&2
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+npm run --silent package >"$log" 2>&1 || {
+  cat "$log" >&2
+  exit 1
+}

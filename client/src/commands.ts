@@ -4,6 +4,7 @@ import * as os from "node:os";
 import * as vscode from "vscode";
 import { ExecuteCommandRequest } from "vscode-languageclient/node";
 import { type Logs, reasonOf } from "./log";
+import { withServerProgress } from "./progress";
 import { isReport, renderReport, summaryOf, type Report } from "./report";
 import type { Server } from "./server";
 import type { Status } from "./status";
@@ -31,7 +32,7 @@ export function registerCommands(
   let last: LastReport | undefined;
   let panel: vscode.WebviewPanel | undefined;
 
-  const run = async (serverCommand: string, argument: unknown): Promise<Report | undefined> => {
+  const run = async (title: string, serverCommand: string, argument: unknown): Promise<Report | undefined> => {
     if (!mayRunCode()) return undefined;
     const target = isTarget(argument) ? argument : targetInEditor();
     if (!target) {
@@ -48,7 +49,9 @@ export function registerCommands(
     const uri = vscode.Uri.parse(target.uri, true);
     const lines = (await vscode.workspace.openTextDocument(uri)).getText().split(/\r?\n/);
     try {
-      const answer: unknown = await client.sendRequest(ExecuteCommandRequest.type, { command: serverCommand, arguments: [target] });
+      const answer: unknown = await withServerProgress(client, title, (workDoneToken) =>
+        client.sendRequest(ExecuteCommandRequest.type, { command: serverCommand, arguments: [target], workDoneToken }),
+      );
       if (!isReport(answer)) {
         // Refused or cancelled: the server has said so where it needs saying.
         logs.client.info(`${serverCommand} ended without a report: ${JSON.stringify(answer)}`);
@@ -105,8 +108,8 @@ export function registerCommands(
 
   const register = vscode.commands.registerCommand;
   return vscode.Disposable.from(
-    register("gradsight.verify", (argument: unknown) => run("gradsight.server.verify", argument)),
-    register("gradsight.verifyFix", (argument: unknown) => run("gradsight.server.verifyFix", argument)),
+    register("gradsight.verify", (argument: unknown) => run("Gradient check", "gradsight.server.verify", argument)),
+    register("gradsight.verifyFix", (argument: unknown) => run("Fix and verify", "gradsight.server.verifyFix", argument)),
     register("gradsight.showReport", showReport),
     register("gradsight.restart", () => server.restart()),
     register("gradsight.showLogs", () => logs.client.show()),

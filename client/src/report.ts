@@ -153,7 +153,7 @@ function railOf(role: string, above: Line, below: Line): string {
     saved: `<rect class="saved" x="7" y="9" width="10" height="10"/>`,
     sink: `<path class="sink" d="M4 8 L20 8 L12 21 Z"/>`,
   };
-  const mark = marks[role] ?? `<circle class="note" cx="12" cy="14" r="3"/>`;
+  const mark = marks[role] ?? `<circle class="note" cx="12" cy="14" r="4"/>`;
   return `<svg class="rail" width="24" aria-hidden="true">${piece(above, "0", "14")}${piece(below, "14", "100%")}${mark}</svg>`;
 }
 
@@ -197,14 +197,14 @@ a { color: var(--vscode-textLink-foreground); text-decoration: none; }
 .verdict { border-radius: 3px; padding: 1px 8px; margin-right: 6px; color: #fff; font-size: 0.9em; }
 .verdict.bad { background: #c4314b; } .verdict.good { background: #2d7d46; } .verdict.unsure { background: #8a6d1a; }
 .path { list-style: none; padding: 0; margin: 1em 0; }
-.path li { display: flex; align-items: stretch; }
-.rail { flex: none; height: auto; }
+.path li { position: relative; padding-left: 36px; }
+.rail { position: absolute; left: 0; top: 0; height: 100%; }
 .rail .flow { stroke: #3fb27f; stroke-width: 3; }
 .rail .cut { stroke: var(--vscode-disabledForeground, #888); stroke-width: 2; stroke-dasharray: 3 5; }
-.rail .source, .rail .sink { fill: #3fb27f; } .rail .note { fill: var(--vscode-disabledForeground, #888); }
+.rail .source, .rail .sink { fill: #3fb27f; } .rail .note { fill: var(--vscode-editor-background); stroke: #3fb27f; stroke-width: 2; }
 .rail .cutmark { stroke: #f14c4c; stroke-width: 3.5; } .rail .mutation { fill: #e2a03f; } .rail .saved { fill: #4aa3df; }
-.step { padding: 4px 0 12px 12px; } .step p { margin: 3px 0 0; } .step .line { display: inline-block; min-width: 2.2em; }
-.agrees::before { content: "\\2713 "; color: #3fb27f; } .differs::before { content: "\\2717 "; color: #f14c4c; }
+.step { padding: 4px 0 12px; } .step p { margin: 3px 0 0; } .step .line { display: inline-block; min-width: 2.2em; }
+.agrees::before { content: "\\2713\\00a0"; color: #3fb27f; } .differs::before { content: "\\2717\\00a0"; color: #f14c4c; }
 .differs { color: var(--vscode-errorForeground); } .unseen { color: var(--vscode-descriptionForeground); }
 .raised { border-left: 3px solid #c4314b; padding: 4px 10px; background: var(--vscode-textBlockQuote-background); }
 table { border-collapse: collapse; margin-top: 1em; } caption { text-align: left; padding-bottom: 4px; }
