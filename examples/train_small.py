@@ -45,8 +45,9 @@ def train_epoch(encoder, decoder, average, optimizer, batches):
     total = 0.0
     for clean in batches:
         noisy = clean + 0.1 * torch.randn_like(clean)
+        # The bug: copied from `validate`, where it is right.
         with torch.no_grad():
-            code = encoder(noisy)  # the bug: meant for validation, copied into training
+            code = encoder(noisy)
         restored = decoder(code)
         loss = F.mse_loss(restored, clean)
 
