@@ -99,7 +99,11 @@ class Machine:
 
     def site(self, node: ast.AST) -> Site:
         """The place of a syntax node in the module that is running."""
-        return Site(self.span(node), node, self.statement, self.module)
+        cached = getattr(node, "gradsight_site", None)
+        if cached is None or cached.module is not self.module:
+            cached = Site(self.span(node), node, self.statement, self.module)
+            node.gradsight_site = cached  # type: ignore[attr-defined]
+        return cached
 
     def span(self, node: ast.AST) -> Span:
         """The span of a syntax node, computed once."""

@@ -244,12 +244,20 @@ def settle(machine: Machine, pendings: list[Pending], live: bool, value: Value =
     return live, value
 
 
+def _counted(body: list[ast.stmt]) -> list[ast.expr]:
+    """The targets of augmented assignments in a loop body, found once."""
+    first = body[0]
+    cached = getattr(first, "gradsight_counted", None)
+    if cached is None:
+        nodes = ast.walk(ast.Module(body=body, type_ignores=[]))
+        cached = [node.target for node in nodes if isinstance(node, ast.AugAssign)]
+        first.gradsight_counted = cached  # type: ignore[attr-defined]
+    return cached
+
+
 def _widen_counters(machine: Machine, body: list[ast.stmt]) -> None:
     """A number that the body counts up is unknown in a loop whose length is unknown."""
-    for node in ast.walk(ast.Module(body=body, type_ignores=[])):
-        if not isinstance(node, ast.AugAssign):
-            continue
-        target = node.target
+    for target in _counted(body):
         if isinstance(target, ast.Name):
             value = machine.frame.scope.lookup(target.id)
             if isinstance(value, (int, float)) and not isinstance(value, bool):

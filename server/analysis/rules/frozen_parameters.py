@@ -58,7 +58,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Sinks that raise because all parameters on the way to them were frozen."""
     for sink, candidates in facts.nothing_trainable:
         frozen = [t for t in candidates if t.is_parameter and t.frozen is not None]
-        if not frozen or sink.after_error:
+        if not frozen or sink.after_error or any(id(t) in facts.read for t in candidates):
             continue
         place = frozen[0].frozen
         if not facts.here(place) or place is None:

@@ -89,7 +89,8 @@ _FACTORIES = frozenset(
 def check(facts: Facts) -> Iterator[Finding]:
     """Sinks that raise because no tensor on the way to them requires grad, though nothing was cut."""
     for sink, candidates in facts.nothing_trainable:
-        if any(t.is_parameter and t.frozen is not None and facts.here(t.frozen) for t in candidates):
+        read = any(id(t) in facts.read for t in candidates)
+        if not read and any(t.is_parameter and t.frozen is not None and facts.here(t.frozen) for t in candidates):
             continue
         here = [t for t in candidates if facts.here(t.origin) and t.note not in ("gradient", "data")]
         chosen = _choose(facts, here)

@@ -9,6 +9,7 @@ from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..values import Call, ListValue, Runtime, Site, Unknown, Value
 from .arguments import as_tensor, kind_of, operands_for
+from .binding import Binding
 from .table import TABLE, ModuleOp, Op, Overload, pick
 
 # Operations that keep nothing at all for backward: a second backward through them alone does not raise
@@ -144,12 +145,28 @@ _INTEGER_STAYS = frozenset(
 _LIST_OUTPUTS = 3
 
 
+_picked: dict[tuple[int, tuple[str, ...], tuple[tuple[str, str], ...]], tuple[Overload, Binding] | None] = {}
+
+
+def _pick(
+    op: Op, positional: tuple[str, ...], keywords: tuple[tuple[str, str], ...]
+) -> tuple[Overload, Binding] | None:
+    """`pick`, remembered: programs call the same operation with the same kinds of arguments over and over.
+
+    The key is the identity of the operation, which the table keeps alive, because hashing its rows costs more.
+    """
+    key = (id(op), positional, keywords)
+    if key not in _picked:
+        _picked[key] = pick(op, positional, dict(keywords))
+    return _picked[key]
+
+
 def run(rt: Runtime, op: Op, call: Call, *, name: str = "") -> Value:
     """Call a function or method of the table (for a method, `args[0]` is the tensor).
 
     Gives the result in the structure the table says; an unknown if the call fits no overload.
     """
-    picked = pick(op, [kind_of(a) for a in call.args], {k: kind_of(v) for k, v in call.kwargs.items()})
+    picked = _pick(op, tuple(map(kind_of, call.args)), tuple((k, kind_of(v)) for k, v in call.kwargs.items()))
     short = name or op.name.rpartition(".")[2]
     if picked is None:
         return rt.torch.opaque(
