@@ -36,7 +36,7 @@ class Project:
     """What surrounds a file: the roots imports are looked up in, settings, and open editor texts by absolute path."""
 
     roots: tuple[str, ...] = ()
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     open_texts: dict[str, str] = field(default_factory=dict)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .autograd.graph import ALWAYS, Cut, Node
+from .autograd.graph import ALWAYS, Cut, Node, Path
 from .autograd.reach import Severed, constants, reach, severed
 from .autograd.tensor import Tensor
 from .events import Events, GradRead, Sink
@@ -121,7 +122,7 @@ class Facts:
         """The user's name of a tensor, as it would be written; "" if it has none."""
         return self._names.get(id(tensor)) or tensor.name
 
-    def leaf_text(self, leaves: tuple[Severed, ...] | list[Tensor]) -> str:
+    def leaf_text(self, leaves: Sequence[Severed | Tensor]) -> str:
         """The leaves in a few words: "`x`", "`fc.weight` and `fc.bias`", "12 parameters of `net`"."""
         tensors = [leaf.leaf if isinstance(leaf, Severed) else leaf for leaf in leaves]
         groups = [t for t in tensors if t.group]
@@ -195,7 +196,11 @@ class Facts:
 
     def confidence(self, sink: Sink) -> Confidence:
         """Certain on every run that gets there; likely where a branch has to be taken."""
-        return "certain" if sink.path == ALWAYS else "likely"
+        return self.confidence_on(sink.path)
+
+    def confidence_on(self, path: Path, sure: bool = True) -> Confidence:
+        """Certain on an unconditional path, if the fact itself is sure; else likely."""
+        return "certain" if path == ALWAYS and sure else "likely"
 
     @cached_property
     def causes(self) -> list[Cause]:
@@ -306,7 +311,7 @@ class Facts:
         """A trace step, or None without a place."""
         return TraceStep(span, role, message) if span is not None else None
 
-    def source_steps(self, leaves: tuple[Severed, ...] | list[Tensor], limit: int = 3) -> list[TraceStep]:
+    def source_steps(self, leaves: Sequence[Severed | Tensor], limit: int = 3) -> list[TraceStep]:
         """Where the trainable leaves come from."""
         steps: dict[Span, TraceStep] = {}
         for leaf in leaves:

@@ -29,6 +29,7 @@ from ..values import (
 )
 from .calls import PropertyValue, call_value
 from .machine import DeadEnd, Machine, Negation
+from .scope import Scope
 
 NAMES = frozenset(dir(python))
 _MAX_RANGE = 64
@@ -37,7 +38,7 @@ _CONSTANTS = (int, float, complex, str, bytes, bool, type(None))
 
 def zero_argument_super(machine: Machine) -> Value:
     """`super()` inside a method."""
-    scope = machine.frame.scope
+    scope: Scope | None = machine.frame.scope
     while scope is not None and (scope.function is None or scope.function.owner is None):
         scope = scope.parent
     if scope is None:
@@ -137,7 +138,7 @@ def _sequence(kind: str) -> Callable[[Machine, Call], Value]:
 
 
 def _dict(machine: Machine, call: Call) -> Value:
-    result = DictValue({k: v for k, v in call.kwargs.items()})
+    result = DictValue({**call.kwargs})
     if call.args:
         source = call.args[0]
         if isinstance(source, DictValue):
@@ -495,7 +496,8 @@ def _list_method(machine: Machine, owner: ListValue, name: str, call: Call) -> V
     if name in ("append", "add", "appendleft", "push"):
         items = (first, *owner.items) if name == "appendleft" else (*owner.items, first)
         if len(items) > 256:
-            items, _ = items[:256], heap.write(owner, "open", True)
+            items = items[:256]
+            heap.write(owner, "open", True)
         heap.write(owner, "items", items)
         return None
     if name in ("extend", "update"):

@@ -215,8 +215,7 @@ class Machine:
                 for key, outcome in first:
                     if (key, not outcome) in second:
                         return self._decided(key, outcome if one else not outcome)
-        key: Hashable = value if isinstance(value, (Unknown, Scalar)) else object()
-        return self._decided(key, True)
+        return self._decided(value if isinstance(value, (Unknown, Scalar)) else object(), True)
 
     def _decided(self, key: Hashable, polarity: bool) -> tuple[bool | None, Hashable, bool]:
         if (key, polarity) in self.path:
@@ -262,7 +261,7 @@ class Machine:
         certain: bool = True,
         culprit: int | None = None,
     ) -> None:
-        """PyTorch raises here (or may, if not `certain`). Recorded; in prediction mode a certain one ends the program."""
+        """PyTorch raises here (or may, if not `certain`). In prediction mode a certain one ends the program."""
         if kind != "backward":
             self.events.forbidden.append(Forbidden(site, kind, message, tensor, certain, self.path, self.after_error))
         if certain and self.stop_at_error and self.path == ALWAYS:
@@ -281,6 +280,20 @@ class Machine:
     def unresolved(self, reason: str) -> None:
         """Count why something was not followed."""
         self.events.unresolved[reason] = self.events.unresolved.get(reason, 0) + 1
+
+    # ------------------------------------------------------------------ what the parts on top provide
+
+    def call(self, function: Value, call: Call) -> Value:
+        """Call a value (`Interpreter`)."""
+        raise NotImplementedError
+
+    def attribute(self, value: Value, name: str, site: Site) -> Value:
+        """`value.name` (`Interpreter`)."""
+        raise NotImplementedError
+
+    def iterate(self, value: Value, site: Site) -> tuple[list[Value], bool]:
+        """The elements of an iterable, and whether there may be others (`Interpreter`)."""
+        raise NotImplementedError
 
     # ------------------------------------------------------------------ reading values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import sys
 from typing import Any
 
@@ -57,7 +58,10 @@ class Interpreter(Machine):
                 self.path,
                 text,
                 self.entry,
-                self.after_error, len(self.loop_passes), self.loop_passes[-1] if self.loop_passes else 0)
+                self.after_error,
+                len(self.loop_passes),
+                self.loop_passes[-1] if self.loop_passes else 0,
+            )
         )
         raised = outcome.raises
         if raised is not None and raised.certain:
@@ -227,10 +231,8 @@ def _run_class(machine: Interpreter, cls: ClassValue) -> None:
     if found is not None and isinstance(found[0], FunctionValue):
         instance = Instance(cls)
         instance.name = "self"
-        try:
+        with contextlib.suppress(DeadEnd):
             _run_function(machine, found[0], instance)
-        except DeadEnd:
-            pass
     else:
         instance = machine.call(cls, Call([], {}, site, True))
     mark = machine.heap.mark()

@@ -106,7 +106,14 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         said.add(event.node.span) if event.node.span else None
         yield _finding(
-            facts, event.tensor, leaf, event.node, span, event.site.span, "`.grad` is None here", event.path == ALWAYS and event.sure
+            facts,
+            event.tensor,
+            leaf,
+            event.node,
+            span,
+            event.site.span,
+            "`.grad` is None here",
+            event.path == ALWAYS and event.sure,
         )
     for held in facts.events.held:
         leaf = moved_leaf(held.node)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..autograd.graph import ALWAYS
 from ..autograd.reach import severed
 from ..events import GradRead
 from ..facts import Facts
@@ -90,7 +89,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             ],
             facts.step(event.site.span, "sink", "`.grad` is None"),
         ]
-        confidence = "certain" if event.path == ALWAYS and event.sure else "likely"
+        confidence = facts.confidence_on(event.path, event.sure)
         yield facts.finding(RULE.name, confidence, message, facts.marked(event.site.span), trace)
     for forbidden in facts.events.forbidden:
         if forbidden.kind != "unused-input" or forbidden.after_error or not facts.here(forbidden.site.span):
@@ -99,7 +98,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         subject = f"`{name}`" if name else "an input"
         message = f"{subject} is not used by the outputs of `autograd.grad`: PyTorch raises"
         trace = [facts.step(forbidden.site.span, "sink", f"raises: {forbidden.message}")]
-        confidence = "certain" if forbidden.path == ALWAYS else "likely"
+        confidence = facts.confidence_on(forbidden.path)
         yield facts.finding(RULE.name, confidence, message, facts.marked(forbidden.site.span), trace)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..autograd.graph import ALWAYS
 from ..facts import Facts
 from ..report import Finding, Fix
 from ..source.edits import inplace_to_outofplace
@@ -87,7 +86,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.step(facts.marked(origin), "source", f"{subject} is a leaf that requires grad") if origin else None,
             facts.step(event.site.span, "mutation", f"raises: {event.message}"),
         ]
-        confidence = "certain" if event.path == ALWAYS else "likely"
+        confidence = facts.confidence_on(event.path)
         yield facts.finding(
             RULE.name, confidence, message, facts.marked(event.site.span), trace, _fixes(facts, event.site.node)
         )

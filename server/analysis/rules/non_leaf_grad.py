@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..autograd.graph import ALWAYS, Node
+from ..autograd.graph import Node
 from ..autograd.tensor import Tensor
 from ..events import GradRead
 from ..facts import Facts
@@ -94,9 +94,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             ),
             facts.step(event.site.span, "sink", "`.grad` is None: only leaves keep their gradient"),
         ]
-        confidence = "certain" if event.path == ALWAYS and event.sure else "likely"
+        confidence = facts.confidence_on(event.path, event.sure)
         yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_retain(facts, event)])
-
 
     for held in facts.events.held:
         if held.tensor.is_leaf.no and held.node is not None and moved_leaf(held.node) is None and not held.tensor.note:
@@ -106,7 +105,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             subject = f"`{name}`" if name else facts.value_name(held.node.span)
             span = lost_leaf(facts, held.tensor, held.node) or held.site.span
             trace = [
-                facts.step(facts.innermost_here(held.node), "source", f"{subject} gets a grad_fn here, so it is not a leaf"),
+                facts.step(
+                    facts.innermost_here(held.node), "source", f"{subject} gets a grad_fn here, so it is not a leaf"
+                ),
                 facts.step(held.site.span, "sink", "raises: can't optimize a non-leaf Tensor"),
             ]
             message = f"{subject} is not a leaf (made by `{held.node.name.strip('_')}`): an optimizer cannot hold it"

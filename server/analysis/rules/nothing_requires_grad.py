@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..autograd.graph import ALWAYS
 from ..autograd.tensor import Tensor
 from ..events import Sink
 from ..facts import Facts
@@ -121,13 +120,14 @@ def check(facts: Facts) -> Iterator[Finding]:
             RULE.name, facts.confidence(sink), message, facts.marked(span), trace, [_fix(facts, chosen, sink)]
         )
 
-
     for event in facts.events.forbidden:
         if event.certain and not event.after_error and event.message.lower().startswith("only tensors of floating"):
             if facts.here(event.site.span):
-                message = f"{facts.value_name(event.site.span)} holds integers: only floating-point tensors can require grad"
+                message = (
+                    f"{facts.value_name(event.site.span)} holds integers: only floating-point tensors can require grad"
+                )
                 trace = [facts.step(event.site.span, "sink", f"raises: {event.message}")]
-                confidence = "certain" if event.path == ALWAYS else "likely"
+                confidence = facts.confidence_on(event.path)
                 yield facts.finding(RULE.name, confidence, message, facts.marked(event.site.span), trace)
 
 
