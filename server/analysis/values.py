@@ -7,7 +7,7 @@ run's `Heap`, so that branches can be undone and joined. *Unknown* carries its r
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -104,7 +104,7 @@ class DictValue:
 
     __slots__ = ("items", "rest")
 
-    def __init__(self, items: dict[Hashable, Value] | None = None, rest: Value = None) -> None:
+    def __init__(self, items: Mapping[Any, Value] | None = None, rest: Value = None) -> None:
         self.items: dict[Hashable, Value] = dict(items or {})
         self.rest = rest
 

@@ -138,7 +138,7 @@ def _sequence(kind: str) -> Callable[[Machine, Call], Value]:
 
 
 def _dict(machine: Machine, call: Call) -> Value:
-    result = DictValue({**call.kwargs})
+    result = DictValue(call.kwargs)
     if call.args:
         source = call.args[0]
         if isinstance(source, DictValue):
@@ -494,11 +494,11 @@ def _list_method(machine: Machine, owner: ListValue, name: str, call: Call) -> V
     heap = machine.heap
     first = call.args[0] if call.args else None
     if name in ("append", "add", "appendleft", "push"):
-        items = (first, *owner.items) if name == "appendleft" else (*owner.items, first)
-        if len(items) > 256:
-            items = items[:256]
+        grown = (first, *owner.items) if name == "appendleft" else (*owner.items, first)
+        if len(grown) > 256:
+            grown = grown[:256]
             heap.write(owner, "open", True)
-        heap.write(owner, "items", items)
+        heap.write(owner, "items", grown)
         return None
     if name in ("extend", "update"):
         items, open_ = machine.iterate(first, call.site)

@@ -112,7 +112,7 @@ def bind_arguments(machine: Machine, function: FunctionValue, call: Call) -> dic
         else:
             extra[name] = value
     if arguments.kwarg is not None:
-        bound[arguments.kwarg.arg] = DictValue({**extra})
+        bound[arguments.kwarg.arg] = DictValue(extra)
     elif extra:
         return None
     first_default = len(names) - len(function.defaults)

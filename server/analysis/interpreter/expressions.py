@@ -137,7 +137,7 @@ def _call(machine: Machine, node: ast.Call) -> Value:
     if isinstance(function, Builtin) and function.name == "super" and not node.args:
         return builtins.zero_argument_super(machine)
     if isinstance(function, Builtin) and function.name == "locals":
-        return DictValue({**machine.frame.scope.names})
+        return DictValue(machine.frame.scope.names)
     args: list[Value] = []
     open_args = False
     for arg in node.args:

@@ -92,7 +92,7 @@ def _instance_fallback(machine: Machine, owner: Instance, name: str) -> Value:
     if name == "__class__":
         return owner.cls
     if name == "__dict__":
-        return DictValue({**owner.attributes})
+        return DictValue(owner.attributes)
     reason = f"attribute `{name}` of `{owner.cls.name}`"
     value = Unknown(reason, name=name, deps=(owner.data["unknown"],) if "unknown" in owner.data else ())
     # The same missing attribute is the same unknown twice.

@@ -50,7 +50,7 @@ loss.backward()
 print(model[2].weight.grad)
 """,
     fix_safety="There is no automatic fix: only a person knows which part should learn.",
-    blind_spots="Parameters that are frozen in another file, or by a condition on their name, may not be seen as frozen.",
+    blind_spots="Parameters frozen in another file, or by a condition on their name, may not be seen as frozen.",
 )
 
 

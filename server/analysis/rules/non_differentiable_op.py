@@ -1,4 +1,4 @@
-"""`non-differentiable-op`: an operation that has no gradient stands on the only way from a trainable tensor to a loss."""
+"""`non-differentiable-op`: an operation without gradient stands on the only way from a leaf to a loss."""
 
 from __future__ import annotations
 

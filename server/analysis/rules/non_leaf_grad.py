@@ -87,7 +87,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         span = born or event.site.span
         message = f"`.grad` of {subject} is None: it is not a leaf (made by `{event.node.name.strip('_')}`)"
         if born is not None:
-            message = f"{subject} is not the leaf: `{event.node.name.strip('_')}` makes a new tensor, whose `.grad` stays None"
+            made_by = event.node.name.strip("_")
+            message = f"{subject} is not the leaf: `{made_by}` makes a new tensor, whose `.grad` stays None"
         trace = [
             facts.step(
                 facts.innermost_here(event.node), "source", f"{subject} gets a grad_fn here, so it is not a leaf"
@@ -129,8 +130,10 @@ def lost_leaf(facts: Facts, result: Tensor, node: Node | None) -> Span | None:
     while todo:
         for edge in todo.pop().edges:
             tensor = edge.tensor
-            if tensor is not None and edge.node is None and tensor.requires_grad.yes and not tensor.is_parameter:
-                if facts.statement_at(tensor.origin) is place or (tensor.name and tensor.name == result.name):
+            is_leaf = tensor is not None and edge.node is None and tensor.requires_grad.yes
+            if tensor is not None and is_leaf and not tensor.is_parameter:
+                same_name = bool(tensor.name) and tensor.name == result.name
+                if same_name or facts.statement_at(tensor.origin) is place:
                     return node.span
             if edge.node is not None and edge.node not in seen and facts.statement_at(edge.node.span) is place:
                 seen.add(edge.node)

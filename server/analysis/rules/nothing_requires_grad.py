@@ -121,14 +121,12 @@ def check(facts: Facts) -> Iterator[Finding]:
         )
 
     for event in facts.events.forbidden:
-        if event.certain and not event.after_error and event.message.lower().startswith("only tensors of floating"):
-            if facts.here(event.site.span):
-                message = (
-                    f"{facts.value_name(event.site.span)} holds integers: only floating-point tensors can require grad"
-                )
-                trace = [facts.step(event.site.span, "sink", f"raises: {event.message}")]
-                confidence = facts.confidence_on(event.path)
-                yield facts.finding(RULE.name, confidence, message, facts.marked(event.site.span), trace)
+        about_integers = event.message.lower().startswith("only tensors of floating")
+        if not about_integers or not event.certain or event.after_error or not facts.here(event.site.span):
+            continue
+        message = f"{facts.value_name(event.site.span)} holds integers: only floating-point tensors can require grad"
+        trace = [facts.step(event.site.span, "sink", f"raises: {event.message}")]
+        yield facts.finding(RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace)
 
 
 def _choose(facts: Facts, candidates: list[Tensor]) -> Tensor | None:
@@ -141,7 +139,8 @@ def _choose(facts: Facts, candidates: list[Tensor]) -> Tensor | None:
         if isinstance(node, ast.Call) and any(k.arg == "requires_grad" for k in node.keywords):
             return tensor
     named = [t for t in candidates if facts.name_of(t) and t.floating.possible]
-    return (named or candidates or [None])[-1]
+    known = named or candidates
+    return known[-1] if known else None
 
 
 def _fix(facts: Facts, tensor: Tensor, sink: Sink) -> Fix | None:
