@@ -67,12 +67,12 @@ PARTS = (
 
 @dataclass
 class Outcome:
-    """What a part came to; `counts` by passed, failed, error, skipped."""
+    """What a part came to: `counts` by passed, failed, error, skipped; `skips` are (test, reason)."""
 
     part: Part
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
-    skips: list[str] = field(default_factory=list)
+    skips: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -98,7 +98,7 @@ def run(part: Part) -> Outcome:
         read_junit(report, outcome)
     if status == SKIPPED_STATUS and not part.tests:
         outcome.counts["skipped"] += 1
-        outcome.skips.append(f"{part.name}: {last}")
+        outcome.skips.append((part.name, last))
     elif status and not outcome.failed:  # includes pytest's status 5: no tests were collected
         outcome.counts["failed"] += 1
         outcome.failures.append(f"{part.name}: exit status {status}: {last}")
@@ -171,7 +171,7 @@ def read_junit(report: Path, outcome: Outcome) -> None:
             expected = "xfail" in (child.get("type") or "")
             outcome.counts["xfailed" if expected else "skipped"] += 1
             if not expected:
-                outcome.skips.append(f"{name}: {child.get('message', '')}")
+                outcome.skips.append((name, child.get("message", "")))
         else:
             outcome.counts["error" if child.tag == "error" else "failed"] += 1
             message = (child.get("message") or "").strip().split("\n")[0]
@@ -198,9 +198,12 @@ def summarise(outcomes: list[Outcome], seconds: float) -> bool:
     for outcome in outcomes:
         for failure in outcome.failures:
             print(f"FAILED {failure}")
-    reasons = Counter(skip for outcome in outcomes for skip in outcome.skips)
-    for reason, number in reasons.items():
-        print(f"SKIPPED {f'[{number}] ' if number > 1 else ''}{reason}")
+    skips: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        for name, reason in outcome.skips:
+            skips.setdefault(reason, []).append(name)
+    for reason, names in skips.items():
+        print(f"SKIPPED [{len(names)}] {reason} ({names[0]}{', ...' if len(names) > 1 else ''})")
     if any(outcome.part.name == "verify" for outcome in outcomes):
         device = gpu()
         if device:
