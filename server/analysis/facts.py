@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from .autograd.graph import ALWAYS, Cut, Node, Path
-from .autograd.reach import Severed, constants, reach, severed
+from .autograd.reach import Severed, constants, reach, severed, zeros_on_the_way
 from .autograd.tensor import Tensor
 from .events import Events, GradRead, Sink
 from .report import Confidence, Finding, Fix, Severity, Span, TraceStep
@@ -233,19 +233,38 @@ class Facts:
                 confidence = "likely"
             return self._grouped(wanted, sink, confidence, True)
         if any(d.kind == "no-grad-fn" for d in outcome.doubts):
-            only_data = all(leaf.note == "symbolic" for leaf in outcome.reach.leaves) and not any(
-                n.is_join or n.opaque for n in outcome.reach.nodes
-            )
-            wanted = [s for s in sure if s.leaf.is_parameter or self.is_wanted(s.leaf)]
+            only_data = self._only_data(sink, lost)
+            wanted = [s for s in sure if s.leaf.is_parameter or self.is_wanted(s.leaf)] or [
+                s for s in lost if s.leaf.group
+            ]
             return self._grouped(wanted, sink, "likely", True) if only_data else []
         wanted = [s for s in sure if self.is_wanted(s.leaf) and id(s.leaf) not in self.reached]
         if not wanted and not self.events.held:
             # No optimizer in sight: a part of a module that learns nothing while its siblings do.
             wanted = [s for s in sure if id(s.leaf) not in self.reached and self._sibling_learns(s.leaf, sink)]
             return self._grouped(wanted, sink, "likely", False)
+        wanted = wanted or self._zeroed(sink)
         doubtful = bool(outcome.doubts) or any(node.opaque or node.is_join for s in wanted for node in s.path)
         certain = sink.path == ALWAYS and not doubtful
         return self._grouped(wanted, sink, "certain" if certain else "likely", False)
+
+    def _zeroed(self, sink: Sink) -> list[Severed]:
+        """Wanted leaves whose gradient is identically zero in every sink that reaches them."""
+        if sink.outcome.raises is not None or not any(node.zero for node in sink.outcome.reach.nodes):
+            return []
+        lost = zeros_on_the_way(
+            sink.outcome.roots, (leaf for leaf, how in sink.outcome.reach.leaves.items() if how.yes)
+        )
+        return [s for s in lost if self.is_wanted(s.leaf) and id(s.leaf) not in self._moved_by_gradient]
+
+    @cached_property
+    def _moved_by_gradient(self) -> set[int]:
+        """Leaves that some sink gives a gradient which is not zero everywhere, at least perhaps."""
+        found: set[int] = set()
+        for sink in self.events.sinks:
+            zero = {id(s.leaf) for s in zeros_on_the_way(sink.outcome.roots, sink.outcome.reach.leaves)}
+            found |= {id(leaf) for leaf in sink.outcome.reach.leaves} - zero
+        return found
 
     def _sibling_learns(self, leaf: Tensor, sink: Sink) -> bool:
         """Whether another parameter of the same module object gets a gradient from this sink."""
@@ -265,6 +284,23 @@ class Facts:
                         owners.setdefault(id(tensor), set()).add(id(module))
         return {key: frozenset(found) for key, found in owners.items()}
 
+    def _only_data(self, sink: Sink, lost: list[Severed]) -> bool:
+        """Whether what may still require grad is data or the loss function itself, not a model that is tracked.
+
+        `criterion(model(x).detach(), y)` with unknown parts: `y` is data, `criterion` is called on a cut value.
+        """
+        cut_paths = {node for item in lost for node in item.path}
+        for node in sink.outcome.reach.nodes:
+            if node.is_join:
+                return False
+            for edge in node.edges:
+                leaf = edge.tensor if edge.node is None else None
+                if leaf is None or not edge.live.possible or leaf.note == "symbolic":
+                    continue
+                if not (leaf.group and leaf.requires_grad.maybe and node in cut_paths):
+                    return False
+        return bool(lost)
+
     def is_passive(self, lost: Severed) -> bool:
         """A leaf that another optimizer's or nobody's business: part of a copy that is only evaluated."""
         return not lost.leaf.is_parameter and not lost.leaf.name
@@ -282,7 +318,9 @@ class Facts:
     def _more_specific(self, lost: Severed) -> tuple[Node, Cut]:
         """`t.detach().numpy()` leaves torch; that it detaches first is only how one writes that."""
         cut = lost.cut.cut
-        assert cut is not None
+        if cut is None:
+            assert lost.cut.span is not None
+            return lost.cut, Cut("zero-gradient", lost.cut.span, lost.cut.name)
         index = lost.path.index(lost.cut)
         if cut.kind in ("detach", "data"):
             for after in reversed(lost.path[max(0, index - 2) : index]):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ..report import Span
 from . import truth
 from .engine import Autograd
-from .graph import Node, Saved, Version, contradicts
+from .graph import Node, Saved, Version, contradicts, first_write_after
 from .reach import Reach, reach
 from .tensor import Grad, Tensor
 from .truth import NO, YES, Truth
@@ -59,7 +59,7 @@ def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
             if contradicts(version.path, node.path) or contradicts(version.path, autograd.path):
                 continue
             sure = certain and saved.sure and version.path <= autograd.path
-            found.append(Raise("saved-modified", sure, node, saved, version))
+            found.append(Raise("saved-modified", sure, node, saved, first_write_after(saved.version, version)))
         return found
     memory = saved.tensor.memory.version
     if memory is not saved.contents:

@@ -20,6 +20,13 @@ from .tensor import UNKNOWN_DEVICE, Tensor, join_truth_floating
 from .truth import NO, YES, Truth
 
 
+_MADE = {
+    "multi": "it is an output of a function that returns multiple views",
+    "no_grad": "it is a view that was created in no_grad mode",
+    "inference": "it is a view that was created in inference mode",
+}
+
+
 class AutogradError(Exception):
     """PyTorch raises here. `kind` names the error as the oracle test does; `tensor` is what it is about."""
 
@@ -94,27 +101,60 @@ class Autograd:
     # ------------------------------------------------------------------ operations
 
     def refresh(self, tensor: Tensor) -> Tensor:
-        """Bring a view's history up to date: a write to its base or a sibling view gave the base a new grad_fn."""
+        """Bring a view's history up to date: after a write to its memory its grad_fn is made anew from its base.
+
+        Source: `VariableHooks::grad_fn` in torch/csrc/autograd/variable.cpp. A view that may not be brought up to date
+        stays as it is; `require_current` raises for it.
+        """
         base = tensor.view_of
-        if base is None or tensor.view_kind == "inference":
+        if base is None:
             return tensor
-        if tensor.writes and tensor.writes[0] is base.node:
-            return tensor
-        if tensor.writes and tensor.view_kind != "no_grad":
-            node = Node("view", tensor.origin, (base.edge(),), tracked=base.requires_grad, path=self.path)
-            self.heap.write(tensor, "node", node)
+        if tensor.idle and tensor.requires_grad is not base.requires_grad and tensor.floating.possible:
             self.heap.write(tensor, "requires_grad", base.requires_grad)
-        self.heap.write(tensor, "writes", (base.node,))
+        if tensor.seen is tensor.counter.version or tensor.view_kind != "view":
+            return tensor
+        own = NO if tensor.node is None else tensor.node.tracked
+        if tensor.floating.no or (own.no and base.requires_grad.no):
+            return tensor
+        tracked = truth.either((own, base.requires_grad))
+        node = Node("view", tensor.origin, (base.edge(),), tracked=tracked, path=self.path)
+        node.stack = self.stack
+        self.heap.write(tensor, "node", node)
+        self.heap.write(tensor, "requires_grad", tracked)
+        self.heap.write(tensor, "idle", False)
+        self.heap.write(tensor, "seen", tensor.counter.version)
         return tensor
+
+    def require_current(self, tensor: Tensor) -> None:
+        """Raise AutogradError when PyTorch cannot say what the grad_fn of a view is: its memory was written since.
+
+        Source: `handle_view_on_rebase` in torch/csrc/autograd/variable.cpp (it asks how the view was made).
+        """
+        self.refresh(tensor)
+        base = tensor.view_of
+        if base is None or tensor.view_kind == "view" or tensor.floating.no:
+            return
+        own = tensor.node is not None and tensor.node.tracked.yes
+        if not own and not base.requires_grad.yes:
+            return
+        if tensor.seen not in tensor.counter.version.outcomes():
+            raise AutogradError(
+                "view-inplace", f"{_MADE[tensor.view_kind]} and its base or another view of it was modified", tensor
+            )
 
     def _edges(self, operands: Sequence[Operand]) -> tuple[Edge, ...]:
         edges = []
         for operand in operands:
             if operand.tensor is not None:
-                edges.append(operand.tensor.edge(operand.differentiable))
+                edges.append(operand.tensor.edge(operand.differentiable, operand.name))
             elif operand.node is not None:
                 edges.append(Edge(operand.node, None, NO))
         return tuple(edges)
+
+    def _require_current(self, operands: Sequence[Operand]) -> None:
+        for operand in operands:
+            if operand.tensor is not None and operand.differentiable:
+                self.require_current(operand.tensor)
 
     def _wanted(self, operands: Sequence[Operand]) -> Truth:
         return truth.either(o.tensor.requires_grad for o in operands if o.tensor is not None and o.differentiable)
@@ -128,8 +168,10 @@ class Autograd:
             if operand.tensor is not None:
                 self.refresh(operand.tensor)
         wants = self._wanted(operation.operands)
-        edges = self._edges(operation.operands)
         tracked = truth.both(wants, self.mode.enabled)
+        if tracked.yes:
+            self._require_current(operation.operands)
+        edges = self._edges(operation.operands)
         base = next((o.tensor for o in operation.operands if o.name == operation.view_of), None)
         results = []
         grad_node: Node | None = None
@@ -184,19 +226,26 @@ class Autograd:
         return known[0] if known else UNKNOWN_DEVICE
 
     def _make_view(self, result: Tensor, base: Tensor, kind: str) -> None:
+        """Make `result` a view of `base` (`as_view` in torch/csrc/autograd/variable.cpp)."""
         result.counter, result.memory = base.counter, base.memory
-        result.view_of = base.base
         result.floating = base.floating
         result.inference = base.inference
+        result.seen = result.counter.version
         if base.floating.no:
             result.requires_grad = NO
-        if kind == "multi" or base.view_kind == "multi":
-            result.view_kind = "multi"
-        elif (self.mode.enabled.no and not self.mode.inference) or base.view_kind == "no_grad":
+        if base.inference:
+            return
+        result.view_of = base.base
+        if self.mode.inference:
+            result.view_kind = "inference"
+        elif self.mode.enabled.no:
             result.view_kind = "no_grad"
+        elif kind == "multi":
+            result.view_kind = "multi"
         else:
-            result.view_kind = "view"
-        result.writes = (result.view_of.node,)
+            result.view_kind = base.view_kind or "view"
+        if result.node is not None and result.node.tracked.no and base.floating.possible:
+            result.idle, result.requires_grad = True, result.view_of.requires_grad
 
     def _save(self, node: Node, operation: Operation, results: tuple[Tensor, ...]) -> None:
         """Keep tensors for backward, each at the version it has now."""
@@ -206,7 +255,7 @@ class Autograd:
         saved = []
         for save in operation.saves:
             guard = truth.either(
-                o.tensor.requires_grad for name in save.when for o in by_name.get(name, ()) if o.tensor is not None
+                o.tensor.live for name in save.when for o in by_name.get(name, ()) if o.tensor is not None
             )
             if guard.no:
                 continue
@@ -222,7 +271,7 @@ class Autograd:
                 sure = save.sure and guard.yes
                 for each in tensor.either or (tensor,):
                     keep_sure = sure and not tensor.either
-                    saved.append(Saved(each, each.counter.version, each.memory.version, save.what, keep_sure))
+                    saved.append(Saved(each, each.counter.version, each.memory.version, save.what, keep_sure, save.when))
         if operation.holds_numbers:
             node.has_saved = True
         node.saved = tuple(saved)
@@ -232,7 +281,7 @@ class Autograd:
     def bump(self, tensor: Tensor, what: str, span: Span, *, silent: bool = False) -> None:
         """Record a write: a new version (not through `.data`, whose counter is its own) and new contents."""
         for each in tensor.either or (tensor,):
-            version = Version(what, span, self.path)
+            version = Version(what, span, self.path, previous=each.counter.version)
             weak = bool(tensor.either)
             if not silent:
                 new = join_versions(version, each.counter.version) if weak else version
@@ -254,26 +303,16 @@ class Autograd:
             return
         certain = tracked.yes
         if tensor.view_of is not None:
-            if tensor.view_kind == "multi" and (wants.yes or tensor.requires_grad.possible):
+            if tensor.view_kind != "view":
                 raise AutogradError(
-                    "view-inplace",
-                    "it is an output of a function that returns multiple views, which may not be modified in place",
-                    tensor,
-                    certain,
+                    "view-inplace", f"{_MADE[tensor.view_kind]}, and it is being modified in place", tensor, certain
                 )
-            if tensor.view_kind == "no_grad" and tensor.base.requires_grad.possible:
-                raise AutogradError(
-                    "view-inplace",
-                    "a view created in no_grad mode may not be modified in place with grad mode enabled",
-                    tensor,
-                    certain and tensor.base.requires_grad.yes,
-                )
-            if tensor.requires_grad.possible and tensor.base.is_leaf.yes and tensor.base.requires_grad.possible:
+            if tensor.requires_grad.possible and tensor.base.is_leaf.yes:
                 raise AutogradError(
                     "leaf-inplace",
                     "a view of a leaf Variable that requires grad is being used in an in-place operation.",
                     tensor,
-                    certain and tensor.base.requires_grad.yes,
+                    certain and tensor.requires_grad.yes,
                 )
         if tensor.requires_grad.possible and tensor.is_leaf.yes:
             raise AutogradError(
@@ -300,20 +339,25 @@ class Autograd:
 
     def force_inplace(self, operation: Operation, target: Tensor) -> Tensor:
         """The effect of an in-place operation without the checks."""
-        wants = self._wanted(operation.operands)
-        reads_target = any(o.tensor is target for o in operation.operands)
-        target_edge = target.edge()
+        wants = truth.either((self._wanted(operation.operands), target.requires_grad))
         tracked = truth.both(wants, self.mode.enabled) if target.floating.possible else NO
         if self.mode.inference and target.requires_grad.possible:
             tracked = NO
-        edges = self._edges(operation.operands)
-        cut = self.mode.cut if wants.possible and not self.mode.enabled.yes else None
-        keeps_history = self.mode.enabled.no and target.requires_grad.possible
+        if tracked.yes:
+            self._require_current([o for o in operation.operands if o.tensor is not target])
         base = target.base
+        if base is target:
+            edges = self._edges(operation.operands)
+        else:
+            # CopySlices: the base's history takes the place of the view's.
+            others = [o for o in operation.operands if o.tensor is not target]
+            edges = (base.edge(name="self"), *self._edges(others))
+        cut = self.mode.cut if wants.possible and not self.mode.enabled.yes else None
+        keeps_history = tracked.no and target.requires_grad.possible
         node = Node(
             operation.name,
             operation.span,
-            edges if base is target else (base.edge(), *edges),
+            edges,
             tracked=tracked,
             path=self.path,
             cut=cut,
@@ -333,7 +377,6 @@ class Autograd:
             node.saved = kept + node.saved
         if keeps_history:
             return target
-        del reads_target, target_edge
         if base is target:
             self.heap.write(target, "node", node)
             self.heap.write(target, "requires_grad", tracked)
@@ -343,7 +386,8 @@ class Autograd:
             view = Node("view", operation.span, (base.edge(),), tracked=tracked, path=self.path)
             self.heap.write(target, "node", view)
             self.heap.write(target, "requires_grad", tracked)
-            self.heap.write(target, "writes", (node,))
+            self.heap.write(target, "idle", tracked.no)
+            self.heap.write(target, "seen", target.counter.version)
         return target
 
     # ------------------------------------------------------------------ flags and aliases
@@ -369,16 +413,22 @@ class Autograd:
     def detach_(self, tensor: Tensor, cut: Cut) -> None:
         """`tensor.detach_()`: the tensor forgets its history. Raises AutogradError on a view."""
         self.refresh(tensor)
-        if tensor.view_of is not None and tensor.view_kind in ("view", "multi", "no_grad"):
+        if tensor.view_of is not None:
             raise AutogradError("other", "Can't detach views in-place. Use detach() instead.", tensor)
         if tensor.requires_grad.possible:
             node = Node("detach_", cut.span, (tensor.edge(),), tracked=NO, path=self.path, cut=cut)
             self.heap.write(tensor, "node", node)
             self.heap.write(tensor, "requires_grad", NO)
 
-    def require_grad(self, tensor: Tensor, flag: Truth) -> None:
-        """`tensor.requires_grad_(flag)`. Raises AutogradError on integers and when a non-leaf is told False."""
-        self.refresh(tensor)
+    def require_grad(self, tensor: Tensor, flag: Truth, *, attribute: bool = False) -> None:
+        """`tensor.requires_grad_(flag)`, or (`attribute`) `tensor.requires_grad = flag`.
+
+        Raises AutogradError on integers, when a non-leaf is told False, and by assignment on every non-leaf
+        (torch/csrc/autograd/python_variable.cpp, THPVariable_set_requires_grad).
+        """
+        self.require_current(tensor)
+        if attribute and tensor.is_leaf.no:
+            raise AutogradError("non-leaf-flag", "you can only change requires_grad flags of leaf variables.", tensor)
         if flag.possible and tensor.floating.no:
             raise AutogradError("other", "only Tensors of floating point dtype can require gradients", tensor, flag.yes)
         if tensor.inference and not self.mode.inference and flag.yes:
@@ -394,7 +444,10 @@ class Autograd:
                     "non-leaf-flag", "you can only change requires_grad flags of leaf variables.", tensor
                 )
             return
+        if tensor.idle and flag.no:
+            return
         self.heap.write(tensor, "requires_grad", flag if leaf.yes else truth.join(flag, tensor.requires_grad))
+        self.heap.write(tensor, "idle", False)
         if tensor.either and leaf.yes:
             # One of several leaves: whichever it is gets the flag, and its uses from now on carry it.
             for each in tensor.either:

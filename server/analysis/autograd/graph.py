@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _order = itertools.count(1)
 
+
 def newest_order() -> int:
     """A number above the order of every node made so far."""
     return next(_order)
@@ -42,14 +43,21 @@ class Version:
     """One state of a storage's version counter.
 
     A write makes a new one; identity is what counts. A join of two branches makes one with `alternatives`.
+    `previous` is the version the write replaced.
     """
 
-    __slots__ = ("alternatives", "path", "span", "what")
+    __slots__ = ("alternatives", "path", "previous", "span", "what")
 
     def __init__(
-        self, what: str = "", span: Span | None = None, path: Path = ALWAYS, alternatives: tuple[Version, ...] = ()
+        self,
+        what: str = "",
+        span: Span | None = None,
+        path: Path = ALWAYS,
+        alternatives: tuple[Version, ...] = (),
+        previous: Version | None = None,
     ) -> None:
         self.what, self.span, self.path, self.alternatives = what, span, path, alternatives
+        self.previous = previous
 
     def outcomes(self) -> list[Version]:
         """The versions this may be, itself first."""
@@ -60,6 +68,14 @@ class Version:
                 found.append(version)
                 todo.extend(version.alternatives)
         return found
+
+
+def first_write_after(saved: Version, present: Version) -> Version:
+    """The oldest write between two versions of one counter: the one that did the damage."""
+    step = present
+    while step.previous is not None and step.previous is not saved and not step.previous.alternatives:
+        step = step.previous
+    return step if step.previous is saved else present
 
 
 def join_versions(left: Version, right: Version) -> Version:
@@ -101,13 +117,17 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A tensor kept for backward at the version it had; `sure` is NO-or-maybe where shapes or backends decide."""
+    """A tensor kept for backward at the version it had; `sure` is False where shapes or backends decide.
+
+    `used_for` names the operands whose gradient is computed with it.
+    """
 
     tensor: Tensor
     version: Version
     contents: Version
     operand: str
     sure: bool = True
+    used_for: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +135,14 @@ class Edge:
     """An input of a node as it was when used: its own node, or the leaf itself.
 
     `live` is its requires_grad at that time; `flows` is False where the operation is not differentiable in this input.
+    `name` is that of the operand, where an operation has several.
     """
 
     node: Node | None
     tensor: Tensor | None
     live: Truth
     flows: bool = True
+    name: str = ""
 
 
 class Node:

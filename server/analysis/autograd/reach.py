@@ -38,7 +38,9 @@ class Reach:
         return self.users.get(leaf, 0)
 
 
-def _walk(roots: Sequence[Tensor], only_sure: bool) -> tuple[dict[Tensor, None], dict[Node, None], dict[Tensor, int]]:
+def _walk(
+    roots: Sequence[Tensor], only_sure: bool, through_zero: bool = True
+) -> tuple[dict[Tensor, None], dict[Node, None], dict[Tensor, int]]:
     leaves: dict[Tensor, None] = {}
     nodes: dict[Node, None] = {}
     users: dict[Tensor, int] = {}
@@ -64,6 +66,8 @@ def _walk(roots: Sequence[Tensor], only_sure: bool) -> tuple[dict[Tensor, None],
                 for leaf in _sure_through_join(node, {}):
                     leaves[leaf] = None
                 continue
+        if node.zero and not through_zero:
+            continue
         for edge in node.edges:
             if edge.live.no or not edge.flows or (only_sure and edge.live.maybe):
                 continue
@@ -105,6 +109,32 @@ class _Alias:
     def __init__(self, tensor: Tensor, node: Node | None) -> None:
         self.node = node
         self.requires_grad = YES
+
+
+def zeros_on_the_way(roots: Sequence[Tensor], leaves: Iterable[Tensor]) -> list[Severed]:
+    """Of the leaves a backward reaches, those it reaches only through operations whose gradient is zero everywhere.
+
+    Each with the path and the zero operation nearest to the leaf.
+    """
+    live = _walk(roots, only_sure=False, through_zero=False)[0]
+    wanted = {id(leaf) for leaf in leaves if leaf not in live}
+    if not wanted:
+        return []
+    parent: dict[Node, Node | None] = {root.node: None for root in roots if root.node is not None}
+    queue = list(parent)
+    found: dict[int, Severed] = {}
+    for node in queue:
+        for edge in node.edges:
+            leaf = _leaf_of(edge.tensor, edge.node)
+            if leaf is not None and id(leaf) in wanted and id(leaf) not in found and edge.live.possible and edge.flows:
+                path = _path_to(node, parent)
+                zero = next((n for n in reversed(path) if n.zero), None)
+                if zero is not None:
+                    found[id(leaf)] = Severed(leaf, zero, path)
+            if edge.node is not None and edge.node not in parent:
+                parent[edge.node] = node
+                queue.append(edge.node)
+    return list(found.values())
 
 
 def reach(roots: Sequence[Tensor]) -> Reach:

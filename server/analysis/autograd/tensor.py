@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ..report import Span
-from .graph import Counter, Edge, Memory, Node
+from .graph import Counter, Edge, Memory, Node, Version
 from .truth import NO, YES, Truth, join
 
 
@@ -46,7 +45,12 @@ NO_GRAD_YET = Grad()
 class Tensor:
     """A tensor value. Fields that the program changes are written through the heap by the engine.
 
-    Journaled: `requires_grad`, `node`, `counter`, `memory`, `grad`, `retains_grad`, `view_of`, `name`.
+    Journaled: `requires_grad`, `idle`, `node`, `seen`, `counter`, `memory`, `grad`, `retains_grad`, `view_of`, `name`.
+
+    `seen` is the state of the version counter at which a view's `node` was made (`attr_version` in PyTorch). `idle`
+    marks a view without a grad_fn of its own: it requires grad because its base does
+    (`DifferentiableViewMeta::requires_grad`), and gradient that comes to it goes nowhere.
+    `view_kind` is PyTorch's `CreationMeta`: "view" (the default), "multi", "no_grad", "inference".
     """
 
     __slots__ = (
@@ -58,6 +62,7 @@ class Tensor:
         "frozen",
         "grad",
         "group",
+        "idle",
         "inference",
         "is_parameter",
         "memory",
@@ -68,9 +73,9 @@ class Tensor:
         "requires_grad",
         "retains_grad",
         "scalar",
+        "seen",
         "view_kind",
         "view_of",
-        "writes",
     )
 
     def __init__(
@@ -98,7 +103,8 @@ class Tensor:
         self.note = ""
         self.frozen: Span | None = None
         self.either: tuple[Tensor, ...] = ()
-        self.writes: tuple[Any, ...] = ()
+        self.idle = False
+        self.seen: Version = self.counter.version
 
     @property
     def grad_fn(self) -> Node | None:
@@ -121,9 +127,14 @@ class Tensor:
             tensor = tensor.view_of
         return tensor
 
-    def edge(self, differentiable: bool = True) -> Edge:
-        """This tensor as an input, as it is now."""
-        return Edge(self.node, self, self.requires_grad, differentiable)
+    @property
+    def live(self) -> Truth:
+        """Whether gradient that comes to it goes anywhere (`gradient_edge` is valid)."""
+        return NO if self.idle else self.requires_grad
+
+    def edge(self, differentiable: bool = True, name: str = "") -> Edge:
+        """This tensor as an input (of that name), as it is now."""
+        return Edge(self.node, self, self.live, differentiable, name)
 
     def __repr__(self) -> str:
         return f"<Tensor {self.name or '?'} rg={self.requires_grad} node={self.node}>"

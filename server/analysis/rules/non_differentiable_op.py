@@ -17,7 +17,8 @@ RULE = Rule(
     fix="no fix: a soft or straight-through form changes what is computed, so a person must choose",
     what="""\
 Finds `argmax`, comparisons, `.long()`, `one_hot`, `bincount`, `histc`, the indices of `max`, `topk` and `sort`, and
-other operations whose result never requires grad, when a tensor that should learn reaches the loss only through them.
+other operations whose result never requires grad, when a tensor that should learn reaches the loss only through them;
+also `round`, `floor`, `ceil`, `trunc` and `sign`, whose gradient is zero everywhere.
 
 Metrics (`pred.argmax(1) == target`), masks that multiply a tracked value, and indices that select from one are not
 reported: the gradient has another way.""",
@@ -60,15 +61,14 @@ There is no automatic fix. Common replacements: `softmax` weights instead of `ar
 for sampling, the straight-through form `soft + (hard - soft).detach()`, interpolation (`grid_sample`) instead of
 integer indices, a sigmoid instead of a threshold.""",
     blind_spots="""\
-Operations with a gradient that is zero everywhere (`round`, `sign`, `floor`) do have a `grad_fn` and are not reported.
-A policy gradient that samples with `multinomial` and weighs `log_prob` is connected through `log_prob` and silent.""",
+A gradient that is zero for the numbers at hand (a saturated `clamp`, a dead `relu`) is not seen. A policy gradient that samples with `multinomial` and weighs `log_prob` is connected through `log_prob` and silent.""",
 )
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made by operations whose result never requires grad."""
     for cause in facts.causes:
-        if cause.why.kind != "non-differentiable":
+        if cause.why.kind not in ("non-differentiable", "zero-gradient"):
             continue
         span = facts.innermost_here(cause.cut)
         if span is None:
@@ -78,10 +78,14 @@ def check(facts: Facts) -> Iterator[Finding]:
             operation, f"`{operation}`"
         )
         sink = facts.sink_name(cause.sink)
-        message = f"{facts.value_name(span)} carries no gradient to {sink}: {written} is not differentiable"
+        what = "is not differentiable"
+        cut = f"cut: the result of {written} never requires grad"
+        if cause.why.kind == "zero-gradient":
+            what, cut = "has a gradient of zero everywhere", f"the gradient of {written} is zero everywhere"
+        message = f"{facts.value_name(span)} carries no gradient to {sink}: {written} {what}"
         trace = [
             *facts.source_steps(cause.leaves),
-            facts.step(span, "cut", f"cut: the result of {written} never requires grad"),
+            facts.step(span, "cut", cut),
             facts.sink_step(cause.sink, facts.end_of(cause)),
         ]
         yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace)

@@ -88,7 +88,7 @@ def step(rt: Runtime, optimizer: Optimizer, call: Call) -> Value:
         present = tensor.grad.present
         if present.no:
             continue
-        version = Version("optimizer.step", call.site.span, rt.autograd.path)
+        version = Version("optimizer.step", call.site.span, rt.autograd.path, previous=tensor.counter.version)
         if not optimizer.fused:
             new = version if present.yes else join_versions(version, tensor.counter.version)
             rt.heap.write(tensor.counter, "version", new)
