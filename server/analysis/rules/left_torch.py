@@ -97,6 +97,22 @@ def check(facts: Facts) -> Iterator[Finding]:
             RULE.name, cause.confidence, message, facts.marked(span), trace, _fixes(facts, span, cut.detail)
         )
 
+    for event in facts.events.forbidden:
+        if not event.message.startswith("Can't call numpy()") or event.after_error or not event.certain:
+            continue
+        if not facts.here(event.site.span):
+            continue
+        name = facts.name_of(event.tensor) if event.tensor is not None else ""
+        subject = f"`{name}`" if name else "the tensor"
+        message = f"{subject} requires grad, so it cannot become a numpy array here: PyTorch raises"
+        trace = [
+            facts.step(facts.marked(event.tensor.origin), "source", f"{subject} requires grad")
+            if event.tensor is not None and event.tensor.origin
+            else None,
+            facts.step(event.site.span, "sink", f"raises: {event.message}"),
+        ]
+        yield facts.finding(RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace)
+
 
 def _fixes(facts: Facts, span: Span, written: str) -> list[Fix | None]:
     node = facts.node_at(span)
