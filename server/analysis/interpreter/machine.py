@@ -85,6 +85,7 @@ class Machine:
         self.importer: Any = None
         self.torch: Any = None
         self.crashes: list[str] = []
+        self._sites: dict[ast.AST, Site] = {}
         self._comparisons: dict[Hashable, Value] = {}
 
     # ------------------------------------------------------------------ budget and places
@@ -99,10 +100,10 @@ class Machine:
 
     def site(self, node: ast.AST) -> Site:
         """The place of a syntax node in the module that is running."""
-        cached = getattr(node, "gradsight_site", None)
+        # Kept here and not on the node: trees outlive runs, and a place holds the module with all it made.
+        cached = self._sites.get(node)
         if cached is None or cached.module is not self.module:
-            cached = Site(self.span(node), node, self.statement, self.module)
-            node.gradsight_site = cached  # type: ignore[attr-defined]
+            cached = self._sites[node] = Site(self.span(node), node, self.statement, self.module)
         return cached
 
     def span(self, node: ast.AST) -> Span:
