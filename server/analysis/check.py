@@ -88,7 +88,7 @@ def _importer(project: Project) -> Importer:
     workspace = _workspace(project.roots)
     if project.open_texts:
         workspace = WorkspaceModules(project.roots, project.open_texts)
-    return Importer(workspace.load_module, workspace.package_of)
+    return Importer(workspace)
 
 
 def _reveals(facts: Facts) -> list[Finding]:

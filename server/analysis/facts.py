@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .autograd.graph import ALWAYS, Cut, Node, Path
+from .autograd.graph import ALWAYS, Cut, Node, Path, Version
 from .autograd.reach import Severed, constants, reach, severed, zeros_on_the_way
 from .autograd.tensor import Tensor
 from .events import Events, GradRead, Sink
@@ -89,8 +89,8 @@ class Facts:
         text = " ".join(self.source.segment(node).split())
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
-    def innermost_here(self, node: Node) -> Span | None:
-        """Where an operation happened as seen from this file: its own span, or the call that led out of the file."""
+    def innermost_here(self, node: Node | Version) -> Span | None:
+        """Where an operation or a write happened as seen from this file: there, or the call that led out of it."""
         if self.here(node.span):
             return node.span
         for site in reversed(node.stack):

@@ -282,6 +282,7 @@ class Autograd:
         """Record a write: a new version (not through `.data`, whose counter is its own) and new contents."""
         for each in tensor.either or (tensor,):
             version = Version(what, span, self.path, previous=each.counter.version)
+            version.stack = self.stack
             weak = bool(tensor.either)
             if not silent:
                 new = join_versions(version, each.counter.version) if weak else version

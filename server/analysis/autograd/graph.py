@@ -43,10 +43,10 @@ class Version:
     """One state of a storage's version counter.
 
     A write makes a new one; identity is what counts. A join of two branches makes one with `alternatives`.
-    `previous` is the version the write replaced.
+    `previous` is the version the write replaced; `stack` the calls on the way to the write.
     """
 
-    __slots__ = ("alternatives", "path", "previous", "span", "what")
+    __slots__ = ("alternatives", "path", "previous", "span", "stack", "what")
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class Version:
     ) -> None:
         self.what, self.span, self.path, self.alternatives = what, span, path, alternatives
         self.previous = previous
+        self.stack: tuple[Any, ...] = ()
 
     def outcomes(self) -> list[Version]:
         """The versions this may be, itself first."""

@@ -106,6 +106,10 @@ class Heap:
         del log[mark:]
         return final
 
+    def commit(self, mark: int) -> None:
+        """Keep everything since `mark` for good: going back to an older mark does not take it back."""
+        del self._log[mark:]
+
     def redo(self, writes: Writes) -> None:
         """Apply writes that were taken back."""
         for obj, name, value in writes.values():

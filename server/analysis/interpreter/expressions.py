@@ -111,7 +111,7 @@ def load_name(machine: Machine, name: str, node: ast.AST) -> Value:
         # The same unresolved name is the same unknown everywhere.
         machine.module.namespace.setdefault(name, value)
         return machine.module.namespace[name]
-    value = machine.narrow(value)
+    value = machine.narrow(machine.importer.settle(machine, value))
     record(machine, node, value)
     return value
 
@@ -629,16 +629,24 @@ def _await(machine: Machine, node: ast.Await) -> Value:
 
 def _yield(machine: Machine, node: ast.Yield) -> Value:
     value = evaluate(machine, node.value) if node.value is not None else None
-    if machine.frame.yields is not None:
-        machine.frame.yields.append(value)
-    return None
+    _hand_out(machine, [value])
+    # What the consumer sends is not known; a plain `yield` gives None, and nobody looks.
+    return Unknown("a value sent to the generator")
 
 
 def _yield_from(machine: Machine, node: ast.YieldFrom) -> Value:
     items, _ = machine.iterate(evaluate(machine, node.value), machine.site(node))
-    if machine.frame.yields is not None:
-        machine.frame.yields.extend(items)
+    _hand_out(machine, items)
     return None
+
+
+def _hand_out(machine: Machine, items: list[Value]) -> None:
+    frame = machine.frame
+    if frame.on_yield is not None:
+        for item in items:
+            frame.on_yield(item)
+    elif frame.yields is not None:
+        frame.yields.extend(items)
 
 
 def _starred(machine: Machine, node: ast.Starred) -> Value:

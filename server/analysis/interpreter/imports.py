@@ -1,115 +1,294 @@
-"""Imports: torch by name, modules of the workspace by running them, everything else as an external name."""
+"""Imports: torch by name, modules of the workspace by running them, everything else as an external name.
+
+A module of the workspace is run once per run of the program, under its file's path, so that two names for one file are
+one module. It goes in before its body runs: a module that takes part in a cycle is seen half-filled, as Python sees it,
+and a name that is not there yet is looked up when it is used.
+
+What the checked file imports is run at once. Further away, a file that never mentions torch, or any file once many were
+run, is run when something of it is used: a large package must not cost what nobody asks of it.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import Any
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
-from ..values import External, ModuleValue, TorchName, Value
+from ..names.workspace import mentions_torch
+from ..source.text import SourceText
+from ..values import External, ListValue, ModuleValue, Site, TorchName, Unknown, Value
+from . import torch_names
 from .machine import Machine
 
-Finder = Callable[[str, str], Any]
-"""(dotted name, importing file) -> a parsed module of the workspace, or None."""
-
 MAX_MODULES = 200
+"""Files of the workspace that one run may run; further ones are external names."""
+MAX_EAGER_MODULES = 40
+"""Files that are run although nothing of theirs was used yet (they may register something)."""
+MAX_STEPS = 250_000
+"""Steps that all imported bodies of one run may take together. They are not the checked file's."""
+
+CONSTANTS: dict[str, Value] = {"typing.TYPE_CHECKING": False, "typing_extensions.TYPE_CHECKING": False}
+"""Names of other libraries whose value decides what the program does."""
+
+
+class Workspace(Protocol):
+    """What the importer asks of `names.WorkspaceModules`."""
+
+    def find(self, dotted: str, from_path: str | None = None) -> str | None: ...
+
+    def find_import(self, from_path: str, module: str, level: int = 0) -> str | None: ...
+
+    def absolute(self, from_path: str, module: str, level: int) -> str: ...
+
+    def load(self, path: str) -> Any: ...
+
+
+class LazyImport:
+    """A name of another file that is looked up when it is used."""
+
+    __slots__ = ("member", "name", "path", "site", "stack", "value")
+
+    def __init__(self, path: str, name: str, member: str | None, site: Site, stack: tuple[Site, ...]) -> None:
+        self.path, self.name, self.member, self.site, self.stack = path, name, member, site, stack
+        self.value: Value = self
+
+    def __repr__(self) -> str:
+        return f"<import {self.name}{'.' + self.member if self.member else ''}>"
+
+
+RunModule = Callable[[Machine, Any, ModuleValue, Site, int], int]
+"""Runs (machine, parsed, module, the import, most steps); gives the steps taken."""
 
 
 class Importer:
-    """Resolves imports of one run; a workspace module is run once."""
+    """Resolves the imports of one run."""
 
-    def __init__(self, find: Finder | None = None, package_of: Callable[[str], str] | None = None) -> None:
-        self.find = find
-        self.package_of = package_of or (lambda path: "")
-        self.loaded: dict[str, Value] = {}
-        self.run_module: Callable[[Machine, Any, str], ModuleValue] | None = None
+    def __init__(self, workspace: Workspace | None = None) -> None:
+        self.workspace = workspace
+        self.loaded: dict[str, ModuleValue] = {}
+        self.running: set[str] = set()
+        self.steps_left = MAX_STEPS
+        self.run_module: RunModule | None = None
+        self._found: dict[tuple[str, str], str | None] = {}
+        self._spaces: dict[str, ModuleValue] = {}
 
-    def resolve(self, machine: Machine, dotted: str, importing: str) -> Value:
-        """The value of a module by its absolute dotted name."""
-        top = dotted.partition(".")[0]
-        if top == "torch":
-            return TorchName(dotted)
-        key = dotted
-        if key in self.loaded:
-            return self.loaded[key]
-        parsed = self.find(dotted, importing) if self.find is not None and len(self.loaded) < MAX_MODULES else None
-        if parsed is None or self.run_module is None:
-            return External(dotted)
-        module = ModuleValue(dotted, parsed.source.path, parsed.source)
-        self.loaded[key] = module
-        self.run_module(machine, (parsed, module), dotted)
-        return module
+    # ------------------------------------------------------------------ the statements
 
     def run(self, machine: Machine, node: ast.Import | ast.ImportFrom) -> None:
         """Bind the names of an import statement."""
-        store = machine.frame.scope.store
-        importing = machine.module.path
         if isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.asname is not None:
-                    store(machine.heap, alias.asname, self.resolve(machine, alias.name, importing))
-                else:
-                    top = alias.name.partition(".")[0]
-                    self.resolve(machine, alias.name, importing)
-                    store(machine.heap, top, self.resolve(machine, top, importing))
+                self._import(machine, alias, machine.site(node))
+        else:
+            self._import_from(machine, node, machine.site(node))
+
+    def _import(self, machine: Machine, alias: ast.alias, site: Site) -> None:
+        module = self._module(machine, alias.name, site, lazy=alias.asname is not None)
+        if alias.asname is not None:
+            self._store(machine, alias.asname, module)
             return
-        base = self._absolute(machine, node)
-        module = self.resolve(machine, base, importing) if base else External("")
+        top = alias.name.partition(".")[0]
+        self._store(machine, top, module if top == alias.name else self._module(machine, top, site))
+
+    def _import_from(self, machine: Machine, node: ast.ImportFrom, site: Site) -> None:
         for alias in node.names:
             if alias.name == "*":
-                self._star(machine, module)
-                continue
-            store(machine.heap, alias.asname or alias.name, self._member(machine, module, base, alias.name, importing))
+                self._star(machine, self._base(machine, node, site, lazy=False))
+            else:
+                self._store(machine, alias.asname or alias.name, self._from(machine, node, alias.name, site))
 
-    def _absolute(self, machine: Machine, node: ast.ImportFrom) -> str:
+    @staticmethod
+    def _store(machine: Machine, name: str, value: Value) -> None:
+        machine.frame.scope.store(machine.heap, name, value)
+
+    def _from(self, machine: Machine, node: ast.ImportFrom, name: str, site: Site) -> Value:
+        base = self._base(machine, node, site, lazy=True)
+        if isinstance(base, TorchName):
+            return machine.torch.attribute(base, name, None)
+        if isinstance(base, LazyImport):
+            return LazyImport(base.path, base.name, name, site, base.stack)
+        if isinstance(base, ModuleValue):
+            return self.member(machine, base, name, site)
+        dotted = f"{base.dotted}.{name}"
+        if dotted in CONSTANTS:
+            return CONSTANTS[dotted]
+        # A directory without __init__.py: the package is no file, what is in it is.
+        path = self._find_from(machine, node, name)
+        return self._load(machine, path, dotted, site, lazy=True) if path is not None else External(dotted)
+
+    def _base(self, machine: Machine, node: ast.ImportFrom, site: Site, *, lazy: bool) -> Value:
+        """The module that `from … import` names."""
         if not node.level:
-            return node.module or ""
-        package = (
-            machine.module.name
-            if machine.module.path.endswith("__init__.py")
-            else machine.module.name.rpartition(".")[0]
-        )
-        if machine.module.name == "__main__":
-            package = self.package_of(machine.module.path)
-        for _ in range(node.level - 1):
-            package = package.rpartition(".")[0]
-        return ".".join(part for part in (package, node.module) if part)
+            return self._module(machine, node.module or "", site, lazy=lazy)
+        if self.workspace is None:
+            return External(node.module or "")
+        importing = machine.module.path
+        dotted = self.workspace.absolute(importing, node.module or "", node.level)
+        path = self.workspace.find_import(importing, node.module or "", node.level)
+        return External(dotted) if path is None else self._load(machine, path, dotted, site, lazy=lazy)
 
-    def _member(self, machine: Machine, module: Value, base: str, name: str, importing: str) -> Value:
-        if isinstance(module, TorchName):
-            return machine.torch.attribute(module, name, None)
-        if isinstance(module, ModuleValue):
-            if name in module.namespace:
-                return module.namespace[name]
-            found = self.submodule(machine, module, name)
-            if found is not None:
-                return found
-        return (
-            self.resolve(machine, f"{base}.{name}", importing) if self.find is not None else External(f"{base}.{name}")
-        )
+    def _find_from(self, machine: Machine, node: ast.ImportFrom, name: str) -> str | None:
+        module = f"{node.module}.{name}" if node.module else name
+        if node.level:
+            return self.workspace.find_import(machine.module.path, module, node.level) if self.workspace else None
+        return self._find(module, machine.module.path)
 
-    def submodule(self, machine: Machine, module: ModuleValue, name: str) -> Value | None:
+    # ------------------------------------------------------------------ modules
+
+    def _module(self, machine: Machine, dotted: str, site: Site, *, lazy: bool = False) -> Value:
+        """The module of an absolute dotted name, its packages first."""
+        if dotted.partition(".")[0] == "torch":
+            return TorchName(dotted)
+        importing = machine.module.path
+        path = self._find(dotted, importing)
+        if path is None:
+            return self._spaces.get(dotted) or External(dotted)
+        parts = dotted.split(".")
+        parent: Value = None
+        for count in range(1, len(parts)):
+            package = ".".join(parts[:count])
+            package_path = self._find(package, importing)
+            if package_path is not None:
+                outer, parent = parent, self._load(machine, package_path, package, site, lazy=lazy)
+            else:
+                outer, parent = parent, self._space(package, path, len(parts) - count)
+            _attach(outer, parts[count - 1], parent)
+        module = self._load(machine, path, dotted, site, lazy=lazy)
+        _attach(parent, parts[-1], module)
+        return module
+
+    def _space(self, dotted: str, path: str, levels: int) -> ModuleValue:
+        """A package that is only a directory, above the file `path`."""
+        if dotted not in self._spaces:
+            directory = os.path.dirname(path) if os.path.basename(path) == "__init__.py" else path
+            for _ in range(levels):
+                directory = os.path.dirname(directory)
+            place = os.path.join(directory, "__init__.py")
+            self._spaces[dotted] = ModuleValue(dotted, place, SourceText(place, ""))
+        return self._spaces[dotted]
+
+    def _find(self, dotted: str, importing: str) -> str | None:
+        if self.workspace is None:
+            return None
+        key = (dotted, os.path.dirname(importing))
+        if key not in self._found:
+            self._found[key] = self.workspace.find(dotted, importing)
+        return self._found[key]
+
+    def _load(self, machine: Machine, path: str, dotted: str, site: Site, *, lazy: bool = False) -> Value:
+        """The module of a file: run now, or (`lazy`, and far from the checked file) when something of it is used."""
+        if path in self.loaded:
+            return self.loaded[path]
+        if self.is_main(machine, path):
+            return machine.main
+        if len(self.loaded) >= MAX_MODULES or self.run_module is None or self.workspace is None:
+            return External(dotted)
+        parsed = self.workspace.load(path)
+        if parsed is None:
+            return External(dotted)
+        if lazy and machine.module is not machine.main:
+            if len(self.loaded) >= MAX_EAGER_MODULES or not mentions_torch(parsed.source.text):
+                return LazyImport(path, dotted, None, site, machine.autograd.stack)
+        module = self.loaded[path] = ModuleValue(dotted, parsed.source.path, parsed.source)
+        if self.steps_left > 0:
+            self.running.add(path)
+            try:
+                self.steps_left -= self.run_module(machine, parsed, module, site, self.steps_left)
+            finally:
+                self.running.discard(path)
+        return module
+
+    @staticmethod
+    def is_main(machine: Machine, path: str) -> bool:
+        """Whether a file is the one that is checked: it is not run a second time."""
+        return os.path.abspath(machine.main.path) == path
+
+    # ------------------------------------------------------------------ what a module holds
+
+    def settle(self, machine: Machine, value: Value) -> Value:
+        """A name that waited to be looked up, looked up; any other value as it is."""
+        if not isinstance(value, LazyImport):
+            return value
+        if value.value is value:
+            stack, machine.autograd.stack = machine.autograd.stack, value.stack
+            # A second look while this one is under way finds nothing rather than itself.
+            value.value = Unknown(f"`{value.member or value.name}`, imported in a circle", name=value.member or "")
+            try:
+                found = self._load(machine, value.path, value.name, value.site)
+                if value.member is not None and isinstance(found, ModuleValue):
+                    found = self.member(machine, found, value.member, value.site)
+                elif value.member is not None:
+                    found = External(f"{value.name}.{value.member}")
+            finally:
+                machine.autograd.stack = stack
+            if isinstance(found, LazyImport):
+                waiting, value.value = value.value, value
+                return waiting
+            value.value = found
+        return value.value
+
+    def member(self, machine: Machine, module: ModuleValue, name: str, site: Site) -> Value:
+        """`from module import name`."""
+        if name in module.namespace:
+            return self.settle(machine, module.namespace[name])
+        found = self.submodule(machine, module, name, site)
+        if found is not None:
+            return found
+        if module.path in self.running or module is machine.main:
+            return LazyImport(module.path, module.name, name, site, machine.autograd.stack)
+        return Unknown(f"`{name}` of module `{module.name}`", name=name)
+
+    def submodule(self, machine: Machine, module: ModuleValue, name: str, site: Site | None = None) -> Value | None:
         """`package.name` as a module of the workspace; None if there is none."""
-        found = self.resolve(machine, f"{module.name}.{name}", module.path)
+        if self.workspace is None or os.path.basename(module.path) != "__init__.py":
+            return None
+        path = self.workspace.find_import(module.path, name, 1)
+        if path is None:
+            return None
+        found = self._load(machine, path, f"{module.name}.{name}", site or Site(module.source.span_of_line(1)))
         return found if isinstance(found, ModuleValue) else None
 
     def _star(self, machine: Machine, module: Value) -> None:
-        if isinstance(module, ModuleValue):
-            for name, value in module.namespace.items():
-                if not name.startswith("_"):
-                    machine.frame.scope.store(machine.heap, name, value)
-        elif isinstance(module, TorchName):
-            for name in (
-                "nn",
-                "optim",
-                "autograd",
-                "no_grad",
-                "tensor",
-                "Tensor",
-                "cat",
-                "stack",
-                "zeros",
-                "ones",
-                "randn",
+        if isinstance(module, TorchName):
+            for name in torch_names.public(module.dotted):
+                self._store(machine, name, machine.torch.attribute(module, name, None))
+        elif isinstance(module, ModuleValue):
+            for name in self._public(machine, module):
+                if name in module.namespace:
+                    self._store(machine, name, module.namespace[name])
+                else:
+                    self._store(machine, name, self.member(machine, module, name, machine.site(machine.statement)))  # type: ignore[arg-type]
+
+    @staticmethod
+    def _public(machine: Machine, module: ModuleValue) -> Iterator[str]:
+        """`__all__` if it is there, else the names without an underscore."""
+        listed = module.namespace.get("__all__")
+        if isinstance(listed, (ListValue, tuple)):
+            names = listed.items if isinstance(listed, ListValue) else listed
+            yield from [name for name in names if isinstance(name, str)]
+            return
+        yield from [name for name in module.namespace if not name.startswith("_")]
+
+    def cannot_fail(self, machine: Machine, node: ast.Try) -> bool:
+        """Whether a `try` around imports finds all it imports, so that its handlers never run."""
+        return all(
+            isinstance(statement, (ast.Import, ast.ImportFrom)) and self._is_there(machine, statement)
+            for statement in node.body
+        )
+
+    def _is_there(self, machine: Machine, node: ast.Import | ast.ImportFrom) -> bool:
+        for alias in node.names:
+            bound = alias.asname or alias.name.partition(".")[0]
+            value = machine.frame.scope.lookup(bound) if alias.name != "*" else None
+            if not isinstance(value, (TorchName, ModuleValue, LazyImport)) and (
+                isinstance(node, ast.Import) or isinstance(value, (External, Unknown)) or alias.name == "*"
             ):
-                machine.frame.scope.store(machine.heap, name, machine.torch.attribute(module, name, None))
+                return False
+        return True
+
+
+def _attach(package: Value, name: str, module: Value) -> None:
+    """An imported submodule is an attribute of its package. Not journaled: it holds on every branch."""
+    if isinstance(package, ModuleValue) and isinstance(module, ModuleValue):
+        package.namespace[name] = module

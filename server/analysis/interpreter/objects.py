@@ -23,8 +23,9 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import builtins, classes
+from . import builtins, classes, contexts, generators
 from .calls import PropertyValue, call_function
+from .imports import CONSTANTS
 from .machine import DeadEnd, Machine
 
 MAX_RANGE = 64
@@ -42,8 +43,8 @@ def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
         return value
     if isinstance(owner, ModuleValue):
         if name in owner.namespace:
-            return owner.namespace[name]
-        found = machine.importer.submodule(machine, owner, name)
+            return machine.importer.settle(machine, owner.namespace[name])
+        found = machine.importer.submodule(machine, owner, name, site)
         return found if found is not None else Unknown(f"`{name}` of module `{owner.name}`", name=name)
     if isinstance(owner, SuperValue):
         return classes.get_super_attribute(machine, owner, name, site)
@@ -52,8 +53,11 @@ def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
         if value is MISSING:
             value = machine.torch.attribute(owner, name, site)
         return Unknown(f"`{name}` of class `{owner.name}`", name=name) if value is MISSING else value
+    if isinstance(owner, contexts.ExitStackValue):
+        return contexts.attribute(machine, owner, name)
     if isinstance(owner, External):
-        return External(f"{owner.dotted}.{name}")
+        dotted = f"{owner.dotted}.{name}"
+        return CONSTANTS.get(dotted, External(dotted))
     if isinstance(owner, (ListValue, DictValue, IterValue, tuple, str)):
         return builtins.method(machine, owner, name)
     if isinstance(owner, (Tensor, TorchName, ModuleObject, Scalar)):
@@ -108,6 +112,8 @@ def iterate(machine: Machine, value: Value, site: Site) -> tuple[list[Value], bo
     if isinstance(value, ListValue):
         return list(value.items), value.open
     if isinstance(value, IterValue):
+        if value.source is not None:
+            generators.collect(machine, value)
         items = [] if value.used and not value.open else list(value.items)
         machine.heap.write(value, "used", True)
         return items, value.open

@@ -23,6 +23,7 @@ from .scope import Scope
 
 RECURSION_LIMIT = 12_000
 ENTRY_STEPS = 150_000
+IMPORT_STEPS = 60_000
 
 
 class Interpreter(Machine):
@@ -49,6 +50,11 @@ class Interpreter(Machine):
 
     def sink(self, site: Site, outcome: Outcome, kind: str) -> None:
         """Record a backward, and stop or go on as it says."""
+        raised = outcome.raises
+        if raised is not None and self.expected():
+            if raised.certain:
+                self.error("backward", raised.kind, site, certain=True)
+            return
         text = site.module.source.segment(site.node) if site.module is not None and site.node is not None else ""
         self.events.sinks.append(
             Sink(
@@ -63,7 +69,6 @@ class Interpreter(Machine):
                 self.loop_passes[-1] if self.loop_passes else 0,
             )
         )
-        raised = outcome.raises
         if raised is not None and raised.certain:
             culprit = raised.culprit.span.start.line if raised.culprit is not None and raised.culprit.span else None
             self.error("backward", raised.kind, site, certain=True, culprit=culprit)
@@ -119,24 +124,36 @@ def _module_frame(module: ModuleValue) -> Frame:
     return Frame(Scope(module, None, module.namespace))
 
 
-def run_imported(machine: Machine, loaded: Any, name: str) -> ModuleValue:
-    """Run the body of a workspace module once, for its namespace."""
-    parsed, module = loaded
-    outer = (machine.frame, machine.module, machine.statement, machine.path)
-    mode = machine.autograd.mode
-    machine.module, machine.frame = module, _module_frame(module)
-    machine.depth += 1
+def run_imported(machine: Interpreter, parsed: Any, module: ModuleValue, site: Site, most: int) -> int:
+    """Run the body of a workspace module for its namespace, in at most so many steps; gives the steps it took.
+
+    What goes wrong in the body is told where that file is checked: here it counts as after an error. Its names stay
+    when the branch with the import is undone, as Python imports once; a grad mode it leaves is the importer's business.
+    """
+    outer = (machine.frame, machine.module, machine.statement, machine.path, machine.after_error, machine.entry)
+    rest = (machine.loop_passes, machine.active, machine.depth, machine.autograd.stack, machine.max_steps)
+    mode, before, mark = machine.autograd.mode, machine.steps, machine.heap.mark()
+    machine.module, machine.frame, machine.statement = module, _module_frame(module), None
+    machine.path, machine.after_error = ALWAYS, True
+    machine.loop_passes, machine.active, machine.depth = [], [], 0
+    machine.autograd.stack = (*machine.autograd.stack, site)
+    machine.max_steps = before + min(most, IMPORT_STEPS)
     try:
         statements.run_block(machine, parsed.tree.body)
     except ProgramRaises:
         raise
-    except DeadEnd:
-        pass
+    except (DeadEnd, BudgetExhausted, RecursionError):
+        pass  # What it has defined so far stands.
     finally:
-        machine.depth -= 1
-        machine.frame, machine.module, machine.statement, machine.path = outer
+        left = machine.autograd.mode
         machine.autograd.set_mode(mode)
-    return module
+        machine.heap.commit(mark)
+        machine.frame, machine.module, machine.statement, machine.path, machine.after_error, machine.entry = outer
+        machine.loop_passes, machine.active, machine.depth, machine.autograd.stack, machine.max_steps = rest
+        taken, machine.steps = machine.steps - before, before
+    if left is not mode:
+        machine.autograd.set_mode(left)
+    return taken
 
 
 # ---------------------------------------------------------------------- entry points

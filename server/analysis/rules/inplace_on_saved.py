@@ -107,9 +107,9 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
         return
     if culprit.path != ALWAYS and confidence == "certain":
         confidence = "likely"
-    span: Span | None = culprit.span
-    if not facts.here(span):
-        span = sink.site.span if facts.here(sink.site.span) else None
+    span = facts.innermost_here(culprit)
+    if span is None and facts.here(sink.site.span):
+        span = sink.site.span
     if span is None:
         return
     name = facts.name_of(saved.tensor)
