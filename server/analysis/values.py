@@ -110,12 +110,18 @@ class DictValue:
 
 
 class IterValue:
-    """An iterator with known elements (a generator's yields, zip, map), or, `open`, one repeated element."""
+    """An iterator with known elements (a generator's yields, zip, map), or, `open`, one repeated element.
 
-    __slots__ = ("items", "open", "used")
+    `source` (journaled) is a generator that has not started yet, opaque to all but the interpreter; `modes` are the
+    grad modes in which it stopped at each element, where they are known.
+    """
+
+    __slots__ = ("items", "modes", "open", "source", "used")
 
     def __init__(self, items: Sequence[Value], open_: bool = False) -> None:
         self.items, self.open, self.used = tuple(items), open_, False
+        self.source: Any = None
+        self.modes: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from ..values import (
     Unknown,
     Value,
 )
+from . import generators
 from .calls import PropertyValue, call_value
 from .machine import DeadEnd, Machine, Negation
 from .scope import Scope
@@ -367,11 +368,16 @@ def _next(machine: Machine, call: Call) -> Value:
 
     value = call.args[0] if call.args else None
     if isinstance(value, IterValue):
+        if value.source is not None:
+            generators.collect(machine, value)
+        if value.modes and value.modes[0] is not machine.autograd.mode:
+            machine.autograd.set_mode(value.modes[0])
         if value.items:
             first = value.items[0]
             if value.open:
                 return fresh(first)
             machine.heap.write(value, "items", value.items[1:])
+            machine.heap.write(value, "modes", value.modes[1:])
             return first
         if len(call.args) > 1:
             return call.args[1]

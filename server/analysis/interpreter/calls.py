@@ -136,11 +136,15 @@ def bind_arguments(machine: Machine, function: FunctionValue, call: Call) -> dic
 
 
 def _run(machine: Machine, function: FunctionValue, call: Call) -> Value:
+    from . import generators
+
     if machine.depth >= MAX_DEPTH or machine.active.count(function.node) >= MAX_RECURSION:
         return machine.call_unknown(function, call, "recursion")
     bound = bind_arguments(machine, function, call)
     if bound is None:
         return machine.call_unknown(function, call, f"a call of `{function.name}` whose arguments do not fit")
+    if not isinstance(function.node, ast.Lambda) and is_generator(function.node):
+        return generators.suspended(function, bound, call.site)
     mode = machine.autograd.mode
     for manager, _site in function.contexts:
         machine.torch.enter_decorated(manager, function, call.site)
@@ -153,7 +157,7 @@ def _run(machine: Machine, function: FunctionValue, call: Call) -> Value:
 
 def run_body(machine: Machine, function: FunctionValue, bound: dict[str, Value], site: Site) -> Value:
     """Run a function's body with its parameters bound; the join of what its paths return."""
-    from . import statements
+    from . import blocks
     from .expressions import evaluate
 
     node = function.node
@@ -175,11 +179,11 @@ def run_body(machine: Machine, function: FunctionValue, bound: dict[str, Value],
             return evaluate(machine, node.body)
         if is_generator(node):
             frame.yields = []
-        leave = statements.run_block(machine, node.body)
+        leave = blocks.run_block(machine, node.body)
         live = leave is None or leave.kind == "return"
         value = leave.value if leave is not None and leave.kind == "return" else None
         returns: list[Pending] = [p for p in frame.exits if p.kind == "return"]
-        live, value = statements.settle(machine, returns, live, value)
+        live, value = blocks.settle(machine, returns, live, value)
         dead = not live
         if dead:
             raise DeadEnd

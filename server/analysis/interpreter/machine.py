@@ -44,20 +44,35 @@ class ProgramRaises(DeadEnd):
         self.line, self.kind, self.culprit, self.machine = line, kind, culprit, machine
 
 
+class Abandon(Exception):
+    """The consumer of a generator asks for no more; `leave` is how the consumer's loop ends."""
+
+    def __init__(self, leave: Any) -> None:
+        super().__init__()
+        self.leave = leave
+
+
 class BudgetExhausted(Exception):
     """The run took more steps than it may; what is known so far stands."""
 
 
 class Frame:
-    """One activation: its scope, and the states that left it early."""
+    """One activation: its scope, and the states that left it early.
 
-    __slots__ = ("exits", "function", "loops", "scope", "yields")
+    `loops` counts the loops around the present statement, `loose` those of them whose length is not known. A generator
+    runs inside its `consumer`, whose block `on_yield` runs; or its `yields` are collected.
+    """
+
+    __slots__ = ("consumer", "exits", "function", "loops", "loose", "on_yield", "scope", "yields")
 
     def __init__(self, scope: Scope, function: Value = None) -> None:
         self.scope, self.function = scope, function
         self.exits: list[Pending] = []
         self.loops = 0
+        self.loose = 0
         self.yields: list[Value] | None = None
+        self.on_yield: Callable[[Value], None] | None = None
+        self.consumer: Frame | None = None
 
 
 class Machine:
@@ -75,6 +90,7 @@ class Machine:
         self.main: ModuleValue
         self.depth = 0
         self.active: list[Any] = []
+        self.expecting: list[frozenset[int] | None] = []
         self.entered: set[Any] = set()
         self.entry = ""
         self.statement: ast.stmt | None = None
@@ -131,8 +147,11 @@ class Machine:
 
     def undo(self, mark: int, keep: Sequence[Pending] = ()) -> Any:
         """Take writes back to `mark`; states that left early since then are made relative to it first."""
-        for pending in self.frame.exits:
-            self.heap.rebase(pending, mark)
+        frame: Frame | None = self.frame
+        while frame is not None:
+            for pending in frame.exits:
+                self.heap.rebase(pending, mark)
+            frame = frame.consumer
         for pending in keep:
             self.heap.rebase(pending, mark)
         return self.heap.undo(mark)
@@ -263,12 +282,19 @@ class Machine:
         culprit: int | None = None,
     ) -> None:
         """PyTorch raises here (or may, if not `certain`). In prediction mode a certain one ends the program."""
-        if kind != "backward":
+        expected = self.expected()
+        if kind != "backward" and not expected:
             self.events.forbidden.append(Forbidden(site, kind, message, tensor, certain, self.path, self.after_error))
         if certain and self.stop_at_error and self.path == ALWAYS:
             raise ProgramRaises(site.span.start.line, kind if kind != "backward" else message, culprit, self)
+        if certain and expected:
+            raise DeadEnd
         if certain:
             self.after_error = True
+
+    def expected(self) -> bool:
+        """Whether the program expects an error of the statement that is running."""
+        return any(each is None or id(self.statement) in each for each in self.expecting)
 
     def guard(self, action: Callable[[], Value], site: Site, fallback: Callable[[], Value]) -> Value:
         """Run an autograd action; what PyTorch forbids becomes an event, and the analysis goes on with `fallback`."""
