@@ -48,9 +48,10 @@ def check(snapshot: Snapshot, project: Project | None = None, token: Token | Non
     """
     project = project or Project()
     parsed = parse(snapshot.path, snapshot.text)
-    if not _worth_running(snapshot.text):
+    workspace = _workspace_of(project)
+    if not _worth_running(snapshot, workspace):
         return FileReport(path=snapshot.path, problems=parsed.problems)
-    machine = run_file(parsed, _importer(project), token=token)
+    machine = run_file(parsed, Importer(workspace), token=token)
     facts = Facts(machine, parsed)
     problems = [*parsed.problems]
     if machine.exhausted:
@@ -73,9 +74,10 @@ def check(snapshot: Snapshot, project: Project | None = None, token: Token | Non
     )
 
 
-def _worth_running(text: str) -> bool:
-    """A file that mentions neither torch nor a framework on top of it has no gradients to lose."""
-    return "torch" in text or "lightning" in text or "backward" in text
+def _worth_running(snapshot: Snapshot, workspace: WorkspaceModules) -> bool:
+    """A file that neither mentions torch or a framework on top of it nor imports one that does has no gradients."""
+    text = snapshot.text
+    return "torch" in text or "lightning" in text or "backward" in text or workspace.reaches_torch(snapshot.path, text)
 
 
 @lru_cache(maxsize=8)
@@ -84,11 +86,9 @@ def _workspace(roots: tuple[str, ...]) -> WorkspaceModules:
     return WorkspaceModules(roots)
 
 
-def _importer(project: Project) -> Importer:
+def _workspace_of(project: Project) -> WorkspaceModules:
     workspace = _workspace(project.roots)
-    if project.open_texts:
-        workspace = WorkspaceModules(project.roots, project.open_texts)
-    return Importer(workspace)
+    return workspace.seeing(project.open_texts) if project.open_texts else workspace
 
 
 def _reveals(facts: Facts) -> list[Finding]:

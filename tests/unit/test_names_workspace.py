@@ -143,3 +143,29 @@ def test_mentions_torch():
     assert mentions_torch("from torch.nn import Linear")
     assert not mentions_torch("import pytorch_lightning_like\n")
     assert not mentions_torch("x = 1")
+
+
+def test_a_file_reaches_torch_through_its_imports(root: Path) -> None:
+    (root / "plain.py").write_text("import os\n")
+    (root / "chain.py").write_text("from scripts.run import x\nimport plain, helpers\n")
+    (root / "inside.py").write_text("def f():\n    from helpers import (\n        y)\n")
+    (root / "pkg" / "other.py").write_text("from . import net\n")
+    modules = WorkspaceModules([str(root)])
+
+    def reaches(name: str) -> bool:
+        return modules.reaches_torch(str(root / name), (root / name).read_text())
+
+    assert [name for name in ("plain.py", "chain.py", "inside.py", "pkg/other.py") if reaches(name)] == [
+        "chain.py",
+        "inside.py",
+    ]
+
+
+def test_open_texts_are_seen_and_trees_are_shared(root: Path) -> None:
+    modules = WorkspaceModules([str(root)])
+    path = str(root / "helpers.py")
+    first = modules.load(path)
+    assert modules.seeing({}).load(path) is first
+    edited = modules.seeing({path: "import torch\nx = 1\n"}).load(path)
+    assert edited is not None and len(edited.tree.body) == 2
+    assert len(modules.load(path).tree.body) == 1  # type: ignore[union-attr]

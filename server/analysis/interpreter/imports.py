@@ -187,9 +187,8 @@ class Importer:
         parsed = self.workspace.load(path)
         if parsed is None:
             return External(dotted)
-        if lazy and machine.module is not machine.main:
-            if len(self.loaded) >= MAX_EAGER_MODULES or not mentions_torch(parsed.source.text):
-                return LazyImport(path, dotted, None, site, machine.autograd.stack)
+        if lazy and machine.module is not machine.main and not self._eager(parsed.source.text):
+            return LazyImport(path, dotted, None, site, machine.autograd.stack)
         module = self.loaded[path] = ModuleValue(dotted, parsed.source.path, parsed.source)
         if self.steps_left > 0:
             self.running.add(path)
@@ -198,6 +197,10 @@ class Importer:
             finally:
                 self.running.discard(path)
         return module
+
+    def _eager(self, text: str) -> bool:
+        """Whether a file far from the checked one is run before anything of it is used."""
+        return len(self.loaded) < MAX_EAGER_MODULES and mentions_torch(text)
 
     @staticmethod
     def is_main(machine: Machine, path: str) -> bool:

@@ -8,8 +8,8 @@ from ..torch_model.registry import FUNCTIONS
 from ..torch_model.table import TABLE
 
 _MORE = {
-    "torch": "nn optim autograd cuda utils linalg Tensor tensor no_grad enable_grad set_grad_enabled inference_mode device "
-    "float32 float64 float16 bfloat16 int64 int32 float double half long manual_seed save load",
+    "torch": "nn optim autograd cuda utils linalg Tensor tensor no_grad enable_grad set_grad_enabled inference_mode "
+    "device float32 float64 float16 bfloat16 int64 int32 float double half long manual_seed save load",
     "torch.nn": "Module Parameter functional init utils Sequential ModuleList ModuleDict ParameterList ParameterDict",
     "torch.optim": "Adam AdamW SGD RMSprop Adagrad Adadelta Adamax NAdam RAdam ASGD LBFGS Rprop SparseAdam Optimizer",
     "torch.autograd": "Function Variable grad backward no_grad enable_grad set_grad_enabled",

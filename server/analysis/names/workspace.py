@@ -21,7 +21,10 @@ from .imports import absolute_module
 
 _FOREIGN = frozenset({"site-packages", "dist-packages", "node_modules", "__pycache__", ".venv", "venv", ".tox", ".git"})
 _TORCH = re.compile(r"\btorch\b")
-_KEPT = 256
+_KEPT_CHARACTERS = 1_500_000
+"""How much text the kept trees may have together: a tree takes about a hundred times the memory of its text."""
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+\(?([^\n#]*)|import[ \t]+([^\n#]+))", re.MULTILINE)
+_LOOKED_AT = 40
 
 
 def mentions_torch(text: str) -> bool:
@@ -46,6 +49,32 @@ def read_source(path: str) -> str:
         return data.decode("utf-8", errors="replace")
 
 
+class _Trees:
+    """The trees used last, of so much text together. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[object, Parsed]] = OrderedDict()
+        self._characters = 0
+
+    def get(self, path: str, stamp: object) -> Parsed | None:
+        with self._lock:
+            known = self._kept.get(path)
+            if known is None or known[0] != stamp:
+                return None
+            self._kept.move_to_end(path)
+            return known[1]
+
+    def put(self, path: str, stamp: object, parsed: Parsed) -> None:
+        with self._lock:
+            old = self._kept.pop(path, None)
+            self._characters += len(parsed.source.text) - (len(old[1].source.text) if old is not None else 0)
+            self._kept[path] = (stamp, parsed)
+            while self._characters > _KEPT_CHARACTERS and len(self._kept) > 1:
+                _, (_, dropped) = self._kept.popitem(last=False)
+                self._characters -= len(dropped.source.text)
+
+
 class WorkspaceModules:
     """Finds and parses modules below the roots. Safe to use from several threads.
 
@@ -56,8 +85,14 @@ class WorkspaceModules:
     def __init__(self, roots: Sequence[str] = (), open_texts: Mapping[str, str] | None = None) -> None:
         self.roots = tuple(os.path.abspath(root) for root in roots)
         self.open_texts: Mapping[str, str] = open_texts if open_texts is not None else {}
-        self._lock = threading.Lock()
-        self._parsed: OrderedDict[str, tuple[object, Parsed]] = OrderedDict()
+        self._trees = _Trees()
+        self._glances: dict[str, tuple[object, bool, tuple[tuple[int, str], ...]]] = {}
+
+    def seeing(self, open_texts: Mapping[str, str]) -> WorkspaceModules:
+        """The same files with other open editors; what was parsed is shared."""
+        other = WorkspaceModules((), open_texts)
+        other.roots, other._trees, other._glances = self.roots, self._trees, self._glances
+        return other
 
     # -- names and paths ----------------------------------------------------------------------------------------
 
@@ -201,23 +236,66 @@ class WorkspaceModules:
         stamp = self.stamp(path)
         if stamp is None:
             return None
-        with self._lock:
-            known = self._parsed.get(path)
-            if known is not None and known[0] == stamp:
-                self._parsed.move_to_end(path)
-                return known[1]
+        known = self._trees.get(path, stamp)
+        if known is not None:
+            return known
         text = self.text(path)
         if text is None:
             return None
         parsed = parse(path, text)
-        with self._lock:
-            self._parsed[path] = (stamp, parsed)
-            self._parsed.move_to_end(path)
-            while len(self._parsed) > _KEPT:
-                self._parsed.popitem(last=False)
+        self._trees.put(path, stamp, parsed)
         return parsed
 
     def load_module(self, dotted: str, from_path: str | None = None) -> Parsed | None:
         """The tree of an absolute dotted module name; None when the workspace has no such module."""
         path = self.find(dotted, from_path)
         return None if path is None else self.load(path)
+
+    # -- who reaches torch --------------------------------------------------------------------------------------
+
+    def reaches_torch(self, path: str, text: str) -> bool:
+        """Whether a file mentions torch, or imports a file of the workspace that does, over at most 40 files.
+
+        Read from the text alone, once per content: nothing is parsed for it.
+        """
+        if mentions_torch(text):
+            return True
+        seen, queue = {os.path.abspath(path)}, [(path, _imports_in(text))]
+        for importing, imports in queue:
+            for level, dotted in imports:
+                found = self.find_import(importing, dotted, level)
+                if found is None or found in seen:
+                    continue
+                if len(seen) > _LOOKED_AT:
+                    return False
+                seen.add(found)
+                mentions, further = self._glance(found)
+                if mentions:
+                    return True
+                queue.append((found, further))
+        return False
+
+    def _glance(self, path: str) -> tuple[bool, tuple[tuple[int, str], ...]]:
+        stamp = self.stamp(path)
+        known = self._glances.get(path)
+        if known is None or known[0] != stamp:
+            text = self.text(path) or ""
+            mentions = mentions_torch(text)
+            known = self._glances[path] = (stamp, mentions, () if mentions else _imports_in(text))
+        return known[1], known[2]
+
+
+def _imports_in(text: str) -> tuple[tuple[int, str], ...]:
+    """(level, module) of what the import lines of a text may name; `from a import b` names `a` and perhaps `a.b`."""
+    found: dict[tuple[int, str], None] = {}
+    for dots, base, names, modules in _IMPORT.findall(text):
+        for part in (modules or names).split(","):
+            name = part.split()[0].strip("()\\;") if part.split() else ""
+            if modules:
+                found[(0, name)] = None
+                continue
+            if base:
+                found[(len(dots), base)] = None
+            if name.isidentifier():
+                found[(len(dots), f"{base}.{name}" if base else name)] = None
+    return tuple(key for key in found if key[1])
