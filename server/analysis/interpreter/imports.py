@@ -125,6 +125,8 @@ class Importer:
             return External(node.module or "")
         importing = machine.module.path
         dotted = self.workspace.absolute(importing, node.module or "", node.level)
+        if dotted.partition(".")[0] == "torch":
+            return TorchName(dotted)  # A file of torch itself.
         path = self.workspace.find_import(importing, node.module or "", node.level)
         return External(dotted) if path is None else self._load(machine, path, dotted, site, lazy=lazy)
 

@@ -23,7 +23,9 @@ _FOREIGN = frozenset({"site-packages", "dist-packages", "node_modules", "__pycac
 _TORCH = re.compile(r"\btorch\b")
 _KEPT_CHARACTERS = 1_500_000
 """How much text the kept trees may have together: a tree takes about a hundred times the memory of its text."""
-_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+\(?([^\n#]*)|import[ \t]+([^\n#]+))", re.MULTILINE)
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+\(?([^\n#]*)|import[ \t]+([^\n#]+))", re.MULTILINE
+)
 _LOOKED_AT = 40
 
 
