@@ -100,13 +100,17 @@ class ListValue:
 
 
 class DictValue:
-    """A dict with known keys in `items` (journaled entries); `rest` is the join of values under unknown keys."""
+    """A dict with known keys in `items` (journaled entries); `rest` is the join of values under unknown keys.
 
-    __slots__ = ("items", "rest")
+    `factory` makes the value of a key that is not there (`defaultdict`); it is a one-element tuple, or None.
+    """
+
+    __slots__ = ("factory", "items", "rest")
 
     def __init__(self, items: Mapping[Any, Value] | None = None, rest: Value = None) -> None:
         self.items: dict[Hashable, Value] = dict(items or {})
         self.rest = rest
+        self.factory: tuple[Value] | None = None
 
 
 class IterValue:
@@ -144,9 +148,12 @@ class ModuleValue:
 
 
 class FunctionValue:
-    """A function or lambda with its closure. `contexts` are grad-mode decorators, outermost first."""
+    """A function or lambda with its closure. `contexts` are grad-mode decorators, outermost first.
 
-    __slots__ = ("cells", "contexts", "defaults", "kind", "kw_defaults", "module", "name", "node", "owner", "scope")
+    `cache` (journaled entries) holds the results of a function under `functools.lru_cache`.
+    """
+
+    __slots__ = ("cache", "contexts", "defaults", "kind", "kw_defaults", "module", "name", "node", "owner", "scope")
 
     def __init__(self, node: Any, name: str, scope: Any, module: ModuleValue, owner: ClassValue | None = None) -> None:
         self.node, self.name, self.scope, self.module, self.owner = node, name, scope, module, owner
@@ -154,7 +161,7 @@ class FunctionValue:
         self.kw_defaults: dict[str, Value] = {}
         self.contexts: tuple[tuple[Value, Site], ...] = ()
         self.kind = "function"
-        self.cells: dict[str, Value] = {}
+        self.cache: dict[Hashable, Value] | None = None
 
     def __repr__(self) -> str:
         return f"<function {self.name}>"
@@ -171,12 +178,13 @@ class BoundMethod:
 class ClassValue:
     """A class of the program: bases, namespace, and its resolution order (values; torch classes as `TorchName`)."""
 
-    __slots__ = ("bases", "dataclass", "module", "name", "namespace", "node")
+    __slots__ = ("bases", "dataclass", "enum", "fields", "module", "name", "namespace", "node")
 
     def __init__(self, name: str, bases: tuple[Value, ...], module: ModuleValue, node: Any) -> None:
         self.name, self.bases, self.module, self.node = name, bases, module, node
         self.namespace: dict[str, Value] = {}
-        self.dataclass = False
+        self.dataclass = self.enum = False
+        self.fields: tuple[str, ...] = ()
 
     def mro(self) -> list[Value]:
         """Depth first, later duplicates kept: close enough to C3 for code that is written by hand."""

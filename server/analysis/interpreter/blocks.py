@@ -108,7 +108,6 @@ def branch(
     return None
 
 
-
 def settle(machine: Machine, pendings: list[Pending], live: bool, value: Value = None) -> tuple[bool, Value]:
     """Join pending states (newest mark first) into the present one; (any state left, join of what they carry)."""
     for pending in sorted(pendings, key=lambda p: -p.mark):

@@ -29,6 +29,7 @@ from ..values import (
 )
 from . import generators
 from .calls import PropertyValue, call_value
+from .keys import key_of
 from .machine import DeadEnd, Machine, Negation
 from .scope import Scope
 
@@ -280,7 +281,7 @@ def _isinstance(machine: Machine, call: Call) -> Value:
         return Scalar("bool")
     value, kinds = machine.narrow(call.args[0]), call.args[1]
     wanted = list(kinds) if isinstance(kinds, tuple) else [kinds]
-    outcomes = [_is_a(machine, value, kind) for kind in wanted]
+    outcomes = [is_a(machine, value, kind) for kind in wanted]
     if True in outcomes:
         return True
     if all(o is False for o in outcomes):
@@ -298,7 +299,8 @@ _PYTHON_KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-def _is_a(machine: Machine, value: Value, kind: Value) -> bool | None:
+def is_a(machine: Machine, value: Value, kind: Value) -> bool | None:
+    """`isinstance(value, kind)` for one class; None if it is not known."""
     if isinstance(value, (Unknown, Negation)) or type(value).__name__ == "Choice":
         return None
     if isinstance(kind, Builtin):
@@ -548,7 +550,7 @@ def _dict_method(machine: Machine, owner: DictValue, name: str, call: Call) -> V
     key = call.args[0] if call.args else None
     if name in ("get", "pop", "setdefault"):
         default = call.args[1] if len(call.args) > 1 else None
-        if isinstance(key, _CONSTANTS):
+        if key_of(key) is not MISSING:
             if key in owner.items:
                 value = owner.items[key]
                 if name == "pop":

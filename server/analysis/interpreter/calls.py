@@ -36,6 +36,7 @@ class PropertyValue:
 
     getter: Value
     setter: Value = None
+    cached: bool = False
 
 
 def make_function(machine: Machine, node: Any, name: str) -> FunctionValue:
@@ -143,6 +144,8 @@ def _run(machine: Machine, function: FunctionValue, call: Call) -> Value:
     bound = bind_arguments(machine, function, call)
     if bound is None:
         return machine.call_unknown(function, call, f"a call of `{function.name}` whose arguments do not fit")
+    if function.cache is not None:
+        return _remembered(machine, function, bound, call.site)
     if not isinstance(function.node, ast.Lambda) and is_generator(function.node):
         return generators.suspended(function, bound, call.site)
     mode = machine.autograd.mode
@@ -153,6 +156,20 @@ def _run(machine: Machine, function: FunctionValue, call: Call) -> Value:
     finally:
         if function.contexts:
             machine.autograd.set_mode(mode)
+
+
+def _remembered(machine: Machine, function: FunctionValue, bound: dict[str, Value], site: Site) -> Value:
+    """A call under `functools.lru_cache`: the same arguments give the same object."""
+    from .keys import key_of
+
+    assert function.cache is not None
+    parts = {name: key_of(value) for name, value in bound.items()}
+    key = tuple((name, id(bound[name]) if part is MISSING else part) for name, part in parts.items())
+    if key not in function.cache:
+        # The arguments stay alive with the entry, so that no other object gets their identity.
+        result = run_body(machine, function, bound, site)
+        machine.heap.put(function.cache, key, (tuple(bound.values()), result))
+    return function.cache[key][1]
 
 
 def run_body(machine: Machine, function: FunctionValue, bound: dict[str, Value], site: Site) -> Value:

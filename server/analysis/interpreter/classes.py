@@ -19,6 +19,7 @@ from ..values import (
     Unknown,
     Value,
 )
+from . import records
 from .calls import PropertyValue, call_value
 from .machine import Frame, Machine
 from .scope import Scope
@@ -39,6 +40,7 @@ def define(machine: Machine, node: ast.ClassDef, run_block: Callable[[Machine, l
         run_block(machine, node.body)
     finally:
         machine.frame = outer
+    records.make_members(cls)
     for value in cls.namespace.values():
         for function in _functions_in(value):
             function.owner = cls
@@ -58,6 +60,8 @@ def _functions_in(value: Value) -> list[FunctionValue]:
 
 def instantiate(machine: Machine, cls: ClassValue, call: Call) -> Value:
     """`Class(...)`: a new instance whose `__init__` has run."""
+    if cls.enum and call.args:
+        return records.member_with(cls, machine.narrow(call.args[0]))
     special = machine.torch.instantiate(cls, call)
     if special is not MISSING:
         return special
@@ -65,8 +69,8 @@ def instantiate(machine: Machine, cls: ClassValue, call: Call) -> Value:
     found = cls.find("__init__")
     if found is not None:
         call_value(machine, BoundMethod(found[0], instance), call)
-    elif _is_record(cls):
-        _fill_record(machine, cls, instance, call)
+    elif records.is_record(cls):
+        records.fill(machine, cls, instance, call)
     else:
         machine.torch.initialise(instance, call)
         if cls.unknown_base() is not None:
@@ -74,42 +78,14 @@ def instantiate(machine: Machine, cls: ClassValue, call: Call) -> Value:
     return instance
 
 
-def _is_record(cls: ClassValue) -> bool:
-    if cls.dataclass:
-        return True
-    return any(getattr(base, "dotted", "") in ("typing.NamedTuple",) for base in cls.mro())
-
-
-def _fill_record(machine: Machine, cls: ClassValue, instance: Instance, call: Call) -> None:
-    """The `__init__` of a dataclass or NamedTuple."""
-    fields: list[tuple[str, Value]] = []
-    for entry in reversed(cls.mro()):
-        if isinstance(entry, ClassValue):
-            for statement in entry.node.body:
-                if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                    name = statement.target.id
-                    fields = [f for f in fields if f[0] != name]
-                    fields.append((name, entry.namespace.get(name, MISSING)))
-    for index, (name, default) in enumerate(fields):
-        if index < len(call.args):
-            value: Value = call.args[index]
-        elif name in call.kwargs:
-            value = call.kwargs[name]
-        elif default is not MISSING and not isinstance(default, Unknown):
-            value = default
-        else:
-            value = Unknown(f"field `{name}`", name=name)
-        machine.heap.put(instance.attributes, name, value)
-    found = cls.find("__post_init__")
-    if found is not None:
-        call_value(machine, BoundMethod(found[0], instance), Call([], {}, call.site))
-
-
 def get_attribute(machine: Machine, instance: Instance, name: str, site: Site) -> Value:
     """`instance.name`; MISSING if neither the instance nor its classes have it."""
     found = instance.cls.find(name)
     if found is not None and isinstance(found[0], PropertyValue) and name not in instance.attributes:
-        return call_value(machine, found[0].getter, Call([instance], {}, site))
+        value = call_value(machine, found[0].getter, Call([instance], {}, site))
+        if found[0].cached:
+            machine.heap.put(instance.attributes, name, value)
+        return value
     if name in instance.attributes:
         return machine.narrow(instance.attributes[name])
     if found is not None:

@@ -29,8 +29,9 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import builtins
+from . import builtins, records
 from .calls import PropertyValue, call_function, call_value, make_function
+from .keys import key_of
 from .machine import DeadEnd, Machine, Negation
 
 ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
@@ -322,6 +323,10 @@ def compare(machine: Machine, op: ast.cmpop, left: Value, right: Value, site: Si
             return bool(COMPARE[type(op)](left, right))
         except TypeError:
             return Scalar("bool")
+    if isinstance(left, Instance) or isinstance(right, Instance):
+        members = _compare_members(op, left, right)
+        if members is not None:
+            return members
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return machine.torch.binary(OPERATOR_NAMES[type(op)], left, right, site, False)
     if isinstance(left, Choice) or isinstance(right, Choice):
@@ -333,6 +338,22 @@ def compare(machine: Machine, op: ast.cmpop, left: Value, right: Value, site: Si
         result = machine.comparison(key, lambda: Scalar("bool"))
         return Negation(result) if isinstance(op, ast.NotEq) else result
     return Scalar("bool")
+
+
+def _compare_members(op: ast.cmpop, left: Value, right: Value) -> bool | None:
+    """`==` and `!=` where a member of an enum takes part; None if the answer is not known."""
+    if not isinstance(op, (ast.Eq, ast.NotEq)):
+        return None
+    equal = isinstance(op, ast.Eq)
+    sides = [each.cls.enum if isinstance(each, Instance) else False for each in (left, right)]
+    if all(sides):
+        return (left is right) is equal
+    for member, other, is_member in ((left, right, sides[0]), (right, left, sides[1])):
+        if is_member and isinstance(other, _CONSTANTS):
+            # A member equals a plain value only where the enum is also a str or int.
+            value = member.attributes["value"]
+            return (isinstance(value, _CONSTANTS) and value == other and len(member.cls.bases) > 1) is equal
+    return None
 
 
 def _compare_choice(machine: Machine, op: ast.cmpop, left: Value, right: Value, site: Site) -> Value:
@@ -370,7 +391,7 @@ def _identical(machine: Machine, left: Value, right: Value) -> Value:
 
 def _contains(machine: Machine, left: Value, right: Value) -> Value:
     if isinstance(right, DictValue):
-        if isinstance(left, _CONSTANTS):
+        if key_of(left) is not MISSING:
             if left in right.items:
                 return True
             return False if right.rest is None else machine.comparison((left, "in", right), lambda: Scalar("bool"))
@@ -448,8 +469,8 @@ def _dict(machine: Machine, node: ast.Dict) -> Value:
             else:
                 result.rest = Unknown("an unknown mapping", deps=(value,))
             continue
-        key = evaluate(machine, key_node)
-        if isinstance(key, _CONSTANTS):
+        key = key_of(evaluate(machine, key_node))
+        if key is not MISSING:
             result.items[key] = value
         else:
             result.rest = value if result.rest is None else machine.join(result.rest, value)
@@ -470,12 +491,19 @@ def subscript(machine: Machine, owner: Value, index: Value, site: Site) -> Value
     if isinstance(owner, (Tensor, Scalar, Unknown, ModuleObject, TorchName)):
         return machine.torch.subscript(owner, index, site)
     if isinstance(owner, DictValue):
-        if isinstance(index, _CONSTANTS):
-            if index in owner.items:
-                return owner.items[index]
+        key = key_of(index)
+        if key is not MISSING:
+            if key in owner.items:
+                return owner.items[key]
+            if owner.factory is not None and owner.rest is None:
+                made = machine.call(owner.factory[0], Call([], {}, site))
+                machine.heap.put(owner.items, key, made)
+                return made
             if owner.rest is not None:
                 return owner.rest
             return Unknown("a missing dict entry", deps=tuple(owner.items.values()))
+        if owner.factory is not None and owner.rest is None:
+            machine.heap.write(owner, "rest", machine.call(owner.factory[0], Call([], {}, site)))
         values = [*owner.items.values(), *([owner.rest] if owner.rest is not None else [])]
         return _any_of(machine, values)
     if isinstance(owner, (tuple, ListValue, IterValue)):
@@ -495,11 +523,16 @@ def subscript(machine: Machine, owner: Value, index: Value, site: Site) -> Value
     if isinstance(owner, str):
         return owner[index] if isinstance(index, int) and -len(owner) <= index < len(owner) else Scalar("str")
     if isinstance(owner, Instance):
+        fields = records.elements(owner)
+        if fields is not None:
+            return subscript(machine, fields, index, site)
         found = owner.cls.find("__getitem__")
         if found is not None:
             return call_function(machine, found[0], [owner, index], site)
         handled = machine.torch.subscript(owner, index, site)
         return handled
+    if isinstance(owner, ClassValue) and owner.enum and isinstance(index, str):
+        return owner.namespace.get(index) or Unknown(f"a member of `{owner.name}`")
     if isinstance(owner, (ClassValue, Builtin, External)):
         return owner
     return Unknown("an index into an unknown value", deps=(owner, index))
@@ -601,8 +634,8 @@ def _dict_comp(machine: Machine, node: ast.DictComp) -> Value:
     result = DictValue()
 
     def emit() -> None:
-        key, value = evaluate(machine, node.key), evaluate(machine, node.value)
-        if isinstance(key, _CONSTANTS):
+        key, value = key_of(evaluate(machine, node.key)), evaluate(machine, node.value)
+        if key is not MISSING:
             result.items[key] = value
         else:
             result.rest = value if result.rest is None else machine.join(result.rest, value)
@@ -660,12 +693,20 @@ def decorate(machine: Machine, decorator: ast.expr, value: Value) -> Value:
     if isinstance(function, Builtin) and function.name in ("staticmethod", "classmethod", "property"):
         return builtins.method_kind(function.name, value)
     if isinstance(decorator, ast.Attribute) and decorator.attr in ("setter", "getter", "deleter"):
-        owner = function
+        owner = evaluate(machine, decorator.value)
         if isinstance(owner, PropertyValue):
-            return owner
-    if isinstance(value, ClassValue) and isinstance(function, External) and function.dotted.startswith("dataclasses."):
+            if decorator.attr == "setter":
+                return PropertyValue(owner.getter, value)
+            return owner if decorator.attr == "deleter" else PropertyValue(value, owner.setter)
+    if isinstance(value, ClassValue) and records.is_dataclass_decorator(function):
         value.dataclass = True
         return value
+    if isinstance(function, External) and isinstance(value, FunctionValue):
+        if function.dotted.rpartition(".")[2] == "cached_property":
+            return PropertyValue(value, cached=True)
+        if function.dotted in ("functools.lru_cache", "functools.cache"):
+            value.cache = {}
+            return value
     handled = machine.torch.decorate(function, value, site)
     if handled is not MISSING:
         return handled

@@ -10,12 +10,15 @@ from ..values import (
     Call,
     DictValue,
     External,
+    FunctionValue,
     IterValue,
     ListValue,
     Scalar,
     Unknown,
     Value,
 )
+from . import records
+from .contexts import ExitStackValue
 from .machine import DeadEnd, Machine
 
 
@@ -100,9 +103,10 @@ def _same(machine: Machine, call: Call) -> Value:
 
 def _defaultdict(machine: Machine, call: Call) -> Value:
     factory = call.args[0] if call.args else None
-    if factory is None:
-        return DictValue()
-    return DictValue(rest=machine.call(factory, Call([], {}, call.site)))
+    result = DictValue(call.args[1].items if len(call.args) > 1 and isinstance(call.args[1], DictValue) else None)
+    if factory is not None:
+        result.factory = (factory,)
+    return result
 
 
 def _ordered(machine: Machine, call: Call) -> Value:
@@ -126,6 +130,15 @@ def _chain(machine: Machine, call: Call) -> Value:
         items.extend(more)
         open_ = open_ or more_open
     return IterValue(items, open_)
+
+
+def _remember(machine: Machine, call: Call) -> Value:
+    """`lru_cache`, bare or with options."""
+    function = call.args[0] if call.args else None
+    if isinstance(function, FunctionValue):
+        function.cache = {}
+        return function
+    return External("functools.cache")
 
 
 def _reduce(machine: Machine, call: Call) -> Value:
@@ -175,8 +188,18 @@ _FUNCTIONS: dict[str, Callable[[Machine, Call], Value]] = {
     "functools.reduce": _reduce,
     "functools.wraps": lambda machine, call: External("functools.identity"),
     "functools.identity": _same,
-    "functools.lru_cache": _same,
-    "functools.cache": _same,
+    "functools.lru_cache": _remember,
+    "functools.cache": _remember,
+    "contextlib.ExitStack": lambda machine, call: ExitStackValue(),
+    "contextlib.AsyncExitStack": lambda machine, call: ExitStackValue(),
+    "dataclasses.dataclass": lambda machine, call: External("dataclasses.dataclass"),
+    "dataclasses.field": records.field,
+    "dataclasses.replace": records.replace,
+    "dataclasses.asdict": records.as_dict,
+    "attr.ib": records.field,
+    "attrs.field": records.field,
+    "collections.namedtuple": records.named_tuple,
+    "typing.NamedTuple": records.named_tuple,
     "collections.defaultdict": _defaultdict,
     "collections.OrderedDict": _ordered,
     "collections.deque": _deque,

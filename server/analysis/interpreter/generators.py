@@ -52,7 +52,9 @@ def drive(machine: Machine, source: Source, consume: Callable[[Value, bool], Non
     """
     function, outer = source.function, machine.frame
     consumer = (outer, machine.module, machine.statement, machine.autograd.stack)
-    scope = Scope(function.module, function.scope if function.scope is not None and not function.scope.is_module else None)
+    scope = Scope(
+        function.module, function.scope if function.scope is not None and not function.scope.is_module else None
+    )
     scope.names, scope.function = dict(source.bound), function
     frame = Frame(scope, function)
     frame.consumer = outer

@@ -322,6 +322,10 @@ class Machine:
         """The elements of an iterable, and whether there may be others (`Interpreter`)."""
         raise NotImplementedError
 
+    def is_a(self, value: Value, kind: Value) -> bool | None:
+        """`isinstance(value, kind)` for one class; None if not known (`Interpreter`)."""
+        raise NotImplementedError
+
     # ------------------------------------------------------------------ reading values
 
     def tensors_in(self, value: Value, depth: int = 4) -> list[Tensor]:

@@ -23,7 +23,7 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import builtins, classes, contexts, generators
+from . import builtins, classes, contexts, generators, records
 from .calls import PropertyValue, call_function
 from .imports import CONSTANTS
 from .machine import DeadEnd, Machine
@@ -38,6 +38,10 @@ def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
         value = classes.get_attribute(machine, owner, name, site)
         if value is MISSING:
             value = machine.torch.attribute(owner, name, site)
+        if value is MISSING:
+            value = records.tuple_method(machine, owner, name)
+        if value is MISSING and (found := owner.cls.find("__getattr__")) is not None and not name.startswith("__"):
+            value = call_function(machine, found[0], [owner, name], site)
         if value is MISSING:
             value = _instance_fallback(machine, owner, name)
         return value
@@ -122,7 +126,12 @@ def iterate(machine: Machine, value: Value, site: Site) -> tuple[list[Value], bo
         return (keys, False) if value.rest is None else ([*keys, Scalar("str")], True)
     if isinstance(value, str):
         return list(value)[:MAX_RANGE], len(value) > MAX_RANGE
+    if isinstance(value, ClassValue) and value.enum:
+        return list(records.members(value)), False
     if isinstance(value, Instance):
+        fields = records.elements(value)
+        if fields is not None:
+            return list(fields), False
         found = value.cls.find("__iter__")
         if found is not None:
             result = call_function(machine, found[0], [value], site)

@@ -15,7 +15,7 @@ from ..check_types import Cancelled, Token
 from ..events import InplaceWrite, Sink
 from ..torch_model.model import TorchModel
 from ..values import Call, ClassValue, FunctionValue, Instance, ModuleValue, Site, Value
-from . import calls, objects, statements
+from . import builtins, calls, objects, statements
 from .calls import PropertyValue
 from .imports import Importer
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine, ProgramRaises
@@ -47,6 +47,10 @@ class Interpreter(Machine):
     def iterate(self, value: Value, site: Site) -> tuple[list[Value], bool]:
         """The elements of an iterable."""
         return objects.iterate(self, value, site)
+
+    def is_a(self, value: Value, kind: Value) -> bool | None:
+        """`isinstance(value, kind)`."""
+        return builtins.is_a(self, self.narrow(value), kind)
 
     def sink(self, site: Site, outcome: Outcome, kind: str) -> None:
         """Record a backward, and stop or go on as it says."""

@@ -9,6 +9,7 @@ from ..autograd.heap import MISSING
 from ..autograd.tensor import Tensor
 from ..values import Choice, DictValue, Instance, ListValue, ModuleObject, Scalar, Unknown, Value
 from . import expressions
+from .keys import key_of
 from .machine import Machine
 
 
@@ -107,7 +108,7 @@ def set_item(machine: Machine, owner: Value, index: Value, value: Value, node: a
     """`owner[index] = value`."""
     site = machine.site(node)
     if isinstance(owner, DictValue):
-        if isinstance(index, (str, int, float, bool, bytes, type(None))):
+        if key_of(index) is not MISSING:
             machine.heap.put(owner.items, index, value)
         else:
             rest = value if owner.rest is None else machine.join(owner.rest, value)
