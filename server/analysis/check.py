@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -33,11 +34,15 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What surrounds a file: the roots imports are looked up in, settings, and open editor texts by absolute path."""
+    """What surrounds a file: the roots imports are looked up in, settings, and open editor texts by absolute path.
+
+    `known` is what has been found out about names of other libraries (`names.resolver`), by dotted name.
+    """
 
     roots: tuple[str, ...] = ()
     settings: Settings = field(default_factory=Settings)
     open_texts: dict[str, str] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
 
 
 def check(snapshot: Snapshot, project: Project | None = None, token: Token | None = None) -> FileReport:
@@ -51,7 +56,7 @@ def check(snapshot: Snapshot, project: Project | None = None, token: Token | Non
     workspace = _workspace_of(project)
     if not _worth_running(snapshot, workspace):
         return FileReport(path=snapshot.path, problems=parsed.problems)
-    machine = run_file(parsed, Importer(workspace), token=token)
+    machine = run_file(parsed, Importer(workspace), token=token, known=project.known)
     facts = Facts(machine, parsed)
     problems = [*parsed.problems]
     if machine.exhausted:
@@ -71,6 +76,7 @@ def check(snapshot: Snapshot, project: Project | None = None, token: Token | Non
         sinks=tuple(_sinks(facts)),
         suppressed=tuple(hidden),
         value_at=Describer(facts).at,
+        unresolved=tuple(machine.third_party.unknown),
     )
 
 

@@ -130,7 +130,8 @@ class FileReport:
 
     `value_at(line, column)` answers hover: facts of the innermost tensor-valued expression there, or None. It only
     reads what the run recorded, starts no analysis, and is safe to call from any thread.
-    `suppressed` holds the findings that a comment or a setting silenced.
+    `suppressed` holds the findings that a comment or a setting silenced; `unresolved` the names of other libraries that
+    an answer of `names.resolver` could make more precise.
     """
 
     path: str
@@ -139,6 +140,7 @@ class FileReport:
     sinks: tuple[SinkFacts, ...] = ()
     suppressed: tuple[Finding, ...] = ()
     value_at: Callable[[int, int], ValueFacts | None] = field(default=_no_values, compare=False, repr=False)
+    unresolved: tuple[str, ...] = ()
 
 
 def apply_edits(text: str, edits: Sequence[Edit]) -> str:

@@ -30,7 +30,7 @@ def define(machine: Machine, node: ast.ClassDef, run_block: Callable[[Machine, l
     from .expressions import evaluate
 
     bases = tuple(evaluate(machine, base) for base in node.bases if not isinstance(base, ast.Starred))
-    cls = ClassValue(node.name, bases, machine.module, node)
+    cls = ClassValue(node.name, machine.third_party.bases(bases), machine.module, node)
     outer = machine.frame
     scope = Scope(machine.module, outer.scope if not outer.scope.is_module else None)
     scope.names = cls.namespace

@@ -34,7 +34,8 @@ def call(machine: Machine, dotted: str, call: Call) -> Value:
         return machine.torch.numpy_call(dotted, call)
     if top in ("random", "time", "os", "sys", "json", "logging", "warnings", "datetime", "re", "pathlib", "tqdm"):
         return _plain(machine, dotted, call)
-    return machine.call_unknown(External(dotted), call, f"a call into `{top}`")
+    made = machine.third_party.made_by(dotted, call)
+    return made if made is not None else machine.call_unknown(External(dotted), call, f"a call into `{top}`")
 
 
 def _math(machine: Machine, dotted: str, call: Call) -> Value:

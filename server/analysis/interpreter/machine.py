@@ -30,6 +30,7 @@ from ..values import (
 )
 from .joins import Joiner
 from .scope import Scope
+from .third_party import ThirdParty
 
 
 class DeadEnd(Exception):
@@ -99,6 +100,7 @@ class Machine:
         self.globals: dict[str, Value] = {}
         self.recorded: dict[ast.AST, list[tuple[Tensor, Any, Any]]] = {}
         self.importer: Any = None
+        self.third_party = ThirdParty()
         self.torch: Any = None
         self.crashes: list[str] = []
         self._sites: dict[ast.AST, Site] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from ..autograd.backward import Outcome
@@ -20,6 +21,7 @@ from .calls import PropertyValue
 from .imports import Importer
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine, ProgramRaises
 from .scope import Scope
+from .third_party import ThirdParty
 
 RECURSION_LIMIT = 12_000
 ENTRY_STEPS = 150_000
@@ -100,11 +102,13 @@ def run_file(
     entries: bool = True,
     token: Token | None = None,
     stop_at_error: bool = False,
+    known: Mapping[str, str] | None = None,
 ) -> Interpreter:
     """Run a parsed file. Gives the interpreter with its events; raises Cancelled, and ProgramRaises when predicting."""
     if sys.getrecursionlimit() < RECURSION_LIMIT:
         sys.setrecursionlimit(RECURSION_LIMIT)
     machine = Interpreter(importer, stop_at_error=stop_at_error, token=token)
+    machine.third_party = ThirdParty(known)
     module = ModuleValue("__main__", parsed.source.path, parsed.source)
     machine.main = machine.module = module
     machine.entry = "module"

@@ -230,6 +230,8 @@ class TorchModel:
                 owner.parameters.requires_grad = YES
                 trainable = True
             operands += operands_for("function", owner.parameters, True)
+            for _, tensor in modules.parts_of_unknown(owner):
+                operands += operands_for("function", tensor, True)
             if owner.node is not None:
                 operands += operands_for("function", unknown_tensor(owner), True)
         elif modules.is_module(owner):
@@ -333,13 +335,15 @@ class TorchModel:
 
     def _unknown_module(self, owner: Unknown, name: str, call: Call) -> Value:
         group = modules.parameters_of_unknown(owner)
+        parameters = [group, *(tensor for _, tensor in modules.parts_of_unknown(owner))]
         if name == "parameters":
-            return IterValue([group], True)
+            return IterValue(parameters, True)
         if name == "named_parameters":
-            return IterValue([(Scalar("str"), group)], True)
+            return IterValue([(Scalar("str"), tensor) for tensor in parameters], True)
         if name == "requires_grad_":
-            flag = call.argument(0, "requires_grad", True)
-            self.rt.heap.write(group, "requires_grad", truth.of(self.rt.truth(flag), "the flag is not known"))
+            flag = truth.of(self.rt.truth(call.argument(0, "requires_grad", True)), "the flag is not known")
+            for tensor in parameters:
+                self.rt.heap.write(tensor, "requires_grad", flag)
             return owner
         if name == "load_state_dict":
             self.rt.autograd.bump(group, "load_state_dict", call.site.span)

@@ -76,7 +76,7 @@ def named_parameters(value: Value, prefix: str = "", seen: set[int] | None = Non
     seen.add(id(value))
     if isinstance(value, Unknown):
         group = parameters_of_unknown(value)
-        return [(prefix.rstrip("."), group)]
+        return [(prefix.rstrip("."), group), *parts_of_unknown(value, prefix, seen)]
     attributes = value.attributes if isinstance(value, (Instance, ModuleObject)) else {}
     for name, child in attributes.items():
         if isinstance(child, Tensor) and child.is_parameter and id(child) not in seen:
@@ -96,6 +96,24 @@ def named_parameters(value: Value, prefix: str = "", seen: set[int] | None = Non
     for name, child in attributes.items():
         if isinstance(child, Unknown) and child.parameters is not None and id(child) not in seen:
             found += named_parameters(child, f"{prefix}{name}.", seen)
+    return found
+
+
+def parts_of_unknown(value: Unknown, prefix: str = "", seen: set[int] | None = None) -> list[tuple[str, Tensor]]:
+    """Parameters of an unknown module that are known: of what was put into it (`net.fc = nn.Linear(...)`), or asked for
+    by name (`net.layer4.parameters()`)."""
+    seen = {id(value)} if seen is None else seen
+    found: list[tuple[str, Tensor]] = []
+    for name, child in list(value.attributes.items()):
+        part = f"{prefix}{name}" if isinstance(name, str) else prefix.rstrip(".")
+        if isinstance(child, Tensor) and child.is_parameter and id(child) not in seen:
+            seen.add(id(child))
+            found.append((part, child))
+        elif is_module(child) or (isinstance(child, Unknown) and child.parameters is not None):
+            found += named_parameters(child, f"{part}.", seen)
+        elif isinstance(child, Unknown) and child.attributes and id(child) not in seen:
+            seen.add(id(child))
+            found += parts_of_unknown(child, f"{part}.", seen)
     return found
 
 
@@ -286,7 +304,9 @@ def _named_parameters(rt: Runtime, owner: Value, call: Call) -> Value:
 
 
 def _open(owner: Value) -> bool:
-    return isinstance(owner, Instance) and owner.cls.unknown_base() is not None
+    if not isinstance(owner, Instance):
+        return False
+    return owner.cls.unknown_base() is not None or any(isinstance(base, External) for base in owner.cls.mro())
 
 
 def _modules(rt: Runtime, owner: Value, call: Call) -> Value:
