@@ -2,6 +2,7 @@
 
 from .imports import Binding, ImportTable, absolute_module, dotted_name
 from .jedi_client import Answer, Definition, JediClient
+from .resolver import Resolver, site_directories
 from .workspace import WorkspaceModules, mentions_torch, read_source
 
 __all__ = [
@@ -10,9 +11,11 @@ __all__ = [
     "Definition",
     "ImportTable",
     "JediClient",
+    "Resolver",
     "WorkspaceModules",
     "absolute_module",
     "dotted_name",
     "mentions_torch",
     "read_source",
+    "site_directories",
 ]

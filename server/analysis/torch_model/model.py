@@ -237,6 +237,9 @@ class TorchModel:
         elif modules.is_module(owner):
             for _, tensor in modules.named_parameters(owner):
                 operands += operands_for("input", tensor, True)
+        elif isinstance(owner, Instance):
+            for tensor in rt.tensors_in(owner):
+                operands += operands_for("self", tensor, True)
         if not operands:
             return Unknown(reason, deps=tuple(deps))
         operation = Operation("call", site.span, tuple(operands), opaque=reason, holds_numbers=True)
