@@ -140,7 +140,7 @@ class FileReport:
     sinks: tuple[SinkFacts, ...] = ()
     suppressed: tuple[Finding, ...] = ()
     value_at: Callable[[int, int], ValueFacts | None] = field(default=_no_values, compare=False, repr=False)
-    unresolved: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = field(default=(), compare=False)
 
 
 def apply_edits(text: str, edits: Sequence[Edit]) -> str:

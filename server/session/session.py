@@ -19,6 +19,7 @@ from ..analysis.source.text import SourceText
 from ..features.findings import Outcome, Shown, shown_findings
 from .config import ClientSettings, Config, VerifyConfig, load_config, read_client_settings
 from .documents import Document, opened
+from .refine import Question, Refiner
 from .scheduler import Scheduler
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Session:
         self._configs: dict[str, Config] = {}
         self._warned: set[str] = set()
         self.scheduler: Scheduler[AnalysisJob, FileReport] = Scheduler(self._take, _analyse, self._store, delay)
+        self.refiner = Refiner(self._learned)
 
     # documents
 
@@ -96,6 +98,7 @@ class Session:
         """A document was closed: nothing is known about it any more."""
         self._documents.pop(uri, None)
         self.scheduler.forget(uri)
+        self.refiner.forget(uri)
         self._forget_results(uri)
         self._published(uri)
 
@@ -186,6 +189,7 @@ class Session:
         """Settings files or sources on disk changed: read them again when they are needed next."""
         self._configs.clear()
         self._warned.clear()
+        self.refiner.forget_answers()
         self.reanalyse()
 
     def reanalyse(self) -> None:
@@ -196,6 +200,7 @@ class Session:
 
     def shutdown(self) -> None:
         self.scheduler.close()
+        self.refiner.close()
 
     # inner workings
 
@@ -230,6 +235,7 @@ class Session:
             roots=self._roots_for(document.path),
             settings=self.client.over(self._config(document.path).settings),
             open_texts={open_.path: open_.text for open_ in self._documents.values()},
+            known=self.refiner.known,
         )
         return AnalysisJob(document, project)
 
@@ -243,8 +249,19 @@ class Session:
         document = self._documents.get(uri)
         if document is None or document.generation != job.document.generation:
             return
+        generation, before = self._reports.get(uri, (None, None))
         self._reports[uri] = (document.generation, report)
-        self._published(uri)
+        # A second look that finds the same is nobody's business.
+        if before is None or generation != document.generation or before != report:
+            self._published(uri)
+        if report.unresolved:
+            interpreter = self.verify_config(document.path).python
+            self.refiner.wonder(uri, Question(report.unresolved, document.path, job.project.roots, interpreter))
+
+    def _learned(self, uri: str) -> None:
+        """Something the report of a document did not know is known now."""
+        if uri in self._documents and not self.scheduler.busy(uri):
+            self.scheduler.schedule(uri, delay=0)
 
 
 def _analyse(job: AnalysisJob, token: threading.Event) -> FileReport:

@@ -176,6 +176,9 @@ class JediClient:
     def close(self) -> None:
         """End the worker; later questions are answered with a problem."""
         self._closed = True
+        worker = self._worker
+        if worker is not None:
+            worker.process.kill()  # Ends a question that is under way, so that the lock comes free.
         with self._lock:
             self._drop_worker()
 
