@@ -15,7 +15,10 @@ from .values import Site
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """A backward or `autograd.grad`: what it did. `kind`: "backward", "grad", "weak"."""
+    """A backward or `autograd.grad`: what it did. `kind`: "backward", "grad".
+
+    A weak sink is what a method of a module returns that the file only defines: "forward", "method".
+    """
 
     site: Site
     outcome: Outcome
@@ -85,6 +88,7 @@ class Events:
     """Everything recorded in one run, in order."""
 
     sinks: list[Sink] = field(default_factory=list)
+    weak: list[Sink] = field(default_factory=list)
     forbidden: list[Forbidden] = field(default_factory=list)
     writes: list[InplaceWrite] = field(default_factory=list)
     reads: list[GradRead] = field(default_factory=list)

@@ -18,6 +18,7 @@ from .source.parse import Parsed
 from .torch_model.modules import is_module, modules, named_parameters
 from .values import Instance, Site
 
+_UNCHOSEN = frozenset({"left-torch", "rewrap"})
 _LEAVING = frozenset({"item", "tolist", "numpy", "float", "int"})
 SEVERITY_OF: dict[Confidence, Severity] = {"certain": "error", "likely": "warning", "possible": "information"}
 
@@ -151,6 +152,17 @@ class Facts:
     def sink_name(self, sink: Sink) -> str:
         """The loss of a sink as the user writes it."""
         node = sink.site.node
+        if isinstance(node, ast.Return) and node.value is not None:
+            value: ast.AST = node.value
+            if isinstance(value, ast.IfExp):
+                value = value.orelse
+            if isinstance(value, ast.Dict):
+                entries = zip(value.keys, value.values, strict=True)
+                value = next((v for k, v in entries if isinstance(k, ast.Constant) and k.value == "loss"), value)
+            elif isinstance(value, ast.Tuple) and value.elts:
+                value = value.elts[0]
+            text = self._foreign_text(sink.site, value)
+            return f"`{text}`" if len(text) <= 30 else "the loss"
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Attribute) and node.func.attr == "backward":
                 receiver = node.func.value
@@ -174,6 +186,8 @@ class Facts:
         """Leaves some backward of the run reaches, at least perhaps, or that escape into unknown code."""
         found: set[int] = set()
         for sink in self.events.sinks:
+            found |= {id(leaf) for leaf in sink.outcome.reach.leaves}
+        for sink in self.events.weak:
             found |= {id(leaf) for leaf in sink.outcome.reach.leaves}
         escaped = list(dict.fromkeys(self.events.escaped))
         if escaped:
@@ -213,6 +227,9 @@ class Facts:
                 kept = found.get(id(cause.cut.span or cause.cut))
                 if kept is None:
                     found[id(cause.cut.span or cause.cut)] = cause
+        for sink in self.events.weak:
+            for cause in self._weak_causes_of(sink):
+                found.setdefault(id(cause.cut.span or cause.cut), cause)
         unique: dict[tuple[Any, str], Cause] = {}
         for cause in found.values():
             unique.setdefault((cause.cut.span, cause.why.kind), cause)
@@ -265,6 +282,22 @@ class Facts:
             zero = {id(s.leaf) for s in zeros_on_the_way(sink.outcome.roots, sink.outcome.reach.leaves)}
             found |= {id(leaf) for leaf in sink.outcome.reach.leaves} - zero
         return found
+
+    def _weak_causes_of(self, sink: Sink) -> list[Cause]:
+        """What a `forward` that nobody calls loses: a parameter of its own that left torch or was copied.
+
+        Only ways to lose a gradient that nobody chooses: a backbone under `no_grad`, a detached code book and an
+        average kept by hand look the same from here as a mistake.
+        """
+        if sink.kind != "forward":
+            return []
+        lost = [
+            s
+            for s in severed(sink.outcome.roots, sink.outcome.reach.leaves)
+            if s.leaf.is_parameter and s.leaf.requires_grad.yes and not s.leaf.group and id(s.leaf) not in self.reached
+        ]
+        lost = [s for s in lost if all(n.cut is None or n.cut.kind in _UNCHOSEN for n in s.path)]
+        return self._grouped(lost, sink, "likely", False)
 
     def _sibling_learns(self, leaf: Tensor, sink: Sink) -> bool:
         """Whether another parameter of the same module object gets a gradient from this sink."""

@@ -14,8 +14,9 @@ from typing import Any
 
 from ..autograd.graph import Path
 from ..autograd.heap import Pending
+from ..check_types import Cancelled
 from ..values import Value
-from .machine import Abandon, DeadEnd, Machine, ProgramRaises
+from .machine import Abandon, BudgetExhausted, DeadEnd, Machine, ProgramRaises
 
 
 @dataclass(slots=True)
@@ -44,7 +45,7 @@ def run_block(machine: Machine, body: list[ast.stmt]) -> Leave | None:
 def run_statement(machine: Machine, statement: ast.stmt) -> Leave | None:
     """Run one statement. An unhandled kind is skipped and counted, never silently passed over."""
     machine.tick()
-    outer = machine.statement
+    outer, path = machine.statement, machine.path
     machine.statement = statement
     try:
         handler = HANDLERS.get(type(statement))
@@ -58,6 +59,12 @@ def run_statement(machine: Machine, statement: ast.stmt) -> Leave | None:
         return Leave("dead")
     except Abandon as abandoned:
         return Leave("abandon", abandoned.leave)
+    except (BudgetExhausted, Cancelled, RecursionError):
+        raise
+    except Exception as error:
+        machine.crashed(error)
+        machine.path = path
+        return None
     finally:
         machine.statement = outer
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..autograd.heap import MISSING
 from ..autograd.tensor import Tensor
+from ..torch_model import frameworks
 from ..values import (
     Builtin,
     Call,
@@ -159,6 +160,9 @@ def _call(machine: Machine, node: ast.Call) -> Value:
         else:
             open_args = True
     call = Call(args, kwargs, machine.site(node), open_args)
+    if machine.sinks and frameworks.named_sink(machine.sinks, function, lambda: frameworks.written_name(node.func)):
+        frameworks.run_backward(machine, frameworks.loss_argument(call), call)
+        return Unknown("a sink of the settings")
     result = machine.each(function, lambda each: call_value(machine, each, call))
     record(machine, node, result)
     return result

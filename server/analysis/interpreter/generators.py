@@ -1,9 +1,9 @@
 """Generators of the program: run where they are consumed.
 
 A generator's body runs step by step with its consumer: `for x in g():` and `with manager():` (a `contextmanager`) hand
-their block to the generator, which runs it at each `yield`, in the consumer's frame. So effects come in the order Python
-gives them, and what is switched off inside the generator is off in the block. Other consumers (`list(g())`, `zip`,
-`next`) let it run to its end at once.
+their block to the generator, which runs it at each `yield`, in the consumer's frame. So effects come in the order
+Python gives them, and what is switched off inside the generator is off in the block. Other consumers (`list(g())`,
+`zip`, `next`) let it run to its end at once.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -31,6 +32,11 @@ from ..values import (
 from .joins import Joiner
 from .scope import Scope
 from .third_party import ThirdParty
+
+
+def strict() -> bool:
+    """Whether a mistake of the analysis ends it instead of being stepped over."""
+    return os.environ.get("GRADSIGHT_STRICT", "") not in ("", "0")
 
 
 class DeadEnd(Exception):
@@ -92,6 +98,7 @@ class Machine:
         self.depth = 0
         self.active: list[Any] = []
         self.expecting: list[frozenset[int] | None] = []
+        self.sinks: tuple[str, ...] = ()
         self.entered: set[Any] = set()
         self.entry = ""
         self.statement: ast.stmt | None = None
@@ -305,6 +312,16 @@ class Machine:
         except AutogradError as error:
             self.error(error.kind, error.message, site, error.tensor, error.certain)
             return fallback()
+
+    def crashed(self, error: Exception) -> None:
+        """A mistake of the analysis itself: counted and stepped over, so that it costs one statement and not the file.
+
+        Raises `error` again when GRADSIGHT_STRICT is set, as it is in the tests.
+        """
+        if strict():
+            raise error
+        self.crashes.append(f"{type(error).__name__}: {error}")
+        self.unresolved(f"an internal error of the analysis ({type(error).__name__})")
 
     def unresolved(self, reason: str) -> None:
         """Count why something was not followed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ..autograd.heap import MISSING
-from ..values import Call, ClassValue, DictValue, Instance, ListValue, Unknown, Value
+from ..values import ClassValue, DictValue, Instance, ListValue, Unknown, Value
 from . import records
 from .machine import Machine
 

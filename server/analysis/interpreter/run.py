@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import ast
-import contextlib
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from ..autograd.backward import Outcome
-from ..autograd.engine import Mode
 from ..autograd.graph import ALWAYS
 from ..autograd.tensor import Tensor
 from ..check_types import Cancelled, Token
 from ..events import InplaceWrite, Sink
 from ..torch_model.model import TorchModel
-from ..values import Call, ClassValue, FunctionValue, Instance, ModuleValue, Site, Value
+from ..values import Call, ModuleValue, Site, Value
 from . import builtins, calls, objects, statements
-from .calls import PropertyValue
+from .entries import run_entries
 from .imports import Importer
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine, ProgramRaises
 from .scope import Scope
 from .third_party import ThirdParty
 
 RECURSION_LIMIT = 12_000
-ENTRY_STEPS = 150_000
 IMPORT_STEPS = 60_000
 
 
@@ -103,12 +99,14 @@ def run_file(
     token: Token | None = None,
     stop_at_error: bool = False,
     known: Mapping[str, str] | None = None,
+    sinks: tuple[str, ...] = (),
 ) -> Interpreter:
     """Run a parsed file. Gives the interpreter with its events; raises Cancelled, and ProgramRaises when predicting."""
     if sys.getrecursionlimit() < RECURSION_LIMIT:
         sys.setrecursionlimit(RECURSION_LIMIT)
     machine = Interpreter(importer, stop_at_error=stop_at_error, token=token)
     machine.third_party = ThirdParty(known)
+    machine.sinks = sinks
     module = ModuleValue("__main__", parsed.source.path, parsed.source)
     machine.main = machine.module = module
     machine.entry = "module"
@@ -162,118 +160,3 @@ def run_imported(machine: Interpreter, parsed: Any, module: ModuleValue, site: S
     if left is not mode:
         machine.autograd.set_mode(left)
     return taken
-
-
-# ---------------------------------------------------------------------- entry points
-
-
-def run_entries(machine: Interpreter, module: ModuleValue, tree: ast.Module) -> None:
-    """Run every function and method of the file that nothing has entered so far."""
-    roots = _called_by_nobody(tree)
-    values = [v for v in module.namespace.values() if _belongs(v, module)]
-    values.sort(key=lambda v: (v.name not in roots, getattr(v.node, "lineno", 0)))
-    frame = _module_frame(module)
-    for value in values:
-        machine.after_error = False
-        if isinstance(value, FunctionValue):
-            if value.node not in machine.entered:
-                _enter(machine, frame, module, value.name, lambda value=value: _run_function(machine, value, None))
-        else:
-            _enter(machine, frame, module, value.name, lambda value=value: _run_class(machine, value))
-
-
-def _belongs(value: Value, module: ModuleValue) -> bool:
-    if isinstance(value, FunctionValue):
-        return value.module is module and isinstance(value.node, (ast.FunctionDef, ast.AsyncFunctionDef))
-    return isinstance(value, ClassValue) and value.module is module
-
-
-def _called_by_nobody(tree: ast.Module) -> set[str]:
-    """Names of top-level functions that no other function mentions: where a program starts."""
-    defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
-    mentioned: set[str] = set()
-    for top in tree.body:
-        if isinstance(top, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            own = top.name
-            mentioned |= {n.id for n in ast.walk(top) if isinstance(n, ast.Name) and n.id != own}
-    return defined - mentioned
-
-
-def _enter(machine: Interpreter, frame: Frame, module: ModuleValue, name: str, run: Any) -> None:
-    """Run one entry point from the state the module left, and take its effects back."""
-    mark = machine.heap.mark()
-    machine.frame, machine.module, machine.statement = frame, module, None
-    machine.path, machine.entry = ALWAYS, name
-    machine.loop_passes, machine.active, machine.depth = [], [], 0
-    mode = machine.autograd.mode
-    machine.autograd.set_mode(Mode())
-    machine.max_steps = machine.steps + ENTRY_STEPS
-    try:
-        run()
-    except (BudgetExhausted, RecursionError):
-        machine.exhausted = True
-    except DeadEnd:
-        pass
-    finally:
-        machine.autograd.set_mode(mode)
-        machine.heap.undo(mark)
-        machine.path = ALWAYS
-
-
-def _run_function(machine: Interpreter, function: FunctionValue, owner: Value) -> None:
-    bound = calls.symbolic_arguments(function, owner is not None)
-    arguments = function.node.args
-    every = [*arguments.posonlyargs, *arguments.args]
-    if owner is not None and every:
-        bound[every[0].arg] = owner
-    site = Site(machine.span(function.node), function.node, None, machine.module)
-    mode = machine.autograd.mode
-    for manager, _site in function.contexts:
-        machine.torch.enter_decorated(manager, function, site)
-    try:
-        machine.returned = calls.run_body(machine, function, bound, site)  # type: ignore[attr-defined]
-    finally:
-        machine.autograd.set_mode(mode)
-
-
-def _run_class(machine: Interpreter, cls: ClassValue) -> None:
-    methods = [
-        f
-        for value in list(cls.namespace.values())
-        for f in (
-            [value] if isinstance(value, FunctionValue) else [value.getter] if isinstance(value, PropertyValue) else []
-        )
-        if isinstance(f, FunctionValue) and f.node not in machine.entered and not isinstance(f.node, ast.Lambda)
-    ]
-    if not methods:
-        return
-    name = cls.name
-    if any(b.startswith("torch.autograd.") for b in cls.torch_bases()):
-        return
-    found = cls.find("__init__")
-    instance: Value
-    site = Site(machine.span(cls.node), cls.node, None, machine.module)
-    if found is not None and isinstance(found[0], FunctionValue):
-        instance = Instance(cls)
-        instance.name = "self"
-        with contextlib.suppress(DeadEnd):
-            _run_function(machine, found[0], instance)
-    else:
-        instance = machine.call(cls, Call([], {}, site, True))
-    mark = machine.heap.mark()
-    for function in methods:
-        if function.node in machine.entered:
-            continue
-        machine.path, machine.entry = ALWAYS, f"{name}.{function.name}"
-        machine.after_error = False
-        machine.loop_passes, machine.active, machine.depth = [], [], 0
-        owner = instance if function.kind != "static" else None
-        if function.kind == "class":
-            owner = cls
-        try:
-            _run_function(machine, function, owner)
-        except (DeadEnd, RecursionError):
-            pass
-        finally:
-            machine.path = ALWAYS
-            machine.heap.undo(mark)

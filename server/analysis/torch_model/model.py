@@ -31,7 +31,7 @@ from ..values import (
 )
 from . import backward as _backward
 from . import creation as _creation
-from . import flags, functions, grad_modes, indexing, leaving, modules, ops, optimizers
+from . import flags, frameworks, functions, grad_modes, indexing, leaving, modules, ops, optimizers
 from . import placement as _placement
 from .arguments import dtype_of, history, operands_for
 from .registry import FUNCTIONS, METHODS, PROPERTIES, SETTERS
@@ -241,7 +241,10 @@ class TorchModel:
             for tensor in rt.tensors_in(owner):
                 operands += operands_for("self", tensor, True)
         if not operands:
-            return Unknown(reason, deps=tuple(deps))
+            result = Unknown(reason, deps=tuple(deps))
+            # A method of data (`batch.pop("labels")`) gives data.
+            result.plain = isinstance(owner, Unknown) and owner.plain
+            return result
         operation = Operation("call", site.span, tuple(operands), opaque=reason, holds_numbers=True)
         tensor = rt.autograd.apply(operation)[0]
         node = tensor.node
@@ -261,6 +264,10 @@ class TorchModel:
             return self._tensor_attribute(owner, name, site)
         if isinstance(owner, TorchName):
             return self._name_attribute(owner, name)
+        if isinstance(owner, Instance) and frameworks.is_lightning(owner.cls):
+            value = frameworks.lightning_attribute(rt, owner, name)
+            if value is not MISSING:
+                return value
         if isinstance(owner, (ModuleObject, Instance)):
             return modules.attribute(rt, owner, name, site) if modules.is_module(owner) else MISSING
         if isinstance(owner, Unknown):
@@ -313,6 +320,9 @@ class TorchModel:
 
     def _unknown_attribute(self, owner: Unknown, name: str, site: Site) -> Value:
         rt = self.rt
+        framework = frameworks.attribute_of_unknown(rt, owner, name)
+        if framework is not MISSING:
+            return framework
         if name in _MODULE_ONLY or (
             owner.module_like and name in ("to", "cuda", "cpu", "apply", "requires_grad_", "half", "float")
         ):

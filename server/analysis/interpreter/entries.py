@@ -1,0 +1,235 @@
+"""Entry points: what the module body never entered is run with symbolic arguments, as its framework would call it."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from ..autograd.backward import Outcome
+from ..autograd.engine import Cut, Mode
+from ..autograd.graph import ALWAYS
+from ..autograd.reach import reach
+from ..autograd.tensor import Tensor
+from ..autograd.truth import NO
+from ..events import Sink
+from ..torch_model import backward, frameworks, modules
+from ..values import Call, ClassValue, FunctionValue, Instance, ModuleValue, Site, Unknown, Value
+from . import calls
+from .calls import PropertyValue
+from .machine import BudgetExhausted, DeadEnd, Frame, Machine
+from .scope import Scope
+
+ENTRY_STEPS = 150_000
+
+
+def run_entries(machine: Machine, module: ModuleValue, tree: ast.Module) -> None:
+    """Run every function and method of the file that nothing has entered so far."""
+    roots = _called_by_nobody(tree)
+    values = [v for v in module.namespace.values() if _belongs(v, module)]
+    values.sort(key=lambda v: (v.name not in roots, getattr(v.node, "lineno", 0)))
+    frame = Frame(Scope(module, None, module.namespace))
+    for value in values:
+        machine.after_error = False
+        if isinstance(value, FunctionValue):
+            if value.node not in machine.entered:
+                _enter(machine, frame, module, value.name, lambda value=value: _run_function(machine, value, None))
+        else:
+            _enter(machine, frame, module, value.name, lambda value=value: _run_class(machine, value))
+
+
+def _belongs(value: Value, module: ModuleValue) -> bool:
+    if isinstance(value, FunctionValue):
+        return value.module is module and isinstance(value.node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    return isinstance(value, ClassValue) and value.module is module
+
+
+def _called_by_nobody(tree: ast.Module) -> set[str]:
+    """Names of top-level functions that no other function mentions: where a program starts."""
+    defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    mentioned: set[str] = set()
+    for top in tree.body:
+        if isinstance(top, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            own = top.name
+            mentioned |= {n.id for n in ast.walk(top) if isinstance(n, ast.Name) and n.id != own}
+    return defined - mentioned
+
+
+def _enter(machine: Machine, frame: Frame, module: ModuleValue, name: str, run: Callable[[], Any]) -> None:
+    """Run one entry point from the state the module left, and take its effects back."""
+    mark = machine.heap.mark()
+    machine.frame, machine.module, machine.statement = frame, module, None
+    _start(machine, name)
+    mode = machine.autograd.mode
+    machine.autograd.set_mode(Mode())
+    machine.max_steps = machine.steps + ENTRY_STEPS
+    try:
+        run()
+    except (BudgetExhausted, RecursionError):
+        machine.exhausted = True
+    except DeadEnd:
+        pass
+    finally:
+        machine.autograd.set_mode(mode)
+        machine.heap.undo(mark)
+        machine.path = ALWAYS
+
+
+def _start(machine: Machine, name: str) -> None:
+    machine.path, machine.entry, machine.after_error = ALWAYS, name, False
+    machine.loop_passes, machine.active, machine.depth, machine.expecting = [], [], 0, []
+
+
+def _run_function(
+    machine: Machine, function: FunctionValue, owner: Value, prepare: Callable[[dict[str, Value]], None] | None = None
+) -> Value:
+    """What a function gives for symbolic arguments. Raises DeadEnd if it only raises."""
+    bound = calls.symbolic_arguments(function, owner is not None)
+    arguments = function.node.args
+    every = [*arguments.posonlyargs, *arguments.args]
+    if owner is not None and every:
+        bound[every[0].arg] = owner
+    if prepare is not None:
+        prepare(bound)
+    site = Site(machine.span(function.node), function.node, None, machine.module)
+    mode = machine.autograd.mode
+    for manager, _site in function.contexts:
+        machine.torch.enter_decorated(manager, function, site)
+    try:
+        return calls.run_body(machine, function, bound, site)
+    finally:
+        machine.autograd.set_mode(mode)
+
+
+# ---------------------------------------------------------------------- classes
+
+
+def _methods(cls: ClassValue, entered: set[Any]) -> list[FunctionValue]:
+    found: list[FunctionValue] = []
+    for value in list(cls.namespace.values()):
+        each = value.getter if isinstance(value, PropertyValue) else value
+        if isinstance(each, FunctionValue) and each.node not in entered and not isinstance(each.node, ast.Lambda):
+            found.append(each)
+    return found
+
+
+def _run_class(machine: Machine, cls: ClassValue) -> None:
+    """Every method on one instance, each from the state `__init__` left."""
+    methods = _methods(cls, machine.entered)
+    if not methods or any(b.startswith("torch.autograd.") for b in cls.torch_bases()):
+        return
+    instance = _instance(machine, cls)
+    lightning = frameworks.is_lightning(cls)
+    if lightning and isinstance(instance, Instance):
+        _configure(machine, cls, instance)
+    mark = machine.heap.mark()
+    returned: list[tuple[FunctionValue, Site, Value]] = []
+    for function in methods:
+        if function.node in machine.entered and function.name != "training_step":
+            continue
+        _start(machine, f"{cls.name}.{function.name}")
+        owner = instance if function.kind != "static" else None
+        if function.kind == "class":
+            owner = cls
+        try:
+            value = _run_method(machine, cls, function, owner)
+            returned.append((function, _return_site(machine, function), value))
+        except (DeadEnd, RecursionError):
+            pass
+        finally:
+            machine.path = ALWAYS
+            machine.heap.undo(mark)
+    if not lightning and modules.is_module(instance):
+        _weak_sinks(machine, cls, returned)
+
+
+def _instance(machine: Machine, cls: ClassValue) -> Value:
+    found = cls.find("__init__")
+    site = Site(machine.span(cls.node), cls.node, None, machine.module)
+    if found is None or not isinstance(found[0], FunctionValue):
+        return machine.call(cls, Call([], {}, site, True))
+    instance = Instance(cls)
+    instance.name = "self"
+    with contextlib.suppress(DeadEnd):
+        _run_function(machine, found[0], instance)
+    return instance
+
+
+def _run_method(machine: Machine, cls: ClassValue, function: FunctionValue, owner: Value) -> Value:
+    name = function.name
+    if frameworks.is_lightning(cls) and name in frameworks.EVALUATION_STEPS:
+        # Lightning runs these under inference_mode (lightning/pytorch/loops/utilities.py, _no_grad_context).
+        machine.autograd.set_mode(Mode(NO, Cut("grad-mode", machine.span(function.node), "the evaluation loop")))
+        return _run_function(machine, function, owner)
+    if frameworks.is_lightning(cls) and name == "training_step":
+        value = _run_function(machine, function, owner, _plain)
+        automatic = owner.attributes.get("automatic_optimization", True) if isinstance(owner, Instance) else True
+        if automatic is True:
+            _returned_loss(machine, function, frameworks.loss_in(value))
+        return value
+    if frameworks.is_trainer(cls) and name == "compute_loss":
+        value = _run_function(machine, function, owner, _model_and_inputs)
+        _returned_loss(machine, function, frameworks.loss_in(value, first=True))
+        return value
+    return _run_function(machine, function, owner)
+
+
+def _plain(bound: dict[str, Value]) -> None:
+    """A batch is data: it requires no grad."""
+    for value in bound.values():
+        if isinstance(value, Unknown):
+            value.plain = True
+
+
+def _model_and_inputs(bound: dict[str, Value]) -> None:
+    for name, value in bound.items():
+        if isinstance(value, Unknown):
+            if name == "model":
+                modules.parameters_of_unknown(value)
+            else:
+                value.plain = True
+
+
+def _configure(machine: Machine, cls: ClassValue, instance: Instance) -> None:
+    """`configure_optimizers`: what it makes is what `self.optimizers()` gives."""
+    found = cls.find("configure_optimizers")
+    if found is None or not isinstance(found[0], FunctionValue):
+        return
+    _start(machine, f"{cls.name}.configure_optimizers")
+    with contextlib.suppress(DeadEnd):
+        machine.heap.put(instance.data, "optimizers", _run_function(machine, found[0], instance))
+
+
+def _returned_loss(machine: Machine, function: FunctionValue, roots: list[Tensor]) -> None:
+    """The framework calls `backward` on what a step returns."""
+    if roots:
+        site = _return_site(machine, function)
+        backward.run(machine, roots, site, Call([], {}, site), first=1)
+
+
+def _return_site(machine: Machine, function: FunctionValue) -> Site:
+    """The last `return` with a value, the function itself without one."""
+    found: ast.AST = function.node
+    todo: list[ast.AST] = list(function.node.body)
+    while todo:
+        node = todo.pop(0)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            continue
+        if isinstance(node, ast.Return) and node.value is not None:
+            later = not isinstance(found, ast.Return) or node.lineno >= found.lineno
+            found = node if later else found
+        todo.extend(ast.iter_child_nodes(node))
+    return Site(machine.span(found), found, None, function.module)
+
+
+def _weak_sinks(machine: Machine, cls: ClassValue, returned: list[tuple[FunctionValue, Site, Value]]) -> None:
+    """What a module nobody calls returns: whoever trains it backpropagates from there, as far as one can tell."""
+    for function, site, value in returned:
+        roots = machine.tensors_in(value)[:50]
+        if not roots:
+            continue
+        outcome = Outcome(site.span, tuple(roots), None, (), reach(roots))
+        kind = "forward" if function.name == "forward" else "method"
+        entry = f"{cls.name}.{function.name}"
+        machine.events.weak.append(Sink(site, outcome, kind, ALWAYS, "", entry))
