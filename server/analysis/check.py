@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 
 from .autograd.tensor import Tensor
 from .check_types import Cancelled, Token
 from .describe import Describer, reveal
 from .facts import Facts
 from .interpreter.imports import Importer
+from .interpreter.machine import strict
 from .interpreter.run import run_file
 from .names.workspace import WorkspaceModules
 from .report import CONFIDENCE_ORDER, FileReport, Finding, Problem, SinkFacts
@@ -21,6 +23,8 @@ from .source.suppress import Suppressions
 from .values import Unknown
 
 __all__ = ["Cancelled", "Project", "Snapshot", "Token", "check"]
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +60,48 @@ def check(snapshot: Snapshot, project: Project | None = None, token: Token | Non
     workspace = _workspace_of(project)
     if not _worth_running(snapshot, workspace):
         return FileReport(path=snapshot.path, problems=parsed.problems)
-    machine = run_file(parsed, Importer(workspace), token=token, known=project.known)
+    machine = run_file(parsed, Importer(workspace), token=token, known=project.known, sinks=project.settings.sinks)
     facts = Facts(machine, parsed)
     problems = [*parsed.problems]
     if machine.exhausted:
         message = "the analysis stopped early: the program takes more steps than the budget allows"
         problems.append(Problem(snapshot.path, message))
-    findings = [f for name, run in CHECKS.items() if project.settings.shows(name) for f in run(facts)]
+    findings: list[Finding] = []
+    for name, run in CHECKS.items():
+        if project.settings.shows(name):
+            findings += _guarded(name, lambda run=run: list(run(facts)), snapshot.path, problems)
     findings += _reveals(facts)
     findings = _tidy(findings, project.settings)
     suppressions = Suppressions.of_parsed(parsed)
     problems += suppressions.unknown_rules(ALL_RULES)
     shown = [f for f in findings if not suppressions.hides(f.rule, f.span)]
     hidden = [f for f in findings if suppressions.hides(f.rule, f.span)]
+    sinks = _guarded("the list of losses", lambda: _sinks(facts), snapshot.path, problems)
     return FileReport(
         path=snapshot.path,
         findings=tuple(shown),
         problems=tuple(problems),
-        sinks=tuple(_sinks(facts)),
+        sinks=tuple(sinks),
         suppressed=tuple(hidden),
         value_at=Describer(facts).at,
         unresolved=tuple(machine.third_party.unknown),
     )
+
+
+def _guarded(what: str, run: Callable[[], list[_T]], path: str, problems: list[Problem]) -> list[_T]:
+    """What `run` gives; if it raises, nothing and a problem, so that one rule's mistake costs no other rule's findings.
+
+    With GRADSIGHT_STRICT set, as in the tests, it raises.
+    """
+    try:
+        return run()
+    except Cancelled:
+        raise
+    except Exception as error:
+        if strict():
+            raise
+        problems.append(Problem(path, f"{what} could not be checked: an internal error ({type(error).__name__})"))
+        return []
 
 
 def _worth_running(snapshot: Snapshot, workspace: WorkspaceModules) -> bool:
