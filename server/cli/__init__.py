@@ -1,4 +1,4 @@
-"""The terminal: `gradsight check`, `verify`, `explain` and `server`, one file per command.
+"""The terminal: `gradsight check`, `verify`, `explain`, `dump` and `server`, one file per command.
 
 The parser is the standard library's `argparse`: it is there in every interpreter (the editor's bundle carries no
 command-line library) and costs 3 ms at start-up, where the popular ones cost 35 to 50. A command imports what it
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .. import __version__
-from . import check, explain, server, verify
+from . import check, dump, explain, server, verify
 from .exits import COULD_NOT
 
 
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"gradsight {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (check, verify, explain, server):
+    for command in (check, verify, explain, dump, server):
         command.add(commands)
     return top
 

@@ -77,11 +77,13 @@ def run(options: argparse.Namespace) -> int:
     if line is not None and not 1 <= line <= last:
         return _refuse(f"{path} has no line {line}; its last one is {last}")
 
-    from ..analysis.check import Snapshot, check
+    from ..analysis.check import Snapshot
+    from .names import Names
 
     projects = Projects()
     try:
-        report = shown_paths(check(Snapshot(path, text), projects.of(path)))
+        with Names(options.python) as names:
+            report = shown_paths(names.check(Snapshot(path, text), projects.of(path)))
     except Exception as error:  # the last line of defence, as in `check`
         return _refuse(f"{path}: not analysed: internal error ({type(error).__name__}: {error}); please report it")
     config = projects.config_of(path).verify

@@ -52,7 +52,10 @@ def run_statement(machine: Machine, statement: ast.stmt) -> Leave | None:
         if handler is None:
             machine.unresolved(f"statement {type(statement).__name__}")
             return None
-        return handler(machine, statement)
+        leave = handler(machine, statement)
+        if machine.observer is not None:
+            machine.observer(machine, statement)
+        return leave
     except ProgramRaises:
         raise
     except DeadEnd:

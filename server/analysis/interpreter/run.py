@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..autograd.backward import Outcome
@@ -99,6 +99,7 @@ def run_file(
     token: Token | None = None,
     stop_at_error: bool = False,
     known: Mapping[str, str] | None = None,
+    observer: Callable[[Any, ast.stmt], None] | None = None,
     sinks: tuple[str, ...] = (),
 ) -> Interpreter:
     """Run a parsed file. Gives the interpreter with its events; raises Cancelled, and ProgramRaises when predicting."""
@@ -106,6 +107,7 @@ def run_file(
         sys.setrecursionlimit(RECURSION_LIMIT)
     machine = Interpreter(importer, stop_at_error=stop_at_error, token=token)
     machine.third_party = ThirdParty(known)
+    machine.observer = observer
     machine.sinks = sinks
     module = ModuleValue("__main__", parsed.source.path, parsed.source)
     machine.main = machine.module = module

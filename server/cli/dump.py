@@ -1,0 +1,42 @@
+"""`gradsight dump FILE [--function F]`: the engine's view, statement by statement."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .exits import CLEAN, COULD_NOT
+from .sources import Unreadable, read_source
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Register the command."""
+    command = commands.add_parser(
+        "dump",
+        help="show the engine's view of a file",
+        description="Show the tensors after each statement and the graph at each backward. Nothing is imported or run.",
+    )
+    command.add_argument("path", metavar="FILE", help="the file")
+    command.add_argument("--function", metavar="F", help="only runs of this function, `f` or `Class.f`")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the dump; one sentence and exit status 2 when there is nothing to show."""
+    from ..analysis.dump import dump
+    from .projects import Projects
+    from .terminal import printable
+
+    try:
+        text = read_source(options.path)
+    except Unreadable as reason:
+        print(f"gradsight dump: {options.path}: {reason}", file=sys.stderr)
+        return COULD_NOT
+    shown = dump(options.path, text, Projects().of(options.path).roots, options.function)
+    if not shown:
+        what = f"`{options.function}` is never run in {options.path}" if options.function else "nothing was run"
+        print(f"gradsight dump: {what}", file=sys.stderr)
+        return COULD_NOT
+    for line in shown.splitlines():
+        print(printable(line))
+    return CLEAN
