@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .autograd.engine import Autograd
 from .autograd.graph import Cut, Node, Path
-from .autograd.heap import Heap
+from .autograd.heap import Heap, Table
+from .autograd.order import birth
 from .autograd.tensor import UNKNOWN_DEVICE, Tensor
 from .autograd.truth import NO, maybe
 from .report import Span
@@ -93,10 +94,11 @@ class Scalar:
 class ListValue:
     """A list, set or deque. `items` (journaled) is a tuple; `open` says that there may be more or fewer of them."""
 
-    __slots__ = ("items", "kind", "open")
+    __slots__ = ("born", "items", "kind", "open")
 
     def __init__(self, items: Sequence[Value], kind: str = "list", open_: bool = False) -> None:
         self.items, self.kind, self.open = tuple(items), kind, open_
+        self.born = birth()
 
 
 class DictValue:
@@ -105,10 +107,11 @@ class DictValue:
     `factory` makes the value of a key that is not there (`defaultdict`); it is a one-element tuple, or None.
     """
 
-    __slots__ = ("factory", "items", "rest")
+    __slots__ = ("born", "factory", "items", "rest")
 
     def __init__(self, items: Mapping[Any, Value] | None = None, rest: Value = None) -> None:
-        self.items: dict[Hashable, Value] = dict(items or {})
+        self.items: dict[Hashable, Value] = Table(items or ())
+        self.born = birth()
         self.rest = rest
         self.factory: tuple[Value] | None = None
 
@@ -120,10 +123,11 @@ class IterValue:
     grad modes in which it stopped at each element, where they are known.
     """
 
-    __slots__ = ("items", "modes", "open", "source", "used")
+    __slots__ = ("born", "items", "modes", "open", "source", "used")
 
     def __init__(self, items: Sequence[Value], open_: bool = False) -> None:
         self.items, self.open, self.used = tuple(items), open_, False
+        self.born = birth()
         self.source: Any = None
         self.modes: tuple[Any, ...] = ()
 
@@ -144,7 +148,7 @@ class ModuleValue:
 
     def __init__(self, name: str, path: str, source: Any) -> None:
         self.name, self.path, self.source = name, path, source
-        self.namespace: dict[str, Value] = {}
+        self.namespace: dict[str, Value] = Table()
 
 
 class FunctionValue:
@@ -182,7 +186,7 @@ class ClassValue:
 
     def __init__(self, name: str, bases: tuple[Value, ...], module: ModuleValue, node: Any) -> None:
         self.name, self.bases, self.module, self.node = name, bases, module, node
-        self.namespace: dict[str, Value] = {}
+        self.namespace: dict[str, Value] = Table()
         self.dataclass = self.enum = False
         self.fields: tuple[str, ...] = ()
 
@@ -225,7 +229,7 @@ class Instance:
 
     def __init__(self, cls: ClassValue) -> None:
         self.cls = cls
-        self.attributes: dict[str, Value] = {}
+        self.attributes: dict[str, Value] = Table()
         self.name = ""
         self.data: dict[str, Value] = {}
 
@@ -290,7 +294,7 @@ class ModuleObject:
 
     def __init__(self, dotted: str, op: Any, site: Site) -> None:
         self.dotted, self.op, self.site = dotted, op, site
-        self.attributes: dict[str, Value] = {}
+        self.attributes: dict[str, Value] = Table()
         self.config: dict[str, Value] = {}
         self.items: tuple[Value, ...] = ()
         self.keys: tuple[str, ...] = ()

@@ -7,23 +7,19 @@ Sources: torch/csrc/autograd/{function.h, saved_variable.cpp, variable.h}, c10/c
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..report import Span
+from .order import birth
 from .truth import NO, Truth
 
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-_order = itertools.count(1)
-
-
-def newest_order() -> int:
-    """A number above the order of every node made so far."""
-    return next(_order)
+newest_order = birth
+"""A number above the order of every node made so far."""
 
 
 Path = frozenset[tuple[Hashable, bool]]
@@ -189,7 +185,7 @@ class Node:
         self.saved: tuple[Saved, ...] = ()
         self.has_saved = False
         self.freed: Truth = NO
-        self.order = next(_order)
+        self.order = birth()
         self.note = note
         self.result: Tensor | None = None
         self.stack: tuple[Any, ...] = ()

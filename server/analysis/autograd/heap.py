@@ -18,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .order import birth
+
 
 class _Missing:
     def __repr__(self) -> str:
@@ -26,6 +28,16 @@ class _Missing:
 
 MISSING = _Missing()
 """Stands for "this field or key did not exist"."""
+
+class Table(dict[Any, Any]):
+    """A dict of the abstract machine that knows when it was made (`newest_order` in `graph`)."""
+
+    __slots__ = ("born",)
+
+    def __init__(self, entries: Any = ()) -> None:
+        super().__init__(entries)
+        self.born = birth()
+
 
 Key = tuple[int, Any]
 Writes = dict[Key, tuple[Any, Any, Any]]
@@ -47,13 +59,13 @@ class Pending:
 
 
 def _get(obj: Any, name: Any) -> Any:
-    if type(obj) is dict:
+    if isinstance(obj, dict):
         return obj.get(name, MISSING)
     return getattr(obj, name, MISSING)
 
 
 def _set(obj: Any, name: Any, value: Any) -> None:
-    if type(obj) is dict:
+    if isinstance(obj, dict):
         if value is MISSING:
             obj.pop(name, None)
         else:
@@ -93,6 +105,10 @@ class Heap:
         for obj, name, before in self._log[mark:]:
             old.setdefault((id(obj), name), (obj, name, before))
         return old
+
+    def changes(self, mark: int) -> list[tuple[Any, Any, Any, Any]]:
+        """(object, field, value at `mark`, value now) of every field written since."""
+        return [(obj, name, before, _get(obj, name)) for obj, name, before in self._values_at(mark).values()]
 
     def undo(self, mark: int) -> Writes:
         """Take back everything since `mark`; returns the values that were there just before."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..report import Span
 from .graph import Counter, Edge, Memory, Node, Version
+from .order import birth
 from .truth import NO, YES, Truth, join
 
 
@@ -54,6 +55,7 @@ class Tensor:
     """
 
     __slots__ = (
+        "born",
         "counter",
         "device",
         "dtype",
@@ -89,6 +91,7 @@ class Tensor:
         name: str = "",
         is_parameter: bool = False,
     ) -> None:
+        self.born = birth()
         self.counter, self.memory = Counter(), Memory()
         self.requires_grad, self.node, self.floating, self.device = requires_grad, node, floating, device
         self.origin, self.name, self.is_parameter = origin, name, is_parameter

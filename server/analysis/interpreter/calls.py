@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
-from ..autograd.heap import MISSING, Pending
+from ..autograd.heap import MISSING, Pending, Table
 from ..values import (
     BoundMethod,
     Builtin,
@@ -179,7 +179,7 @@ def run_body(machine: Machine, function: FunctionValue, bound: dict[str, Value],
 
     node = function.node
     scope = Scope(function.module, function.scope if not _is_module(function.scope) else None)
-    scope.names = dict(bound)
+    scope.names = Table(bound)
     scope.function = function
     frame = Frame(scope, function)
     outer_frame, outer_module, outer_statement = machine.frame, machine.module, machine.statement

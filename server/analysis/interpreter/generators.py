@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..autograd.heap import Pending
+from ..autograd.heap import Pending, Table
 from ..values import FunctionValue, IterValue, Site, Value
 from . import blocks
 from .blocks import DEAD, Leave
@@ -55,7 +55,7 @@ def drive(machine: Machine, source: Source, consume: Callable[[Value, bool], Non
     scope = Scope(
         function.module, function.scope if function.scope is not None and not function.scope.is_module else None
     )
-    scope.names, scope.function = dict(source.bound), function
+    scope.names, scope.function = Table(source.bound), function
     frame = Frame(scope, function)
     frame.consumer = outer
     start = machine.path

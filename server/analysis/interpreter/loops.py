@@ -1,6 +1,7 @@
 """`for` and `while`: a known small count is run exactly; else the body runs twice, and what is left is joined.
 
-The second pass is there for what one iteration leaves for the next (freed graphs, hidden states, changed parameters).
+The second pass is there for what one iteration leaves for the next (freed graphs, hidden states, changed parameters);
+where one pass leaves nothing different behind (`carried`), there is no other.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from ..autograd.graph import newest_order
 from ..autograd.heap import Pending
 from ..values import Instance, IterValue, Scalar, Value
-from . import expressions, generators
+from . import carried, expressions, generators
 from .blocks import DEAD, Leave, run_block, settle
 from .machine import Abandon, DeadEnd, Machine, ProgramRaises
 from .targets import assign
@@ -108,20 +109,44 @@ def _widen_counters(machine: Machine, body: list[ast.stmt]) -> None:
                     machine.heap.put(owner.attributes, target.attr, Scalar(type(value).__name__))
 
 
-def _passes(machine: Machine, node: Any, steps: list[Callable[[], None]], exact: bool) -> Leave | None:
-    """Run the body once per step. A loop that is not `exact` stands for one of any length."""
+def _passes(
+    machine: Machine, node: Any, steps: list[Callable[[], None]], exact: bool, same_from: int | None = 0
+) -> Leave | None:
+    """Run the body once per step. A loop that is not `exact` stands for one of any length.
+
+    From step `same_from` on, all steps hand the body values that are alike (None: they never are): once a pass leaves
+    nothing different behind, the others are left out.
+    """
     loop = Loop(machine, node)
     frame = machine.frame
     frame.loose += not exact
     ended: Leave | None = None
+    last = len(steps) - 1
     try:
-        for prepare in steps:
+        for index, prepare in enumerate(steps):
+            watch = None
+            if index < last and same_from is not None and index >= same_from and not machine.stop_at_error:
+                watch = carried.Watch(machine, node)
             ended = loop.run_pass(prepare)
             if ended is not None:
+                break
+            if watch is not None and watch.nothing_left():
+                watch.widen()
+                steps[last]()
                 break
     finally:
         frame.loose -= not exact
     return loop.finish(ended)
+
+
+def _same_from(node: ast.For | ast.AsyncFor, items: list[Value]) -> int | None:
+    """The index from which on the elements are alike, or are not looked at; None if the last two differ."""
+    if not carried.uses(node):
+        return 0
+    first = len(items) - 1
+    while first > 0 and carried.alike(items[first - 1], items[-1]):
+        first -= 1
+    return first if first < len(items) - 1 else None
 
 
 def run_for(machine: Machine, node: ast.For | ast.AsyncFor) -> Leave | None:
@@ -137,7 +162,8 @@ def run_for(machine: Machine, node: ast.For | ast.AsyncFor) -> Leave | None:
     if not exact:
         _widen_counters(machine, node.body)
         items = expressions.open_elements(machine, items)
-    return _passes(machine, node, [lambda item=item: assign(machine, node.target, item) for item in items], exact)  # type: ignore[misc]
+    steps = [lambda item=item: assign(machine, node.target, item) for item in items]  # type: ignore[misc]
+    return _passes(machine, node, steps, exact, _same_from(node, items))
 
 
 def _over_generator(machine: Machine, node: ast.For | ast.AsyncFor, iterable: IterValue) -> Leave | None:

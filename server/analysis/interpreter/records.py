@@ -127,7 +127,8 @@ def replaced(machine: Machine, record: Instance, call: Call) -> Value:
     """A copy of a record with some fields changed."""
     del machine
     copy = Instance(record.cls)
-    copy.attributes = {**record.attributes, **call.kwargs}
+    copy.attributes.update(record.attributes)
+    copy.attributes.update(call.kwargs)
     return copy
 
 

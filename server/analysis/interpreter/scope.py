@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..autograd.heap import MISSING, Heap
+from ..autograd.heap import MISSING, Heap, Table
 from ..values import ModuleValue, Value
 
 
@@ -13,7 +13,7 @@ class Scope:
 
     def __init__(self, module: ModuleValue, parent: Scope | None, names: dict[str, Value] | None = None) -> None:
         self.module, self.parent = module, parent
-        self.names: dict[str, Value] = {} if names is None else names
+        self.names: dict[str, Value] = Table() if names is None else names
         self.is_module = parent is None and names is not None
         self.declared_global: set[str] = set()
         self.declared_nonlocal: set[str] = set()

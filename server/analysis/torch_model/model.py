@@ -607,9 +607,9 @@ class TorchModel:
             copied = Instance(value.cls)
             memo[id(value)] = copied
             copied.data = dict(value.data)
-            copied.attributes = {
+            copied.attributes.update({
                 k: self._copied(v, site, deep, memo) if deep else v for k, v in value.attributes.items()
-            }
+            })
             if "torch" in value.data:
                 copied.data["torch"] = self._copied(value.data["torch"], site, deep, memo)
             return copied
@@ -622,7 +622,7 @@ class TorchModel:
                 value.open,
                 value.training,
             )
-            module.attributes = {k: self._copied(v, site, deep, memo) for k, v in value.attributes.items()}
+            module.attributes.update({k: self._copied(v, site, deep, memo) for k, v in value.attributes.items()})
             module.items = tuple(self._copied(v, site, deep, memo) for v in value.items)
             return module
         if isinstance(value, ListValue):

@@ -1,0 +1,347 @@
+"""What one pass of a loop leaves for the next: names read before they are written, objects from before the loop.
+
+A further pass over a body is there to see the next iteration meet what the last one left. Where the last one left
+nothing different behind, the next would see what it saw, and is not run.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import Any
+
+from ..autograd.engine import Autograd
+from ..autograd.graph import Counter, Memory, Node, newest_order
+from ..autograd.heap import MISSING, Table
+from ..autograd.tensor import Device, Tensor
+from ..autograd.truth import Truth
+from ..values import ClassValue, DictValue, FunctionValue, ListValue, Scalar, Unknown, Value
+from .machine import Machine
+
+_NUMBERS = (int, float, complex)
+_CONSTANTS = (int, float, complex, str, bytes, bool, type(None))
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+# ---------------------------------------------------------------------- names
+
+
+class _Reads(ast.NodeVisitor):
+    """Names that a body may read before it has written them, in the order Python evaluates."""
+
+    def __init__(self) -> None:
+        self.written: set[str] = set()
+        self.live: set[str] = set()
+        self.counted: set[str] = set()
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            if node.id not in self.written:
+                self.live.add(node.id)
+        else:
+            self.written.add(node.id)
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> None:
+        # A name that is only shown changes nothing.
+        if not isinstance(node.value, ast.Name):
+            self.visit(node.value)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        shown = isinstance(node.func, ast.Name) and node.func.id == "print"
+        self.visit(node.func)
+        for argument in node.args:
+            if not (shown and isinstance(argument, ast.Name)):
+                self.visit(argument)
+        for keyword in node.keywords:
+            self.visit(keyword.value)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self.visit(node.value)
+        for target in node.targets:
+            self.visit(target)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.visit(node.value)
+            self.visit(node.target)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self.visit(node.value)
+        if isinstance(node.target, ast.Name):
+            if node.target.id not in self.written:
+                self.counted.add(node.target.id)
+        else:
+            self.visit(node.target)
+
+    def visit_If(self, node: ast.If) -> None:
+        self.visit(node.test)
+        self._either(node.body, node.orelse)
+
+    def visit_For(self, node: Any) -> None:
+        self.visit(node.iter)
+        before = set(self.written)
+        self.visit(node.target)
+        self._all(node.body)
+        self.written = before
+        self._all(node.orelse)
+
+    visit_AsyncFor = visit_For
+
+    def visit_While(self, node: ast.While) -> None:
+        self.visit(node.test)
+        self._either(node.body, node.orelse)
+
+    def visit_Try(self, node: Any) -> None:
+        before = set(self.written)
+        self._all(node.body)
+        for handler in node.handlers:
+            self.written = set(before)
+            self._all(handler.body)
+        self.written = before
+        self._all(node.orelse)
+        self._all(node.finalbody)
+
+    visit_TryStar = visit_Try
+
+    def visit_Match(self, node: ast.Match) -> None:
+        self.visit(node.subject)
+        before = set(self.written)
+        for case in node.cases:
+            self.written = set(before)
+            if case.guard is not None:
+                self.visit(case.guard)
+            self._all(case.body)
+        self.written = before
+
+    def _comprehension(self, node: Any) -> None:
+        before = set(self.written)
+        for generator in node.generators:
+            self.visit(generator.iter)
+            self.visit(generator.target)
+            for condition in generator.ifs:
+                self.visit(condition)
+        for part in (getattr(node, "elt", None), getattr(node, "key", None), getattr(node, "value", None)):
+            if part is not None:
+                self.visit(part)
+        self.written = before
+
+    visit_ListComp = visit_SetComp = visit_GeneratorExp = visit_DictComp = _comprehension
+
+    def _function(self, node: Any) -> None:
+        self.live |= free_names(node) - self.written
+        for default in [*node.args.defaults, *node.args.kw_defaults]:
+            if default is not None:
+                self.visit(default)
+        if not isinstance(node, ast.Lambda):
+            self.written.add(node.name)
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = _function
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self.live |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - self.written
+        self.written.add(node.name)
+
+    def _all(self, body: Iterable[ast.stmt]) -> None:
+        for statement in body:
+            self.visit(statement)
+
+    def _either(self, first: list[ast.stmt], second: list[ast.stmt]) -> None:
+        before = set(self.written)
+        self._all(first)
+        after_first, self.written = self.written, before
+        self._all(second)
+        self.written &= after_first
+
+
+def free_names(node: Any) -> frozenset[str]:
+    """Names that a function reads and does not bind, its inner functions included; found once."""
+    cached = getattr(node, "gradsight_free", None)
+    if cached is None:
+        arguments = node.args
+        bound = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+        bound |= {a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None}
+        loads: set[str] = set()
+        outer: set[str] = set()
+        for each in ast.walk(node):
+            if isinstance(each, ast.Name):
+                (loads if isinstance(each.ctx, ast.Load) else bound).add(each.id)
+            elif isinstance(each, (ast.Global, ast.Nonlocal)):
+                outer.update(each.names)
+        cached = node.gradsight_free = frozenset((loads - bound) | outer)
+    return cached
+
+
+def carried_names(node: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """(names the body may read before it writes them, names it only counts up), found once per loop."""
+    cached = getattr(node, "gradsight_carried", None)
+    if cached is None:
+        reads = _Reads()
+        if not isinstance(node, ast.While):
+            reads.visit(node.target)
+        else:
+            reads.visit(node.test)
+        for statement in node.body:
+            reads.visit(statement)
+        counted = reads.counted - reads.live
+        cached = node.gradsight_carried = (frozenset(reads.live), frozenset(counted))
+    return cached
+
+
+def uses(node: Any) -> bool:
+    """Whether the body of a `for` reads its target, other than to show it."""
+    cached = getattr(node, "gradsight_uses_target", None)
+    if cached is None:
+        names = {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
+        reads = _Reads()
+        for statement in node.body:
+            reads.visit(statement)
+        simple = isinstance(node.target, (ast.Name, ast.Tuple, ast.List))
+        cached = node.gradsight_uses_target = not simple or bool(names & (reads.live | reads.counted))
+    return cached
+
+
+# ---------------------------------------------------------------------- values
+
+
+def alike(left: Value, right: Value) -> bool:
+    """Whether two values are the same to autograd: equal constants, data of the same kind."""
+    if left is right:
+        return True
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, (*_CONSTANTS, Device)):
+        return left == right
+    if isinstance(left, Truth):
+        return left.value is right.value
+    if isinstance(left, Tensor):
+        return all(
+            t.node is None and t.requires_grad.no and not t.is_parameter and not t.either for t in (left, right)
+        ) and (left.floating.value is right.floating.value and left.device == right.device)
+    if isinstance(left, Scalar):
+        return left.kind == right.kind and left.node is right.node
+    if isinstance(left, Unknown):
+        return left.plain and right.plain and left.node is None and right.node is None
+    if isinstance(left, tuple):
+        return len(left) == len(right) and all(map(alike, left, right))
+    if isinstance(left, ListValue):
+        return left.open == right.open and left.kind == right.kind and alike(left.items, right.items)
+    if isinstance(left, DictValue):
+        same = list(left.items) == list(right.items) and left.rest is right.rest
+        return same and all(map(alike, left.items.values(), right.items.values()))
+    return False
+
+
+def _number(value: Value) -> bool:
+    return isinstance(value, (*_NUMBERS, Scalar)) and not (isinstance(value, Scalar) and value.kind == "str")
+
+
+# ---------------------------------------------------------------------- one pass
+
+
+class Watch:
+    """What one pass over a loop's body changes; made before the pass."""
+
+    __slots__ = ("errors", "grown", "machine", "mark", "mode", "node", "numbers", "reads", "sinks", "start")
+
+    def __init__(self, machine: Machine, node: Any) -> None:
+        self.machine, self.node = machine, node
+        self.mark, self.start, self.mode = machine.heap.mark(), newest_order(), machine.autograd.mode
+        self.reads, self.sinks = len(machine.events.reads), len(machine.events.sinks)
+        self.grown: list[ListValue] = []
+        self.numbers: list[str] = []
+
+    def nothing_left(self) -> bool:
+        """Whether the next pass would meet what this one met. Call it once, after the pass."""
+        machine = self.machine
+        mode = machine.autograd.mode
+        if mode is not self.mode and (
+            mode.enabled.value is not self.mode.enabled.value or mode.inference != self.mode.inference
+        ):
+            return False
+        for sink in machine.events.sinks[self.sinks :]:
+            if any(node.order < self.start for node in sink.outcome.reach.nodes):
+                return False
+        changes = machine.heap.changes(self.mark)
+        return all(self._harmless(obj, key, before, after) for obj, key, before, after in changes)
+
+    def _harmless(self, obj: Any, key: Any, before: Any, after: Any) -> bool:
+        kind = type(obj)
+        if kind is Counter or kind is Memory:
+            # A write in this pass and a graph of this pass; older graphs are looked at through their backward.
+            return True
+        if kind is Tensor:
+            return obj.born > self.start or key == "name" or self._same_field(key, before, after)
+        if kind is Node:
+            return obj.order > self.start or alike(before, after)
+        if kind is Table:
+            return obj.born > self.start or self._same_entry(obj, key, before, after)
+        if kind is ListValue and key in ("items", "open"):
+            return obj.born > self.start or self._same_items(obj, key, before, after)
+        if kind is Autograd:
+            return key == "mode" or before is after
+        born = getattr(obj, "born", None)
+        return (born is not None and born > self.start) or alike(before, after)
+
+    def _same_field(self, key: str, before: Any, after: Any) -> bool:
+        if key == "grad":
+            # Only a read of `.grad` can tell the difference.
+            return len(self.machine.events.reads) == self.reads or before.present.value is after.present.value
+        return alike(before, after)
+
+    def _same_entry(self, table: Table, name: Any, before: Any, after: Any) -> bool:
+        scope = self.machine.frame.scope
+        if table is not scope.names:
+            return alike(before, after)
+        live, counted = carried_names(self.node)
+        if name in counted and (before is MISSING or _number(before)) and _number(after):
+            self.numbers.append(name)
+            return name not in self._read_elsewhere()
+        if alike(before, after):
+            return True
+        return name not in live and name not in counted and name not in self._read_elsewhere()
+
+    def _read_elsewhere(self) -> frozenset[str]:
+        """Names of this scope that functions called from the body may read."""
+        scope = self.machine.frame.scope
+        if not scope.is_module:
+            if scope.function is None:
+                return frozenset()
+            node = scope.function.node
+            inner = (
+                [n for n in ast.walk(node) if isinstance(n, _SCOPES) and n is not node]
+                if not hasattr(node, "gradsight_inner")
+                else ()
+            )
+            if not hasattr(node, "gradsight_inner"):
+                node.gradsight_inner = frozenset().union(*(free_names(n) for n in inner))
+            return node.gradsight_inner
+        found: set[str] = set()
+        for value in scope.module.namespace.values():
+            if isinstance(value, FunctionValue):
+                found |= free_names(value.node)
+            elif isinstance(value, ClassValue):
+                for method in value.namespace.values():
+                    if isinstance(method, FunctionValue):
+                        found |= free_names(method.node)
+        return frozenset(found)
+
+    def _same_items(self, obj: ListValue, key: str, before: Any, after: Any) -> bool:
+        if key == "open":
+            return True
+        if before is MISSING:
+            return False
+        new = after[len(before) :]
+        if len(after) > len(before) and alike(after[: len(before)], before) and all(map(_number, new)):
+            self.grown.append(obj)
+            return True
+        return alike(before, after)
+
+    def widen(self) -> None:
+        """Make the state that of a loop of further passes: counted numbers and grown lists have no known value."""
+        machine = self.machine
+        for name in self.numbers:
+            value = machine.frame.scope.names.get(name)
+            if isinstance(value, _NUMBERS):
+                machine.heap.put(machine.frame.scope.names, name, Scalar(type(value).__name__))
+        for each in self.grown:
+            machine.heap.write(each, "open", True)
