@@ -105,7 +105,7 @@ class Facts:
     def _names(self) -> dict[int, str]:
         names: dict[int, str] = {}
         for name, value in self.machine.main.namespace.items():
-            if isinstance(value, Tensor):
+            if isinstance(value, Tensor) and not value.group:
                 names.setdefault(id(value), name)
             elif is_module(value):
                 for dotted, tensor in named_parameters(value):
@@ -117,6 +117,14 @@ class Facts:
                     elif is_module(inner):
                         for dotted, tensor in named_parameters(inner):
                             names.setdefault(id(tensor), f"{name}.{attribute}.{dotted}")
+        # Modules that no name of the file holds: the name each was first bound to, or its class.
+        made = {id(value): value for value in self.machine.named}
+        inner = {id(child) for value in made.values() for child in modules(value)[1:]}
+        for value in made.values():
+            if id(value) not in inner:
+                name = value.name or (value.cls.name if isinstance(value, Instance) else value.dotted)
+                for dotted, tensor in named_parameters(value):
+                    names.setdefault(id(tensor), f"{name}.{dotted}")
         return names
 
     def name_of(self, tensor: Tensor) -> str:
@@ -383,16 +391,19 @@ class Facts:
         return TraceStep(span, role, message) if span is not None else None
 
     def source_steps(self, leaves: Sequence[Severed | Tensor], limit: int = 3) -> list[TraceStep]:
-        """Where the trainable leaves come from."""
-        steps: dict[Span, TraceStep] = {}
+        """Where the trainable leaves come from, one step for all that are made by one statement."""
+        places: dict[Span, list[Tensor]] = {}
         for leaf in leaves:
             tensor = leaf.leaf if isinstance(leaf, Severed) else leaf
-            if tensor.origin is None:
-                continue
-            name = self.name_of(tensor)
-            what = f"`{name}` is trainable" if name else "trainable"
-            steps.setdefault(tensor.origin, TraceStep(self.marked(tensor.origin), "source", what))
-        return list(steps.values())[:limit]
+            if tensor.origin is not None:
+                places.setdefault(self.marked(tensor.origin), []).append(tensor)
+        steps = []
+        for place, tensors in list(places.items())[:limit]:
+            named = any(self.name_of(tensor) for tensor in tensors)
+            several = len(tensors) > 1 or tensors[0].group
+            what = f"{self.leaf_text(tensors)} {'are' if several else 'is'} trainable" if named else "trainable"
+            steps.append(TraceStep(place, "source", what))
+        return steps
 
     def end_of(self, cause: Cause) -> str:
         """How the story of a cut ends at its sink."""

@@ -37,7 +37,8 @@ ANALYSIS: dict[str, set[str]] = {
     "facts": {"torch_model", "source", "values", "events", "autograd"},
     "describe": {"facts", "torch_model", "source", "values", "events", "autograd"},
     "dump": {"describe", "interpreter", "names", "torch_model", "source", "values", "events", "autograd"},
-    "rules": {"facts", "describe", "torch_model", "values", "events", "autograd", "source"},
+    "rules": {"facts", "story", "describe", "torch_model", "values", "events", "autograd", "source"},
+    "story": {"facts", "autograd", "events"},
 }
 ANALYSIS["check"] = {*ANALYSIS} - {"predict", "dump"}
 

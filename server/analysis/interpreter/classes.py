@@ -66,6 +66,8 @@ def instantiate(machine: Machine, cls: ClassValue, call: Call) -> Value:
     if special is not MISSING:
         return special
     instance = Instance(cls)
+    if machine.torch.is_module(instance):
+        machine.named.append(instance)
     found = cls.find("__init__")
     if found is not None:
         call_value(machine, BoundMethod(found[0], instance), call)

@@ -151,6 +151,8 @@ def _instance(machine: Machine, cls: ClassValue) -> Value:
         return machine.call(cls, Call([], {}, site, True))
     instance = Instance(cls)
     instance.name = "self"
+    if machine.torch.is_module(instance):
+        machine.named.append(instance)
     with contextlib.suppress(DeadEnd):
         _run_function(machine, found[0], instance)
     return instance

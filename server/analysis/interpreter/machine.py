@@ -110,6 +110,7 @@ class Machine:
         self.third_party = ThirdParty()
         self.torch: Any = None
         self.crashes: list[str] = []
+        self.named: list[Instance | ModuleObject] = []
         self.observer: Callable[[Any, ast.stmt], None] | None = None
         self._sites: dict[ast.AST, Site] = {}
         self._comparisons: dict[Hashable, Value] = {}

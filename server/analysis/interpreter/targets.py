@@ -16,12 +16,12 @@ from .machine import Machine
 def assign(machine: Machine, target: ast.expr, value: Value) -> None:
     """Store a value into a target."""
     if isinstance(target, ast.Name):
-        _name_it(value, target.id)
+        _name_it(machine, value, target.id)
         machine.frame.scope.store(machine.heap, target.id, value)
         expressions.record(machine, target, value)
     elif isinstance(target, ast.Attribute):
         owner = expressions.evaluate(machine, target.value)
-        _name_it(value, target.attr if not isinstance(target.value, ast.Name) else f"{target.value.id}.{target.attr}")
+        _name_it(machine, value, target.attr if not isinstance(target.value, ast.Name) else f"{target.value.id}.{target.attr}")
         machine.each(owner, lambda each: set_attribute(machine, each, target.attr, value, target))
         expressions.record(machine, target, value)
     elif isinstance(target, ast.Subscript):
@@ -34,11 +34,13 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
         assign(machine, target.value, value)
 
 
-def _name_it(value: Value, name: str) -> None:
+def _name_it(machine: Machine, value: Value, name: str) -> None:
     if isinstance(value, (Tensor, Unknown, Instance, ModuleObject)) and not value.name:
         value.name = name
+        if isinstance(value, ModuleObject):
+            machine.named.append(value)
     elif type(value) is tuple and len(value) == 1:
-        _name_it(value[0], name)
+        _name_it(machine, value[0], name)
 
 
 def _unpack(machine: Machine, targets: list[ast.expr], value: Value) -> None:
@@ -153,7 +155,7 @@ def augmented(machine: Machine, node: ast.AugAssign) -> None:
             current, lambda each: expressions.binary(machine, node.op, each, value, site, in_place=True), skip_none=True
         )
     if isinstance(target, ast.Name):
-        _name_it(result, target.id)
+        _name_it(machine, result, target.id)
         machine.frame.scope.store(machine.heap, target.id, result)
         expressions.record(machine, target, result)
     elif isinstance(target, ast.Attribute):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..facts import Facts
 from ..report import Finding
 from ..source.edits import drop_method_call
+from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
 
 RULE = Rule(
@@ -85,13 +86,10 @@ def check(facts: Facts) -> Iterator[Finding]:
         if span is None:
             continue
         sink = facts.sink_name(cause.sink)
-        message = f"{facts.value_name(span)} carries no gradient to {sink}: cut by `{cut.detail}`"
-        trace = [
-            *facts.source_steps(cause.leaves),
-            facts.step(span, "cut", f"cut: `{cut.detail}` gives a tensor without grad_fn"),
-            facts.sink_step(cause.sink, facts.end_of(cause)),
-        ]
-        node = facts.node_at(span)
+        place = elsewhere(facts, cause.cut.span)
+        message = f"{lost_value(facts, span, cause.sink)} carries no gradient to {sink}: cut by `{cut.detail}`{place}"
+        trace = cut_story(facts, cause, f"cut: `{cut.detail}` gives a tensor without grad_fn")
+        node = facts.node_at(cause.cut.span)
         fixes = []
         if isinstance(node, (ast.Call, ast.Attribute)):
             title = f"drop `{cut.detail}`"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..autograd.backward import Raise
 from ..autograd.graph import ALWAYS
+from ..describe import operation_name
 from ..events import Sink
 from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span
@@ -112,9 +113,9 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
         span = sink.site.span
     if span is None:
         return
-    name = facts.name_of(saved.tensor)
+    name = facts.name_of(saved.tensor) or _written(facts, span)
     subject = f"`{name}`" if name else "a tensor"
-    operation = node.name.strip("_")
+    operation = operation_name(node)
     what = "its result" if saved.operand.startswith("result") else f"its operand {subject}" if name else "an operand"
     by_step = culprit.what == "optimizer.step"
     if by_step:
@@ -125,14 +126,14 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
         message = (
             f"{subject} is changed in place after `{operation}` saved it for backward: {facts.sink_name(sink)} raises"
         )
-        if saved.tensor.name == "" and saved.operand.startswith("result"):
+        if not name and saved.operand.startswith("result"):
             message = (
                 f"the result of `{operation}`, saved for backward, is changed in place: {facts.sink_name(sink)} raises"
             )
     trace = [
         *facts.source_steps([t for t in sink.outcome.reach.leaves if facts.here(t.origin)], 1),
         facts.step(facts.innermost_here(node), "saved", f"`{operation}` saves {what} for backward"),
-        facts.step(culprit.span, "mutation", "changed here: its version no longer fits"),
+        facts.step(culprit.span, "mutation", "changed here, before backward has used it"),
         facts.sink_step(
             sink,
             "raises: one of the variables needed for gradient computation has been modified by an inplace operation",
@@ -141,6 +142,19 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
     yield facts.finding(
         RULE.name, confidence, message, facts.marked(span), trace, [] if by_step else _fixes(facts, span)
     )
+
+
+def _written(facts: Facts, span: Span) -> str:
+    """The name that the statement of a write writes to: `states` of `states[t] = h`, `out` of `self.act(out)`."""
+    statement, node = facts.statement_at(span), facts.node_at(span)
+    target: ast.AST | None = None
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Subscript):
+        target = statement.targets[0].value
+    elif isinstance(statement, ast.AugAssign):
+        target = statement.target.value if isinstance(statement.target, ast.Subscript) else statement.target
+    elif isinstance(node, ast.Call) and node.args:
+        target = node.args[0]
+    return facts.text(target, 30) if isinstance(target, (ast.Name, ast.Attribute)) else ""
 
 
 def _fixes(facts: Facts, span: Span) -> list[Fix | None]:

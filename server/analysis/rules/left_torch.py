@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..facts import Facts
 from ..report import Finding, Fix, Span
 from ..source.edits import drop_method_call, rename_call, unwrap_call
+from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
 
 RULE = Rule(
@@ -87,15 +88,11 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         written, what = _WORDS.get(cut.detail, (f"`{cut.detail}()`", "a value that is not a tensor"))
         sink = facts.sink_name(cause.sink)
-        message = f"{facts.value_name(span)} carries no gradient to {sink}: {written} turns the tensor into {what}"
-        trace = [
-            *facts.source_steps(cause.leaves),
-            facts.step(span, "cut", f"cut: {written} gives {what}"),
-            facts.sink_step(cause.sink, facts.end_of(cause)),
-        ]
-        yield facts.finding(
-            RULE.name, cause.confidence, message, facts.marked(span), trace, _fixes(facts, span, cut.detail)
-        )
+        lost, place = lost_value(facts, span, cause.sink), elsewhere(facts, cause.cut.span)
+        message = f"{lost} carries no gradient to {sink}: {written} turns the tensor into {what}{place}"
+        trace = cut_story(facts, cause, f"cut: {written} gives {what}")
+        fixes = [] if place else _fixes(facts, span, cut.detail)
+        yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)
 
     for event in facts.events.forbidden:
         if not event.message.startswith("Can't call numpy()") or event.after_error or not event.certain:

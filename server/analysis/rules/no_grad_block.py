@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..facts import Cause, Facts
 from ..report import Finding, Fix, Span
 from ..source.edits import drop_with, move_out_of_with
+from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
 
 RULE = Rule(
@@ -88,15 +89,13 @@ def check(facts: Facts) -> Iterator[Finding]:
         sink = facts.sink_name(cause.sink)
         if with_node is None and not cut.detail.startswith("checkpoint"):
             marked = facts.marked(cut.span) if facts.here(cut.span) else marked
-        message = f"{facts.value_name(span)} carries no gradient to {sink}: computed under `{cut.detail}`"
+        lost, place = lost_value(facts, span, cause.sink), elsewhere(facts, cause.cut.span)
+        message = f"{lost} carries no gradient to {sink}: computed under `{cut.detail}`{place}"
         if cut.detail.startswith("checkpoint"):
-            message = f"{facts.value_name(span)} carries no gradient to {sink}: `{cut.detail}` gives no grad_fn"
-        trace = [
-            *facts.source_steps(cause.leaves),
-            facts.step(cut.span, "note", "tracking is off from here"),
-            facts.step(facts.marked(span), "cut", f"cut: {facts.value_name(span)} has no grad_fn"),
-            facts.sink_step(cause.sink, facts.end_of(cause)),
-        ]
+            message = f"{lost} carries no gradient to {sink}: `{cut.detail}` gives no grad_fn"
+        lead = [facts.step(cut.span, "note", "tracking is off from here")]
+        told = f"cut: {lost} has no grad_fn" if not place else "cut: the result has no grad_fn"
+        trace = cut_story(facts, cause, told, place=facts.marked(span), lead=lead)
         yield facts.finding(
             RULE.name, cause.confidence, message, marked, trace, _fixes(facts, with_node, span, cut.detail)
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..facts import Facts
 from ..report import Finding
 from ..source.edits import drop_decorator
+from ..story import cut_story
 from .base import Rule
 
 RULE = Rule(
@@ -94,13 +95,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         written = cut.detail.rstrip("()") if isinstance(decorator, (ast.Attribute, ast.Name)) else cut.detail
         sink = facts.sink_name(cause.sink)
         message = f"`{function.name}()` gives no gradient to {sink}: it is decorated with `@{written}`"
-        trace = [
-            *facts.source_steps(cause.leaves),
-            facts.step(cut.span, "note", f"tracking is off in `{function.name}`"),
-            facts.step(cause.cut.span, "cut", "cut: the result has no grad_fn"),
-            facts.step(call, "note", f"`{function.name}` is called here") if call != cause.cut.span else None,
-            facts.sink_step(cause.sink, facts.end_of(cause)),
-        ]
+        called = facts.step(call, "note", f"`{function.name}` is called here") if call != cause.cut.span else None
+        lead = [called, facts.step(cut.span, "note", f"tracking is off in `{function.name}`")]
+        trace = cut_story(facts, cause, "cut: the result has no grad_fn", place=cause.cut.span, lead=lead)
         fixes = []
         if decorator is not None and isinstance(function.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             used = next((d for d in function.node.decorator_list if d is decorator), None)

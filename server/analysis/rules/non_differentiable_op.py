@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..describe import operation_name
 from ..facts import Facts
 from ..report import Finding
+from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
 
 RULE = Rule(
@@ -82,10 +83,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         cut = f"cut: the result of {written} never requires grad"
         if cause.why.kind == "zero-gradient":
             what, cut = "has a gradient of zero everywhere", f"the gradient of {written} is zero everywhere"
-        message = f"{facts.value_name(span)} carries no gradient to {sink}: {written} {what}"
-        trace = [
-            *facts.source_steps(cause.leaves),
-            facts.step(span, "cut", cut),
-            facts.sink_step(cause.sink, facts.end_of(cause)),
-        ]
+        place = elsewhere(facts, cause.cut.span)
+        message = f"{lost_value(facts, span, cause.sink)} carries no gradient to {sink}: {written} {what}{place}"
+        trace = cut_story(facts, cause, cut)
         yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace)

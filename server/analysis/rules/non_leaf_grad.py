@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..autograd.graph import Node
 from ..autograd.tensor import Tensor
+from ..describe import operation_name
 from ..events import GradRead
 from ..facts import Facts
 from ..report import Finding, Fix, Span
@@ -87,7 +88,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         span = born or event.site.span
         message = f"`.grad` of {subject} is None: it is not a leaf (made by `{event.node.name.strip('_')}`)"
         if born is not None:
-            made_by = event.node.name.strip("_")
+            made_by = operation_name(event.node)
             message = f"{subject} is not the leaf: `{made_by}` makes a new tensor, whose `.grad` stays None"
         trace = [
             facts.step(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..facts import Facts
 from ..report import Finding, Fix, Span
 from ..source.edits import rename_call, unwrap_call
+from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
 
 RULE = Rule(
@@ -77,13 +78,11 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         sink = facts.sink_name(cause.sink)
         written = f"`{cut.detail}(...)`"
-        message = f"{facts.value_name(span)} carries no gradient to {sink}: {written} makes a new leaf without history"
-        trace = [
-            *facts.source_steps(cause.leaves),
-            facts.step(span, "cut", f"cut: {written} copies the values and forgets where they come from"),
-            facts.sink_step(cause.sink, facts.end_of(cause)),
-        ]
-        yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, _fixes(facts, span))
+        lost, place = lost_value(facts, span, cause.sink), elsewhere(facts, cause.cut.span)
+        message = f"{lost} carries no gradient to {sink}: {written} makes a new leaf without history{place}"
+        trace = cut_story(facts, cause, f"cut: {written} copies the values and forgets where they come from")
+        fixes = [] if place else _fixes(facts, span)
+        yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)
 
 
 def _fixes(facts: Facts, span: Span) -> list[Fix | None]:
