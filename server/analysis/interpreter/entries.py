@@ -21,16 +21,26 @@ from .calls import PropertyValue
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine
 from .scope import Scope
 
-ENTRY_STEPS = 150_000
+ENTRY_STEPS = 80_000
+"""Steps one entry point may take."""
+FILE_STEPS = 100_000
+"""Steps that the functions nobody calls may take together, and once more everything after them: a file of model
+builders makes the same large model many times, and its classes are still to be looked at."""
+LATE_STEPS = 2_500
+"""What an entry point may still take once those are spent, so that a short function is looked at wherever it stands."""
 
 
-def run_entries(machine: Machine, module: ModuleValue, tree: ast.Module) -> None:
+def run_entries(machine: Machine, module: ModuleValue) -> None:
     """Run every function and method of the file that nothing has entered so far."""
-    roots = _called_by_nobody(tree)
-    values = [v for v in module.namespace.values() if _belongs(v, module)]
+    machine.entry_steps = FILE_STEPS
+    values = [v for v in module.namespace.values() if _belongs(v, module) and not _done(machine, v)]
+    roots = _called_by_nobody(values)
     values.sort(key=lambda v: (v.name not in roots, getattr(v.node, "lineno", 0)))
     frame = Frame(Scope(module, None, module.namespace))
+    first = True
     for value in values:
+        if first and value.name not in roots:
+            first, machine.entry_steps = False, max(machine.entry_steps, 0) + FILE_STEPS
         machine.after_error = False
         if isinstance(value, FunctionValue):
             if value.node not in machine.entered:
@@ -45,14 +55,22 @@ def _belongs(value: Value, module: ModuleValue) -> bool:
     return isinstance(value, ClassValue) and value.module is module
 
 
-def _called_by_nobody(tree: ast.Module) -> set[str]:
-    """Names of top-level functions that no other function mentions: where a program starts."""
-    defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
+def _done(machine: Machine, value: Value) -> bool:
+    """Whether there is nothing left of it to enter."""
+    if isinstance(value, FunctionValue):
+        return value.node in machine.entered
+    return not _methods(value, machine.entered)
+
+
+def _called_by_nobody(values: list[Value]) -> set[str]:
+    """Names of the functions that no other one of these mentions: where a program starts."""
+    defined = {value.name for value in values if isinstance(value, FunctionValue)}
+    if len(values) < 2:
+        return defined
     mentioned: set[str] = set()
-    for top in tree.body:
-        if isinstance(top, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            own = top.name
-            mentioned |= {n.id for n in ast.walk(top) if isinstance(n, ast.Name) and n.id != own}
+    for value in values:
+        names = {n.id for n in ast.walk(value.node) if isinstance(n, ast.Name)}
+        mentioned |= names - {getattr(value.node, "name", "")}
     return defined - mentioned
 
 
@@ -63,7 +81,8 @@ def _enter(machine: Machine, frame: Frame, module: ModuleValue, name: str, run: 
     _start(machine, name)
     mode = machine.autograd.mode
     machine.autograd.set_mode(Mode())
-    machine.max_steps = machine.steps + ENTRY_STEPS
+    before = machine.steps
+    machine.max_steps = before + min(ENTRY_STEPS, max(machine.entry_steps, LATE_STEPS))
     try:
         run()
     except (BudgetExhausted, RecursionError):
@@ -71,6 +90,7 @@ def _enter(machine: Machine, frame: Frame, module: ModuleValue, name: str, run: 
     except DeadEnd:
         pass
     finally:
+        machine.entry_steps -= machine.steps - before
         machine.autograd.set_mode(mode)
         machine.heap.undo(mark)
         machine.path = ALWAYS

@@ -96,6 +96,7 @@ class Machine:
         self.module: ModuleValue
         self.main: ModuleValue
         self.depth = 0
+        self.entry_steps = 0
         self.active: list[Any] = []
         self.expecting: list[frozenset[int] | None] = []
         self.sinks: tuple[str, ...] = ()

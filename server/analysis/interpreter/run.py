@@ -122,7 +122,7 @@ def run_file(
     except DeadEnd:
         pass
     if entries:
-        run_entries(machine, module, parsed.tree)
+        run_entries(machine, module)
     return machine
 
 
