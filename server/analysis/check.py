@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from .autograd.tensor import Tensor
 from .check_types import Cancelled, Token
+from .collector import collector_paused
 from .describe import Describer, reveal
 from .facts import Facts
 from .interpreter.imports import Importer
@@ -55,7 +56,11 @@ def check(snapshot: Snapshot, project: Project | None = None, token: Token | Non
     Takes an immutable snapshot; returns its findings, problems, sinks and hover facts. A text that does not parse is
     analysed without its broken statements, each reported as a `Problem`. Raises Cancelled when `token` is set.
     """
-    project = project or Project()
+    with collector_paused():
+        return _check(snapshot, project or Project(), token)
+
+
+def _check(snapshot: Snapshot, project: Project, token: Token | None) -> FileReport:
     parsed = parse(snapshot.path, snapshot.text)
     workspace = _workspace_of(project)
     if not _worth_running(snapshot, workspace):

@@ -182,22 +182,27 @@ class BoundMethod:
 class ClassValue:
     """A class of the program: bases, namespace, and its resolution order (values; torch classes as `TorchName`)."""
 
-    __slots__ = ("bases", "dataclass", "enum", "fields", "module", "name", "namespace", "node")
+    __slots__ = ("_order", "bases", "dataclass", "enum", "fields", "is_module", "module", "name", "namespace", "node")
 
     def __init__(self, name: str, bases: tuple[Value, ...], module: ModuleValue, node: Any) -> None:
         self.name, self.bases, self.module, self.node = name, bases, module, node
         self.namespace: dict[str, Value] = Table()
         self.dataclass = self.enum = False
         self.fields: tuple[str, ...] = ()
+        self.is_module: bool | None = None  # Belongs to `torch_model`.
+        self._order: list[Value] | None = None
 
     def mro(self) -> list[Value]:
         """Depth first, later duplicates kept: close enough to C3 for code that is written by hand."""
+        if self._order is not None:
+            return self._order
         order: list[Value] = [self]
         for base in self.bases:
             for entry in base.mro() if isinstance(base, ClassValue) else [base]:
                 if entry in order:
                     order.remove(entry)
                 order.append(entry)
+        self._order = order
         return order
 
     def find(self, name: str, after: ClassValue | None = None) -> tuple[Value, Value] | None:

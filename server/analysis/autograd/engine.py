@@ -367,9 +367,9 @@ class Autograd:
             note=operation.note,
         )
         node.stack = self.stack
-        before_bump = replace(operation, saves=tuple(s for s in operation.saves if not s.what.startswith("result")))
         if tracked.possible:
-            self._save(node, before_bump, (target,))
+            before = tuple(s for s in operation.saves if not s.what.startswith("result"))
+            self._save(node, replace(operation, saves=before), (target,))
         kept = node.saved
         self.bump(target, operation.name, operation.span, silent=False)
         if tracked.possible:

@@ -11,6 +11,7 @@ from ..values import (
     BoundMethod,
     Builtin,
     Call,
+    Choice,
     ClassValue,
     DictValue,
     External,
@@ -41,8 +42,7 @@ class PropertyValue:
 
 def make_function(machine: Machine, node: Any, name: str) -> FunctionValue:
     """The function a `def` or `lambda` makes: its defaults are evaluated now."""
-    from .expressions import evaluate
-
+    evaluate = expressions.evaluate
     scope = machine.frame.scope
     value = FunctionValue(node, name, scope, machine.module)
     arguments: ast.arguments = node.args
@@ -57,10 +57,9 @@ def make_function(machine: Machine, node: Any, name: str) -> FunctionValue:
 
 def call_value(machine: Machine, function: Value, call: Call) -> Value:
     """Call any value."""
-    from . import builtins, classes, externals
-
     machine.tick()
-    function = machine.narrow(function)
+    if type(function) is Choice:
+        function = machine.narrow(function)
     if isinstance(function, FunctionValue):
         return _run(machine, function, call)
     if isinstance(function, BoundMethod):
@@ -137,8 +136,6 @@ def bind_arguments(machine: Machine, function: FunctionValue, call: Call) -> dic
 
 
 def _run(machine: Machine, function: FunctionValue, call: Call) -> Value:
-    from . import generators
-
     if machine.depth >= MAX_DEPTH or machine.active.count(function.node) >= MAX_RECURSION:
         return machine.call_unknown(function, call, "recursion")
     bound = bind_arguments(machine, function, call)
@@ -146,7 +143,7 @@ def _run(machine: Machine, function: FunctionValue, call: Call) -> Value:
         return machine.call_unknown(function, call, f"a call of `{function.name}` whose arguments do not fit")
     if function.cache is not None:
         return _remembered(machine, function, bound, call.site)
-    if not isinstance(function.node, ast.Lambda) and is_generator(function.node):
+    if is_generator(function):
         return generators.suspended(function, bound, call.site)
     mode = machine.autograd.mode
     for manager, _site in function.contexts:
@@ -174,9 +171,6 @@ def _remembered(machine: Machine, function: FunctionValue, bound: dict[str, Valu
 
 def run_body(machine: Machine, function: FunctionValue, bound: dict[str, Value], site: Site) -> Value:
     """Run a function's body with its parameters bound; the join of what its paths return."""
-    from . import blocks
-    from .expressions import evaluate
-
     node = function.node
     scope = Scope(function.module, function.scope if not _is_module(function.scope) else None)
     scope.names = Table(bound)
@@ -193,8 +187,8 @@ def run_body(machine: Machine, function: FunctionValue, bound: dict[str, Value],
     dead = False
     try:
         if isinstance(node, ast.Lambda):
-            return evaluate(machine, node.body)
-        if is_generator(node):
+            return expressions.evaluate(machine, node.body)
+        if is_generator(function):
             frame.yields = []
         leave = blocks.run_block(machine, node.body)
         live = leave is None or leave.kind == "return"
@@ -222,12 +216,14 @@ def _is_module(scope: Any) -> bool:
     return scope is None or scope.is_module
 
 
-def is_generator(node: Any) -> bool:
-    """Whether a function body yields (nested functions aside)."""
+def is_generator(function: FunctionValue) -> bool:
+    """Whether a function's body yields (nested functions aside)."""
+    node = function.node
     cached = getattr(node, "gradsight_generator", None)
     if cached is None:
-        cached = any(_yields(child) for child in node.body)
-        node.gradsight_generator = cached
+        # Most files hold no generator at all: their text says so at once.
+        possible = not isinstance(node, ast.Lambda) and "yield" in function.module.source.text
+        cached = node.gradsight_generator = possible and any(_yields(child) for child in node.body)
     return cached
 
 
@@ -262,3 +258,7 @@ def symbolic(name: str, annotation: ast.expr | None) -> Value:
     if text.rpartition(".")[2] in ("Module", "LightningModule", "Sequential"):
         value.module_like = True
     return value
+
+
+# These parts call functions themselves; they are needed when calls happen, not to define them.
+from . import blocks, builtins, classes, expressions, externals, generators  # noqa: E402

@@ -238,6 +238,20 @@ def _number(value: Value) -> bool:
 # ---------------------------------------------------------------------- one pass
 
 
+def _read_inside(function: FunctionValue) -> frozenset[str]:
+    """Free names of the functions inside a function; found once."""
+    node = function.node
+    cached = getattr(node, "gradsight_inner", None)
+    if cached is None:
+        source = function.module.source
+        text = source.text[source.line_start(node.body[0].lineno) : source.line_end(node.end_lineno)]
+        inner: list[Any] = []
+        if "def " in text or "lambda" in text:
+            inner = [n for n in ast.walk(node) if isinstance(n, _SCOPES) and n is not node]
+        cached = node.gradsight_inner = frozenset().union(*map(free_names, inner))
+    return cached
+
+
 class Watch:
     """What one pass over a loop's body changes; made before the pass."""
 
@@ -306,15 +320,7 @@ class Watch:
         if not scope.is_module:
             if scope.function is None:
                 return frozenset()
-            node = scope.function.node
-            inner = (
-                [n for n in ast.walk(node) if isinstance(n, _SCOPES) and n is not node]
-                if not hasattr(node, "gradsight_inner")
-                else ()
-            )
-            if not hasattr(node, "gradsight_inner"):
-                node.gradsight_inner = frozenset().union(*(free_names(n) for n in inner))
-            return node.gradsight_inner
+            return _read_inside(scope.function)
         found: set[str] = set()
         for value in scope.module.namespace.values():
             if isinstance(value, FunctionValue):

@@ -113,7 +113,9 @@ def load_name(machine: Machine, name: str, node: ast.AST) -> Value:
         # The same unresolved name is the same unknown everywhere.
         machine.module.namespace.setdefault(name, value)
         return machine.module.namespace[name]
-    value = machine.narrow(machine.importer.settle(machine, value))
+    value = machine.importer.settle(machine, value)
+    if type(value) is Choice:
+        value = machine.narrow(value)
     record(machine, node, value)
     return value
 
@@ -129,7 +131,12 @@ def _constant(machine: Machine, node: ast.Constant) -> Value:
 def _attribute(machine: Machine, node: ast.Attribute) -> Value:
     owner = evaluate(machine, node.value)
     site = machine.site(node)
-    value = machine.narrow(machine.each(owner, lambda each: machine.attribute(each, node.attr, site)))
+    if type(owner) is Choice:
+        value = machine.each(owner, lambda each: machine.attribute(each, node.attr, site))
+    else:
+        value = objects.attribute(machine, owner, node.attr, site)
+    if type(value) is Choice:
+        value = machine.narrow(value)
     record(machine, node, value)
     return value
 
@@ -163,7 +170,10 @@ def _call(machine: Machine, node: ast.Call) -> Value:
     if machine.sinks and frameworks.named_sink(machine.sinks, function, lambda: frameworks.written_name(node.func)):
         frameworks.run_backward(machine, frameworks.loss_argument(call), call)
         return Unknown("a sink of the settings")
-    result = machine.each(function, lambda each: call_value(machine, each, call))
+    if type(function) is Choice:
+        result = machine.each(function, lambda each: call_value(machine, each, call))
+    else:
+        result = call_value(machine, function, call)
     record(machine, node, result)
     return result
 
@@ -172,7 +182,10 @@ def _bin_op(machine: Machine, node: ast.BinOp) -> Value:
     left = evaluate(machine, node.left)
     right = evaluate(machine, node.right)
     site = machine.site(node)
-    result = machine.each(left, lambda a: machine.each(right, lambda b: binary(machine, node.op, a, b, site)))
+    if type(left) is Choice or type(right) is Choice:
+        result = machine.each(left, lambda a: machine.each(right, lambda b: binary(machine, node.op, a, b, site)))
+    else:
+        result = binary(machine, node.op, left, right, site)
     record(machine, node, result)
     return result
 
@@ -775,3 +788,6 @@ _HANDLERS: dict[type, Callable[[Machine, Any], Value]] = {
     ast.YieldFrom: _yield_from,
     ast.Starred: _starred,
 }
+
+# Attributes run properties, which are expressions again.
+from . import objects  # noqa: E402

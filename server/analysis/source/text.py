@@ -154,6 +154,10 @@ class SourceText:
 
     def span(self, node: ast.AST) -> Span:
         """The span of a node, in characters. See `offsets` for nodes without a place."""
+        if self._ascii and (end_line := getattr(node, "end_lineno", None)) is not None:
+            # Bytes are characters, and the parser's places are ours.
+            first = Position(node.lineno, node.col_offset + 1)  # type: ignore[attr-defined]
+            return Span(self.path, first, Position(end_line, node.end_col_offset + 1))  # type: ignore[attr-defined]
         start, end = self.offsets(node)
         return self.span_of_offsets(start, end)
 

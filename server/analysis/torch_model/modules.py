@@ -40,6 +40,12 @@ def is_module_class(cls: Value) -> bool:
     """Whether a class of the program is an `nn.Module`."""
     if not isinstance(cls, ClassValue):
         return False
+    if cls.is_module is None:
+        cls.is_module = _derives_from_module(cls)
+    return cls.is_module
+
+
+def _derives_from_module(cls: ClassValue) -> bool:
     for base in cls.mro():
         if isinstance(base, TorchName) and (base.dotted in BASE or base.dotted.startswith("torch.nn.")):
             return True
@@ -60,7 +66,7 @@ def children(value: Value) -> Iterator[tuple[str, Value]]:
         yield from zip(names, value.items, strict=False)
     attributes = value.attributes if isinstance(value, (Instance, ModuleObject)) else {}
     for name, child in attributes.items():
-        if is_module(child) or (isinstance(child, Unknown) and child.module_like):
+        if type(child) is not Tensor and (is_module(child) or (isinstance(child, Unknown) and child.module_like)):
             yield name, child
     inner = value.data.get("torch") if isinstance(value, Instance) else None
     if inner is not None:
@@ -78,10 +84,15 @@ def named_parameters(value: Value, prefix: str = "", seen: set[int] | None = Non
         group = parameters_of_unknown(value)
         return [(prefix.rstrip("."), group), *parts_of_unknown(value, prefix, seen)]
     attributes = value.attributes if isinstance(value, (Instance, ModuleObject)) else {}
+    others = False
     for name, child in attributes.items():
-        if isinstance(child, Tensor) and child.is_parameter and id(child) not in seen:
+        if type(child) is not Tensor:
+            others = True
+        elif child.is_parameter and id(child) not in seen:
             seen.add(id(child))
             found.append((prefix + name, child))
+    if not others and isinstance(value, ModuleObject) and not value.items:
+        return found
     inner = value.data.get("torch") if isinstance(value, Instance) else None
     if inner is not None:
         found += named_parameters(inner, prefix, seen)

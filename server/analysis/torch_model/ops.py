@@ -143,6 +143,7 @@ _INTEGER_STAYS = frozenset(
     ]
 )
 _LIST_OUTPUTS = 3
+_VIEWS = {"no": "", "view": "view", "multi": "multi", "maybe": "view"}
 
 
 _picked: dict[tuple[int, tuple[str, ...], tuple[tuple[str, str], ...]], tuple[Overload, Binding] | None] = {}
@@ -159,6 +160,17 @@ def _pick(
     if key not in _picked:
         _picked[key] = pick(op, positional, dict(keywords))
     return _picked[key]
+
+
+_saves: dict[int, tuple[Save, ...]] = {}
+
+
+def _saves_of(overload: Overload) -> tuple[Save, ...]:
+    """What an overload keeps, in autograd's terms; made once, under the identity of the table's row."""
+    found = _saves.get(id(overload))
+    if found is None:
+        found = _saves[id(overload)] = tuple(Save(s.what, s.when, s.sure) for s in overload.saves)
+    return found
 
 
 def run(rt: Runtime, op: Op, call: Call, *, name: str = "") -> Value:
@@ -202,14 +214,14 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
     mutated = overload.mutates
     inplace_flag = bound.get("inplace") is True
     target_name = mutated[0] if mutated else "input" if inplace_flag else ""
-    saves = tuple(Save(s.what, s.when, s.sure) for s in overload.saves)
+    saves = _saves_of(overload)
     operation = Operation(
         name,
         site.span,
         tuple(operands),
         outputs=overload.outputs or ("grad",),
         saves=saves,
-        view={"no": "", "view": "view", "multi": "multi", "maybe": "view"}[overload.view],
+        view=_VIEWS[overload.view],
         view_of=overload.view_of,
         holds_numbers=name not in KEEPS_NOTHING and not overload.view_of and bool(overload.diff),
         implemented=overload.backward,
@@ -340,7 +352,7 @@ def module_forward(
         operands += operands_for(label, argument, label in overload.diff)
     for label, tensor in parameters.items():
         operands.append(Operand(label, tensor, None, True))
-    saves = tuple(Save(s.what, s.when, s.sure) for s in overload.saves)
+    saves = _saves_of(overload)
     tree = _tree(op.structure)
     count = max(_leaves(tree), len(overload.outputs))
     outputs = overload.outputs if len(overload.outputs) >= count else ("grad",) * count
@@ -350,7 +362,7 @@ def module_forward(
         tuple(operands),
         outputs=outputs,
         saves=saves,
-        view={"no": "", "view": "view", "multi": "multi", "maybe": "view"}[overload.view],
+        view=_VIEWS[overload.view],
         view_of=overload.view_of,
         holds_numbers=not overload.view_of,
         implemented=overload.backward,
