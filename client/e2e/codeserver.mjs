@@ -32,7 +32,7 @@ const QUIET = {
   "window.commandCenter": false,
   "editor.minimap.enabled": false,
   "editor.cursorBlinking": "solid",
-  "editor.fontSize": 15,
+  "editor.fontSize": 14,
   "editor.lightbulb.enabled": "on",
   "editor.hover.delay": 100,
   "editor.occurrencesHighlight": "off",

@@ -72,6 +72,15 @@ function inWindow(options) {
 
 /** The server's own part of a hover, which comes after the diagnostic's: it shows lines of the program. */
 const drawsThePath = (seen) => /loss\.backward\(\)/.test(seen);
+/** Keeps a picture; with --pictures the upper left part of some becomes the extension's walkthrough. */
+async function picture(window, name) {
+  await window.screenshot(PICTURES, name);
+  const media = process.env.GRADSIGHT_MEDIA;
+  if (media && ["squiggle", "hover", "lightbulb"].includes(name)) {
+    await window.screenshot(media, `walkthrough-${name}`, { x: 48, y: 30, width: 880, height: 360 });
+  }
+}
+
 const marked = (kind, text) => (marks) => marks.some((mark) => mark.kind === kind && mark.text.startsWith(text));
 
 describe("ex2.py, a value computed under no_grad", () => {
@@ -82,7 +91,7 @@ describe("ex2.py, a value computed under no_grad", () => {
     const marks = await window().waitForSquiggles("an error at the cut", marked("error", CUT));
     assert.equal(marks.filter((mark) => mark.kind === "error").length, 1, "one cause, one finding");
     await window().waitForProblem("one sentence", (row) => row.includes("carries no gradient") && row.includes("no-grad-block"));
-    await window().screenshot(PICTURES, "squiggle");
+    await picture(window(), "squiggle");
   });
 
   test("explains itself on hover", { timeout: TEST_MS }, async () => {
@@ -91,7 +100,7 @@ describe("ex2.py, a value computed under no_grad", () => {
     await window().closeHover();
     // Where there is no squiggle the hover is the server's alone.
     await window().hover("loss = y.sum()", "y", "the gradient's path", drawsThePath);
-    await window().screenshot(PICTURES, "hover");
+    await picture(window(), "hover");
     await window().closeHover();
   });
 
@@ -101,7 +110,7 @@ describe("ex2.py, a value computed under no_grad", () => {
       assert.ok(entries.some((entry) => wanted.test(entry)), `${wanted} is not in ${JSON.stringify(entries)}`);
     }
     assert.match(entries.at(-1), /^Ignore/);
-    await window().screenshot(PICTURES, "lightbulb");
+    await picture(window(), "lightbulb");
     await window().closeMenu();
   });
 
@@ -111,7 +120,7 @@ describe("ex2.py, a value computed under no_grad", () => {
     await window().waitForProblem("confirmed", (row) => /confirmed/i.test(row), CHECK_MS);
     await window().waitForNotification("the verdict", (text) => /confirmed/i.test(text));
     await window().waitForSquiggles("still there", marked("error", CUT));
-    await window().screenshot(PICTURES, "confirmed");
+    await picture(window(), "confirmed");
   });
 
   test("shows the report as a page", { timeout: TEST_MS }, async () => {
@@ -122,7 +131,7 @@ describe("ex2.py, a value computed under no_grad", () => {
     assert.equal(await report.locator("script").count(), 0);
     await window().page.keyboard.press("Control+J");
     await window().page.locator(".markers-panel").waitFor({ state: "hidden" });
-    await window().screenshot(PICTURES, "report");
+    await picture(window(), "report");
     await window().showProblems();
     await window().closeTab("Gradient check");
   });
@@ -135,7 +144,7 @@ describe("ex2.py, a value computed under no_grad", () => {
     await window().waitForSquiggles("none", (marks) => marks.length === 0);
     await window().waitForNotification("the fix's verdict", (seen) => /verified/i.test(seen));
     await window().until("the code lens of the new text", () => window().codeLenses(), (lenses) => lenses.some((lens) => /reaches 1 of 1/.test(lens)));
-    await window().screenshot(PICTURES, "fixed");
+    await picture(window(), "fixed");
   });
 });
 
@@ -154,7 +163,7 @@ describe("the other programs", () => {
     assert.ok(!marks.some((mark) => mark.kind === "error"));
     const text = await window().hover("y.add_(1)", "y", "why it is safe", drawsThePath);
     assert.match(text, /saves no tensor/);
-    await window().screenshot(PICTURES, "hint");
+    await picture(window(), "hint");
     await window().closeHover();
     await window().lightBulb("y.add_(1)", "add_");
     await window().choose(CHECK);
@@ -196,7 +205,7 @@ describe("an untrusted workspace", () => {
     const entries = await window().lightBulb(CUT, "x * 2");
     assert.ok(entries.some((entry) => /^Move .*no_grad/.test(entry)), JSON.stringify(entries));
     assert.ok(!entries.some((entry) => entry.includes(CHECK) || entry.includes(FIX_AND_VERIFY)), JSON.stringify(entries));
-    await window().screenshot(PICTURES, "untrusted");
+    await picture(window(), "untrusted");
     await window().closeMenu();
     const titles = await window().commandsFor("Gradsight");
     assert.ok(titles.some((title) => title.includes("Restart Server")), JSON.stringify(titles));

@@ -2,7 +2,7 @@
 # The end-to-end test in a real VS Code, in one command: builds what is stale, sets up what is missing, runs, cleans up.
 #
 #   client/e2e/run.sh               run the test
-#   client/e2e/run.sh --pictures    also write the pictures for the README into docs/images
+#   client/e2e/run.sh --pictures    also write the pictures of the README (docs/images) and of the walkthrough (client/media)
 #   client/e2e/run.sh NAME...       only tests whose name matches
 set -euo pipefail
 
@@ -18,7 +18,7 @@ python="${GRADSIGHT_PYTHON:-$root/.venv/bin/python}"
 patterns=()
 for argument in "$@"; do
   case "$argument" in
-  --pictures) export GRADSIGHT_PICTURES="$root/docs/images" ;;
+  --pictures) export GRADSIGHT_PICTURES="$root/docs/images" GRADSIGHT_MEDIA="$client/media" ;;
   *) patterns+=(--test-name-pattern "$argument") ;;
   esac
 done

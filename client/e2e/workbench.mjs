@@ -26,9 +26,20 @@ export class Workbench {
     page.setDefaultTimeout(WAIT_MS);
     await page.goto(url);
     await page.waitForSelector(".monaco-workbench", { timeout: 60_000 });
-    // Key bindings work once the extension host is there: it fills the status bar's language entry on opening a file.
-    await page.waitForSelector(".explorer-folders-view .monaco-list-row", { timeout: 60_000 });
-    return new Workbench(page);
+    const explorer = page.locator(".explorer-folders-view .monaco-list-row").first();
+    await explorer.waitFor({ timeout: 60_000 });
+    const workbench = new Workbench(page);
+    // The whole width is the editor's, for hovers that do not wrap.
+    await workbench.until(
+      "the side bar to close",
+      async () => {
+        if (await explorer.isVisible()) await page.keyboard.press("Control+B");
+        await explorer.waitFor({ state: "hidden", timeout: 1_000 }).catch(() => undefined);
+        return explorer.isVisible();
+      },
+      (visible) => !visible,
+    );
+    return workbench;
   }
 
   constructor(page) {
@@ -281,9 +292,9 @@ export class Workbench {
     return inner;
   }
 
-  async screenshot(folder, name) {
+  async screenshot(folder, name, clip) {
     fs.mkdirSync(folder, { recursive: true });
-    await this.page.screenshot({ path: path.join(folder, `${name}.png`), animations: "disabled" });
+    await this.page.screenshot({ path: path.join(folder, `${name}.png`), animations: "disabled", ...(clip ? { clip } : {}) });
   }
 
   /** Asks again at each drawn frame until the answer is acceptable; says what was last seen when time is up. */

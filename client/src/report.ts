@@ -76,7 +76,6 @@ export function renderReport(report: Report, lines: readonly string[], link: (li
     report.driver ? `driver ${report.driver}` : "",
     report.torch ? `torch ${report.torch}` : "",
     `${report.seconds.toFixed(1)} s`,
-    report.interpreter ?? "",
   ].filter(Boolean);
   return `<!DOCTYPE html>
 <html lang="en">
@@ -92,6 +91,7 @@ export function renderReport(report: Report, lines: readonly string[], link: (li
 ${report.results.map((result) => renderResult(result, lines, link)).join("\n") || "<p>There was no finding to judge.</p>"}
 ${renderList("What the check made up to run this", report.invented)}
 ${renderList("Notes", report.notes)}
+${report.interpreter ? `<details><summary>The interpreter that ran it</summary><p><code>${escape(report.interpreter)}</code></p></details>` : ""}
 ${report.stdout ? `<details><summary>What the program printed</summary><pre>${escape(report.stdout)}</pre></details>` : ""}
 </body>
 </html>`;
@@ -112,6 +112,7 @@ ${result.fix ? renderFix(result.fix) : ""}
 }
 
 function renderFix(fix: NonNullable<Result["fix"]>): string {
+  if (fix.verdict === "not-tried") return `<h3>Fix</h3><p>${markup(fix.title)}</p>`;
   return `<h3>Fix <span class="verdict ${verdictClass(fix.verdict)}">${escape(fix.verdict)}</span></h3>
 <p>${markup(fix.title)}</p>
 ${fix.reason ? `<p>${markup(fix.reason)}</p>` : ""}
@@ -126,15 +127,17 @@ function renderPath(steps: readonly Step[], lines: readonly string[], link: (lin
     const before = cut;
     cut ||= step.role === "cut";
     const code = (lines[step.line - 1] ?? "").trim();
+    // What a run saw of a `with` line and its kin is nothing that was predicted.
+    const observed = step.role === "note" && typeof step.agrees !== "boolean" ? "" : step.observed;
     const agreement =
       step.agrees === true ? "as predicted" : step.agrees === false ? "differs from the prediction" : "";
     const mark = step.agrees === true ? "agrees" : step.agrees === false ? "differs" : "unseen";
     return `<li>
-${railOf(step.role, index === 0 ? "none" : before ? "cut" : "flow", index === steps.length - 1 ? "none" : cut ? "cut" : "flow")}
+${railOf(cut && step.role === "sink" ? "unreached" : step.role, index === 0 ? "none" : before ? "cut" : "flow", index === steps.length - 1 ? "none" : cut ? "cut" : "flow")}
 <div class="step">
 <a class="line" href="${escape(link(step.line))}">${step.line}</a><code>${escape(code)}</code>
 <p>${markup(step.predicted)}</p>
-${step.observed ? `<p class="${mark}">seen: ${markup(step.observed)}${agreement ? ` <small>(${agreement})</small>` : ""}</p>` : ""}
+${observed ? `<p class="${mark}">seen: ${markup(observed)}${agreement ? ` <small>(${agreement})</small>` : ""}</p>` : ""}
 </div>
 </li>`;
   });
@@ -152,6 +155,7 @@ function railOf(role: string, above: Line, below: Line): string {
     mutation: `<path class="mutation" d="M12 6 L20 20 L4 20 Z"/>`,
     saved: `<rect class="saved" x="7" y="9" width="10" height="10"/>`,
     sink: `<path class="sink" d="M4 8 L20 8 L12 21 Z"/>`,
+    unreached: `<path class="unreached" d="M4 8 L20 8 L12 21 Z"/>`,
   };
   const mark = marks[role] ?? `<circle class="note" cx="12" cy="14" r="4"/>`;
   return `<svg class="rail" width="24" aria-hidden="true">${piece(above, "0", "14")}${piece(below, "14", "100%")}${mark}</svg>`;
@@ -202,12 +206,14 @@ a { color: var(--vscode-textLink-foreground); text-decoration: none; }
 .rail .flow { stroke: #3fb27f; stroke-width: 3; }
 .rail .cut { stroke: var(--vscode-disabledForeground, #888); stroke-width: 2; stroke-dasharray: 3 5; }
 .rail .source, .rail .sink { fill: #3fb27f; } .rail .note { fill: var(--vscode-editor-background); stroke: #3fb27f; stroke-width: 2; }
+.rail .unreached { fill: none; stroke: var(--vscode-disabledForeground, #888); stroke-width: 2; }
 .rail .cutmark { stroke: #f14c4c; stroke-width: 3.5; } .rail .mutation { fill: #e2a03f; } .rail .saved { fill: #4aa3df; }
 .step { padding: 4px 0 12px; } .step p { margin: 3px 0 0; } .step .line { display: inline-block; min-width: 2.2em; }
 .agrees::before { content: "\\2713\\00a0"; color: #3fb27f; } .differs::before { content: "\\2717\\00a0"; color: #f14c4c; }
 .differs { color: var(--vscode-errorForeground); } .unseen { color: var(--vscode-descriptionForeground); }
 .raised { border-left: 3px solid #c4314b; padding: 4px 10px; background: var(--vscode-textBlockQuote-background); }
-table { border-collapse: collapse; margin-top: 1em; } caption { text-align: left; padding-bottom: 4px; }
+table { border-collapse: collapse; margin-top: 1em; } caption { text-align: left; padding-bottom: 4px; white-space: nowrap; }
 td { padding: 3px 16px 3px 0; } .grad-none, .grad-zero, .grad-wrong { color: #f14c4c; } .grad-present { color: #3fb27f; }
+details { margin-top: 1.2em; } summary { cursor: pointer; color: var(--vscode-descriptionForeground); }
 pre { background: var(--vscode-textCodeBlock-background); padding: 8px; overflow-x: auto; }
 `;
