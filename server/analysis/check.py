@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from .autograd.tensor import Tensor
 from .check_types import Cancelled, Token
-from .collector import collector_paused
 from .describe import Describer, reveal
 from .facts import Facts
+from .interpreter.collector import collector_paused
 from .interpreter.imports import Importer
 from .interpreter.machine import strict
 from .interpreter.run import run_file

@@ -141,11 +141,11 @@ def _passes(
 
 def _same_from(node: ast.For | ast.AsyncFor, items: list[Value]) -> int | None:
     """The index from which on the elements are alike, or are not looked at; None if the last two differ."""
-    if not carried.uses(node):
-        return 0
     first = len(items) - 1
     while first > 0 and carried.alike(items[first - 1], items[-1]):
         first -= 1
+    if first and not carried.uses(node):
+        return 0
     return first if first < len(items) - 1 else None
 
 
