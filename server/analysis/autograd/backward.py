@@ -73,6 +73,32 @@ def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
     return found
 
 
+def _leading_to(found: Reach, inputs: Sequence[Tensor]) -> dict[Node, None]:
+    """The nodes that run when only `inputs` are asked for: those on a path from a root to an input.
+
+    An input's own grad_fn is where the walk stops; it does not run (torch/csrc/autograd/graph_task.h, exec_info).
+    """
+    leaves = {id(tensor) for tensor in inputs}
+    ends = {tensor.node for tensor in inputs if tensor.node is not None and tensor.is_leaf.no}
+    needed: dict[Node, bool] = {}
+    for start in found.nodes:
+        stack = [(start, False)]
+        while stack:
+            node, done = stack.pop()
+            if done:
+                needed[node] = any(
+                    (edge.tensor is not None and id(edge.tensor) in leaves and edge.live.possible)
+                    or edge.node in ends
+                    or (edge.node is not None and needed.get(edge.node, False))
+                    for edge in node.edges
+                )
+            elif node not in needed:
+                needed[node] = False
+                stack.append((node, True))
+                stack += [(e.node, False) for e in node.edges if e.node in found.nodes and e.node not in needed]
+    return {node: None for node in found.nodes if needed.get(node, False)}
+
+
 def backward(
     autograd: Autograd,
     roots: Sequence[Tensor],
@@ -97,7 +123,8 @@ def backward(
         return Outcome(span, tuple(roots), Raise("no-grad-fn", True), (), found)
     if not wants.yes:
         doubts.append(Raise("no-grad-fn", False))
-    for node in found.nodes:
+    executed = found.nodes if inputs is None else _leading_to(found, inputs)
+    for node in executed:
         sure_node = node in found.sure_nodes and wants.yes
         if node.freed.possible and node.has_saved:
             certain = node.freed.yes and sure_node
@@ -119,6 +146,9 @@ def backward(
     if accumulate:
         chosen = None if inputs is None else {id(t) for t in inputs}
         for leaf in accumulated:
+            if leaf.requires_grad.no:
+                # Frozen after it was used: its accumulator drops the gradient (accumulate_grad.cpp, apply).
+                continue
             if chosen is None or id(leaf) in chosen:
                 present = found.leaves[leaf] if wants.yes else truth.join(leaf.grad.present, YES)
                 if leaf.grad.present.yes:
@@ -132,7 +162,7 @@ def backward(
                     autograd.heap.write(tensor, "grad", Grad(YES, span))
     freed_before = tuple(n for n in found.nodes if n.freed.possible)
     if not retain.yes:
-        for node in found.nodes:
+        for node in executed:
             if node.has_saved and not node.freed.yes:
                 sure = node in found.sure_nodes and wants.yes
                 freed = YES if retain.no and sure else truth.maybe("an earlier backward may have freed it")

@@ -30,6 +30,22 @@ from .machine import DeadEnd, Machine
 
 MAX_RANGE = 64
 
+# Fields of the named tuples that torch returns (torch/_C/_return_types), by position.
+_FIELDS = {
+    "values": 0,
+    "indices": 1,
+    "eigenvalues": 0,
+    "eigenvectors": 1,
+    "Q": 0,
+    "R": 1,
+    "U": 0,
+    "S": 1,
+    "V": 2,
+    "Vh": 2,
+    "sign": 0,
+    "logabsdet": 1,
+}
+
 
 def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
     """`owner.name`."""
@@ -62,6 +78,8 @@ def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
     if isinstance(owner, External):
         dotted = f"{owner.dotted}.{name}"
         return CONSTANTS.get(dotted, External(dotted))
+    if isinstance(owner, tuple) and name in _FIELDS and len(owner) > _FIELDS[name] and isinstance(owner[0], Tensor):
+        return owner[_FIELDS[name]]
     if isinstance(owner, (ListValue, DictValue, IterValue, tuple, str)):
         return builtins.method(machine, owner, name)
     if isinstance(owner, (Tensor, TorchName, ModuleObject, Scalar)):
