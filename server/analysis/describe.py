@@ -29,6 +29,8 @@ _OPERATORS = {
 
 def operation_name(node: Node) -> str:
     """The operation of a node as people say it: `__rsub__` is "sub"."""
+    if node.is_join:
+        return "one of several, by a branch"
     name = node.name.strip("_")
     return _OPERATORS.get(name, name)
 
@@ -52,6 +54,8 @@ def reveal(tensor: Tensor, node: Node | None, requires_grad: Truth) -> str:
     if requires_grad.yes:
         if node is None or node.tracked.no:
             return "leaf, requires grad"
+        if node.is_join:
+            return "grad_fn of one branch or another"
         return f"grad_fn=<{operation_name(node)}>"
     cut = first_cut(node)
     if cut is not None and cut.cut is not None:
@@ -116,15 +120,17 @@ class Describer:
             state = f"`{name}`: not known whether it requires grad ({requires_grad.why})"
             notes.append(f"not tracked: {requires_grad.why}")
         elif requires_grad.yes and leaf:
-            state = f"`{name}`: a leaf that requires grad"
+            state = f"`{name}`: a leaf that requires grad{self._trained_by(tensor, node)}"
             path += facts.source_steps([tensor], 1)
         elif requires_grad.yes:
             assert node is not None
             trains = facts.leaf_text(list(reached)) if reached else "nothing"
-            state = f"`{name}`: has a gradient (grad_fn `{operation_name(node)}`), trains {trains}"
+            made = "made in a branch" if node.is_join else f"grad_fn `{operation_name(node)}`"
+            state = f"`{name}`: has a gradient ({made}), trains {trains}{self._trained_by(tensor, node, ' through ')}"
             path += facts.source_steps(list(reached))
-            path += _step(facts, node, "note", f"`{operation_name(node)}` makes `{name}`")
-            notes += _saved_notes(node)
+            if not node.is_join:
+                path += _step(facts, node, "note", f"`{operation_name(node)}` makes `{name}`")
+            notes += self._saved_notes(node)
         else:
             cut = first_cut(node)
             if cut is not None and cut.cut is not None:
@@ -132,7 +138,10 @@ class Describer:
                 where = f" at line {place.start.line}" if place is not None else ""
                 state = f"`{name}`: no gradient, {cut_words(cut.cut)}{where}"
                 path += facts.source_steps(lost)
-                path += _step(facts, cut, "cut", f"cut: {cut_words(cut.cut)}")
+                if cut.cut.kind == "grad-mode" and facts.here(cut.cut.span):
+                    path.append(TraceStep(cut.cut.span, "note", "tracking is off from here"))
+                words = cut_words(cut.cut)
+                path += _step(facts, cut, "cut", words if words.startswith("cut ") else f"cut: {words}")
             elif tensor.floating.no:
                 state = f"`{name}`: an integer or boolean tensor, never has a gradient"
             else:
@@ -146,9 +155,39 @@ class Describer:
             state=state,
             requires_grad=str(requires_grad),  # type: ignore[arg-type]
             is_leaf="yes" if leaf else "maybe" if node is not None and node.tracked.maybe else "no",
-            path=tuple(path),
+            path=tuple(dict.fromkeys(path)),
             notes=tuple(notes),
         )
+
+    def _trained_by(self, tensor: Tensor, node: Node | None, words: str = ", trained by ") -> str:
+        """The losses a tensor is on the way to, in words; that there is none, where the file has losses."""
+        sinks = [sink for sink in self.facts.events.sinks[:50] if sink.outcome.raises is None]
+        mine = [
+            self.facts.sink_name(sink)
+            for sink in sinks
+            if (node is not None and node in sink.outcome.reach.nodes) or tensor in sink.outcome.reach.leaves
+        ]
+        if mine:
+            names = list(dict.fromkeys(mine))
+            return words + " and ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+        escaped = any(each is tensor or each.node is node for each in self.facts.events.escaped)
+        return "; no loss of this file reaches it" if sinks and not escaped else ""
+
+    def _saved_notes(self, node: Node) -> list[str]:
+        """What must not be changed in place before backward, in the user's names."""
+        if node.is_join:
+            return []
+        operation = operation_name(node)
+        if not node.saved:
+            return [f"`{operation}` saves no tensor for backward: changing its inputs or result in place is safe."]
+        parts: dict[str, None] = {}
+        for saved in node.saved:
+            name = self.facts.name_of(saved.tensor)
+            own = "its result" if saved.operand.startswith("result") else "an input"
+            parts[f"`{name}`" if name and own == "an input" else own] = None
+        return [
+            f"`{operation}` saves {' and '.join(parts)} for backward: changing that in place before backward raises."
+        ]
 
     def _sinks(self, tensor: Tensor, node: Node | None, lost: list[Severed]) -> list[TraceStep]:
         steps: list[TraceStep] = []
@@ -162,7 +201,9 @@ class Describer:
                 message = f"{self.facts.sink_name(sink)} is computed from it, over a cut: no gradient passes"
             else:
                 continue
-            steps.append(TraceStep(sink.site.span, "sink", message))
+            step = TraceStep(sink.site.span, "sink", message)
+            if step not in steps:
+                steps.append(step)
             if len(steps) == 3:
                 break
         return steps
@@ -171,14 +212,3 @@ class Describer:
 def _step(facts: Facts, node: Node, role: Any, message: str) -> list[TraceStep]:
     place = facts.innermost_here(node)
     return [TraceStep(facts.marked(place), role, message)] if place is not None else []
-
-
-def _saved_notes(node: Node) -> list[str]:
-    operation = operation_name(node)
-    if not node.saved:
-        return [f"`{operation}` saves no tensor for backward: changing its inputs or result in place is safe."]
-    results = [s for s in node.saved if s.operand.startswith("result")]
-    operands = sorted({s.operand for s in node.saved if not s.operand.startswith("result")})
-    parts = ["its result"] if results else []
-    parts += [f"`{name}`" for name in operands]
-    return [f"`{operation}` saves {', '.join(parts)} for backward: changing that in place before backward raises."]

@@ -40,7 +40,7 @@ def lost_value(facts: Facts, span: Span, sink: Sink) -> str:
 
 
 def elsewhere(facts: Facts, span: Span | None) -> str:
-    """" in nets.py" for a place in another file, "" for one in this file."""
+    """ " in nets.py" for a place in another file, "" for one in this file."""
     return "" if span is None or facts.here(span) else f" in {os.path.basename(span.path)}"
 
 
@@ -57,7 +57,12 @@ def _between(facts: Facts, cause: Cause, place: Span | None) -> tuple[list[Trace
     skip = facts.sink_name(cause.sink)
     before = _steps(facts, path[:cut:-1], told, skip, "`{}` still has a gradient", "`{}` still has a gradient")
     after = _steps(
-        facts, path[:cut][::-1], told, skip, "`{}` is made of it: no gradient", "`{}` has a gradient, but none from here"
+        facts,
+        path[:cut][::-1],
+        told,
+        skip,
+        "`{}` is made of it: no gradient",
+        "`{}` has a gradient, but none from here",
     )
     room_after = max(_BETWEEN // 2, _BETWEEN - len(before))
     after = after[:room_after]

@@ -71,9 +71,7 @@ def loads_torch(pid: int) -> bool:
     return any("libtorch" in item.path for each in [process, *process.children()] for item in each.memory_maps())
 
 
-async def test_the_report_is_refined_and_torch_stays_out(
-    start: StartEditor, environment: Path, tmp_path: Path
-) -> None:
+async def test_the_report_is_refined_and_torch_stays_out(start: StartEditor, environment: Path, tmp_path: Path) -> None:
     editor = await start(options={"settings": {"verify": {"python": str(environment)}}})
     uri = editor.open(tmp_path / "train.py", PROGRAM)
     first = await editor.diagnostics(uri)

@@ -21,7 +21,11 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
         expressions.record(machine, target, value)
     elif isinstance(target, ast.Attribute):
         owner = expressions.evaluate(machine, target.value)
-        _name_it(machine, value, target.attr if not isinstance(target.value, ast.Name) else f"{target.value.id}.{target.attr}")
+        _name_it(
+            machine,
+            value,
+            target.attr if not isinstance(target.value, ast.Name) else f"{target.value.id}.{target.attr}",
+        )
         machine.each(owner, lambda each: set_attribute(machine, each, target.attr, value, target))
         expressions.record(machine, target, value)
     elif isinstance(target, ast.Subscript):
@@ -37,7 +41,7 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
 def _name_it(machine: Machine, value: Value, name: str) -> None:
     if isinstance(value, (Tensor, Unknown, Instance, ModuleObject)) and not value.name:
         value.name = name
-        if isinstance(value, ModuleObject):
+        if machine.torch.is_module(value):
             machine.named.append(value)
     elif type(value) is tuple and len(value) == 1:
         _name_it(machine, value[0], name)
