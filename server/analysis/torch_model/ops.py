@@ -10,75 +10,9 @@ from ..autograd.truth import NO
 from ..values import Call, ListValue, Runtime, Site, Unknown, Value
 from .arguments import as_tensor, kind_of, operands_for
 from .binding import Binding
+from .keeps import KEEPS_NOTHING
 from .table import TABLE, ModuleOp, Op, Overload, pick
 
-# Operations that keep nothing at all for backward: a second backward through them alone does not raise
-# (tools/autograd/derivatives.yaml: formulas that use only sizes).
-KEEPS_NOTHING = frozenset(
-    [
-        "add",
-        "add_",
-        "sub",
-        "sub_",
-        "rsub",
-        "neg",
-        "neg_",
-        "sum",
-        "mean",
-        "cat",
-        "stack",
-        "clone",
-        "expand",
-        "repeat",
-        "to",
-        "float",
-        "double",
-        "half",
-        "type",
-        "contiguous",
-        "hstack",
-        "vstack",
-        "dstack",
-        "concat",
-        "concatenate",
-        "fill_",
-        "zero_",
-        "copy_",
-        "roll",
-        "flip",
-        "broadcast_to",
-        "trace",
-        "squeeze",
-        "unsqueeze",
-        "positive",
-        "detach",
-        "view",
-        "reshape",
-        "flatten",
-        "T",
-        "mT",
-        "transpose",
-        "permute",
-        "dropout_eval",
-        "__add__",
-        "__radd__",
-        "__sub__",
-        "__rsub__",
-        "__iadd__",
-        "__isub__",
-        "__neg__",
-        "subtract",
-        "subtract_",
-        "__getitem__",
-        "select",
-        "narrow",
-        "diff",
-        "diagonal",
-        "unfold",
-        "movedim",
-        "sum_to_size",
-    ]
-)
 _INTEGER_STAYS = frozenset(
     [
         "add",
@@ -215,14 +149,16 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
     inplace_flag = bound.get("inplace") is True
     target_name = mutated[0] if mutated else "input" if inplace_flag else ""
     saves = _saves_of(overload)
+    # What may return a view (`einsum`) does so for one operand only; with several it computes.
+    copies = overload.view == "maybe" and sum(o.tensor is not None for o in operands) > 1
     operation = Operation(
         name,
         site.span,
         tuple(operands),
         outputs=overload.outputs or ("grad",),
         saves=saves,
-        view=_VIEWS[overload.view],
-        view_of=overload.view_of,
+        view="" if copies else _VIEWS[overload.view],
+        view_of="" if copies else overload.view_of,
         holds_numbers=name not in KEEPS_NOTHING and not overload.view_of and bool(overload.diff),
         implemented=overload.backward,
     )
@@ -322,6 +258,12 @@ def _out(rt: Runtime, operation: Operation, out: Tensor, site: Site) -> Tensor:
 def function(rt: Runtime, dotted: str, call: Call) -> Value:
     """Call a function of torch by the table; an opaque call if the table does not hold it."""
     op = TABLE.function(dotted)
+    if call.kwargs.get("inplace") is True:
+        # The table has what an in-place form saves in a row of its own.
+        inplace = TABLE.function(f"{dotted}[inplace]")
+        if inplace is not None:
+            kwargs = {name: value for name, value in call.kwargs.items() if name != "inplace"}
+            return run(rt, inplace, Call(call.args, kwargs, call.site, call.open_args), name=dotted.rpartition(".")[2])
     if op is None:
         return rt.torch.opaque(None, [*call.args, *call.kwargs.values()], call.site, f"`{dotted}`")  # type: ignore[attr-defined]
     return run(rt, op, call)

@@ -1,0 +1,25 @@
+"""Operations that keep nothing for backward, so that a second backward through them alone does not raise.
+
+Measured: each was run twice backward on torch 2.13.0 (tests/unit/test_keeps.py does it again). Their formulas in
+tools/autograd/derivatives.yaml use sizes only. An operation that is not listed is taken to keep something.
+"""
+
+from __future__ import annotations
+
+KEEPS_NOTHING = frozenset(
+    """
+    T __add__ __getitem__ __iadd__ __imod__ __isub__ __mod__ __neg__ __pos__ __radd__ __rsub__ __sub__ add add_
+    adjoint bernoulli_ bfloat16 broadcast_to cat cauchy_ ceil ceil_ chunk clone concat concatenate conj
+    conj_physical conj_physical_ contiguous copy_ cpu cumsum cumsum_ deg2rad deg2rad_ detach diag diag_embed
+    diagflat diagonal diff double dropout_eval dsplit dstack eq_ expand expand_as exponential_ fill_ fix fix_
+    flatten flip fliplr flipud float floor floor_ fmod fmod_ frac frac_ ge_ greater_ greater_equal_ gt_ half
+    hsplit hstack le_ less_ less_equal_ log_normal_ logical_and_ logical_not_ logical_or_ logical_xor_ lt_ mT
+    mean moveaxis movedim narrow ne_ neg neg_ negative negative_ normal_ not_equal_ permute positive rad2deg
+    rad2deg_ random_ ravel remainder remainder_ repeat repeat_interleave requires_grad_ reshape reshape_as
+    resize_as resolve_conj resolve_neg roll rot90 round round_ rsub select share_memory_ sign sign_
+    slice_inverse slice_scatter split split_with_sizes squeeze squeeze_ stack sub sub_ subtract subtract_ sum
+    sum_to_size swapaxes swapaxes_ swapdims swapdims_ t t_ tensor_split tile to to_dense to_sparse trace
+    transpose transpose_ tril tril_ triu triu_ trunc trunc_ type type_as unbind unfold uniform_ unsafe_chunk
+    unsafe_split unsafe_split_with_sizes unsqueeze unsqueeze_ view view_as vsplit vstack zero_
+    """.split()
+)
