@@ -10,7 +10,7 @@ import sys
 
 def main():
     if sys.version_info < (3, 10):  # noqa: UP036 (an old interpreter gets a sentence, not a SyntaxError)
-        found = "%d.%d" % sys.version_info[:2]
+        found = "%d.%d" % sys.version_info[:2]  # noqa: UP031 (f-strings are newer than the oldest Python that gets the sentence)
         sys.exit("gradsight: the language server needs Python 3.10 or newer, and this is Python " + found + ".")
     here = os.path.dirname(os.path.abspath(__file__))
     libs = os.path.join(here, "libs")

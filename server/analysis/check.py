@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeVar
 
 from .autograd.tensor import Tensor
@@ -17,7 +17,7 @@ from .interpreter.machine import strict
 from .interpreter.run import run_file
 from .names.workspace import WorkspaceModules
 from .report import CONFIDENCE_ORDER, FileReport, Finding, Problem, SinkFacts
-from .rules import ALL_RULES, CHECKS
+from .rules import ALL_RULES, CHECKS, Check
 from .settings import Settings
 from .source.parse import parse
 from .source.suppress import Suppressions
@@ -74,7 +74,7 @@ def _check(snapshot: Snapshot, project: Project, token: Token | None) -> FileRep
     findings: list[Finding] = []
     for name, run in CHECKS.items():
         if project.settings.shows(name):
-            findings += _guarded(name, lambda run=run: list(run(facts)), snapshot.path, problems)
+            findings += _guarded(name, partial(_listed, run, facts), snapshot.path, problems)
     findings += _reveals(facts)
     findings = _tidy(findings, project.settings)
     suppressions = Suppressions.of_parsed(parsed)
@@ -91,6 +91,10 @@ def _check(snapshot: Snapshot, project: Project, token: Token | None) -> FileRep
         value_at=Describer(facts).at,
         unresolved=tuple(machine.third_party.unknown),
     )
+
+
+def _listed(run: Check, facts: Facts) -> list[Finding]:
+    return list(run(facts))
 
 
 def _guarded(what: str, run: Callable[[], list[_T]], path: str, problems: list[Problem]) -> list[_T]:

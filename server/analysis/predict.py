@@ -13,7 +13,7 @@ from .torch_model.modules import is_module, named_parameters
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """`raises` is (line, kind, line of the culprit); `grads` tells "present", "none" or "maybe" per leaf name."""
+    """`raises` is (line, kind, line of the culprit); `grads` has "present", "none" or "maybe" per leaf, also frozen."""
 
     raises: tuple[int, str, int | None] | None = None
     grads: dict[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ def predict(text: str, path: str = "program.py") -> Prediction:
         for name, value in machine.main.namespace.items():
             if isinstance(value, Tensor):
                 machine.autograd.refresh(value)
-                if value.is_leaf.possible and value.requires_grad.possible:
+                if value.is_leaf.possible:
                     grads[name] = _state(value)
             elif is_module(value):
                 for dotted, tensor in named_parameters(value):

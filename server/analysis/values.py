@@ -346,6 +346,7 @@ class Runtime(Protocol):
     """What the interpreter offers to `torch_model`."""
 
     heap: Heap
+    torch: Any
     autograd: Autograd
     events: Events
 
@@ -396,6 +397,7 @@ def unknown_tensor(value: Unknown) -> Tensor:
         if value.plain:
             tensor.requires_grad, tensor.note = NO, "data"
         tensor.device = UNKNOWN_DEVICE
+        tensor.made = tensor.counter.made = tensor.memory.made = 0  # It was there before anybody looked.
         if value.node is not None:
             tensor.requires_grad = value.node.tracked
             value.node.result = value.node.result or tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import pytest
+
 from gradsight.analysis.torch_model.keeps import KEEPS_NOTHING
 
 torch = pytest.importorskip("torch")

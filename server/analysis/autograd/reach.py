@@ -194,7 +194,7 @@ def _path_to(node: Node, parent: dict[Node, Node | None]) -> tuple[Node, ...]:
 
 
 def constants(roots: Sequence[Tensor]) -> list[Tensor]:
-    """Floating-point leaves without requires_grad on the way to `roots`, nearest first: what could have been trained."""
+    """Floating-point leaves without requires_grad on the way to `roots`, nearest first: what could have learned."""
     seen: dict[int, Tensor] = {}
     visited: set[Node] = set()
     queue = [root.node for root in roots if root.node is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..autograd.backward import Outcome
@@ -44,9 +45,9 @@ def run_entries(machine: Machine, module: ModuleValue) -> None:
         machine.after_error = False
         if isinstance(value, FunctionValue):
             if value.node not in machine.entered:
-                _enter(machine, frame, module, value.name, lambda value=value: _run_function(machine, value, None))
+                _enter(machine, frame, module, value.name, partial(_run_function, machine, value, None))
         else:
-            _enter(machine, frame, module, value.name, lambda value=value: _run_class(machine, value))
+            _enter(machine, frame, module, value.name, partial(_run_class, machine, value))
 
 
 def _belongs(value: Value, module: ModuleValue) -> bool:

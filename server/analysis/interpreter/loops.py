@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..autograd.graph import newest_order
@@ -162,7 +163,7 @@ def run_for(machine: Machine, node: ast.For | ast.AsyncFor) -> Leave | None:
     if not exact:
         _widen_counters(machine, node.body)
         items = expressions.open_elements(machine, items)
-    steps = [lambda item=item: assign(machine, node.target, item) for item in items]  # type: ignore[misc]
+    steps: list[Callable[[], None]] = [partial(assign, machine, node.target, item) for item in items]
     return _passes(machine, node, steps, exact, _same_from(node, items))
 
 

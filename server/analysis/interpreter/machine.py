@@ -110,6 +110,7 @@ class Machine:
         self.importer: Any = None
         self.third_party = ThirdParty()
         self.torch: Any = None
+        self.exhausted = False
         self.crashes: list[str] = []
         self.named: list[Instance | ModuleObject] = []
         self.observer: Callable[[Any, ast.stmt], None] | None = None

@@ -41,7 +41,7 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
 def _name_it(machine: Machine, value: Value, name: str) -> None:
     if isinstance(value, (Tensor, Unknown, Instance, ModuleObject)) and not value.name:
         value.name = name
-        if machine.torch.is_module(value):
+        if isinstance(value, (Instance, ModuleObject)) and machine.torch.is_module(value):
             machine.named.append(value)
     elif type(value) is tuple and len(value) == 1:
         _name_it(machine, value[0], name)

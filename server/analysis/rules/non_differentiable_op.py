@@ -62,7 +62,8 @@ There is no automatic fix. Common replacements: `softmax` weights instead of `ar
 for sampling, the straight-through form `soft + (hard - soft).detach()`, interpolation (`grid_sample`) instead of
 integer indices, a sigmoid instead of a threshold.""",
     blind_spots="""\
-A gradient that is zero for the numbers at hand (a saturated `clamp`, a dead `relu`) is not seen. A policy gradient that samples with `multinomial` and weighs `log_prob` is connected through `log_prob` and silent.""",
+A gradient that is zero for the numbers at hand (a saturated `clamp`, a dead `relu`) is not seen. A policy gradient
+that samples with `multinomial` and weighs `log_prob` is connected through `log_prob` and silent.""",
 )
 
 

@@ -39,14 +39,14 @@ def _requires_grad_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     return tensor
 
 
-def _require(rt: Runtime, tensor: Tensor, flag: Truth, site: Site) -> None:
-    rt.guard(lambda: rt.autograd.require_grad(tensor, flag), site, lambda: None)  # type: ignore[attr-defined]
+def _require(rt: Runtime, tensor: Tensor, flag: Truth, site: Site, attribute: bool = False) -> None:
+    rt.guard(lambda: rt.autograd.require_grad(tensor, flag, attribute=attribute), site, lambda: None)  # type: ignore[attr-defined]
     rt.heap.write(tensor, "frozen", site.span if flag.no else None)
 
 
 @setter("requires_grad")
 def _set_requires_grad(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
-    _require(rt, tensor, truth_of(rt, value, "the flag is not known"), site)
+    _require(rt, tensor, truth_of(rt, value, "the flag is not known"), site, attribute=True)
 
 
 @setter("data")
@@ -71,16 +71,20 @@ def _read_requires_grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
     return Scalar("bool") if value is None else value
 
 
+def _current(rt: Runtime, tensor: Tensor, site: Site) -> None:
+    rt.guard(lambda: rt.autograd.require_current(tensor), site, lambda: None)  # type: ignore[attr-defined]
+
+
 @attribute("is_leaf")
 def _is_leaf(rt: Runtime, tensor: Tensor, site: Site) -> Value:
-    rt.autograd.refresh(tensor)
+    _current(rt, tensor, site)
     value = tensor.is_leaf.value
     return Scalar("bool") if value is None else value
 
 
 @attribute("grad_fn")
 def _grad_fn(rt: Runtime, tensor: Tensor, site: Site) -> Value:
-    rt.autograd.refresh(tensor)
+    _current(rt, tensor, site)
     if tensor.is_leaf.yes:
         return None
     return Unknown("a grad_fn")
@@ -122,8 +126,9 @@ def _grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
                 sure=not tensor.either,
             )
         )
-        present = each.grad.present if each is tensor or each is tensor.either[0] else truth.join(present, each.grad.present)
-    if present.no and not tensor.note and not (tensor.device.kind == "either"):
+        first = each is tensor or each is tensor.either[0]
+        present = each.grad.present if first else truth.join(present, each.grad.present)
+    if present.no and not tensor.note and tensor.device.kind != "either":
         return None
     gradient = Tensor(device=tensor.device, origin=site.span, floating=tensor.floating)
     gradient.note = "gradient"

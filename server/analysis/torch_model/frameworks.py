@@ -208,7 +208,7 @@ def named_sink(names: tuple[str, ...], function: Value, written: Callable[[], st
         if isinstance(function, External) and function.dotted == name:
             return True
         resolved = getattr(function, "function", function)
-        if getattr(resolved, "name", None) == last and getattr(resolved, "module", None) is not None:
+        if resolved is not None and getattr(resolved, "name", None) == last and getattr(resolved, "module", None):
             module = resolved.module.name
             owner = getattr(resolved, "owner", None)
             full = ".".join(part for part in (module, owner.name if owner is not None else "", last) if part)

@@ -64,7 +64,7 @@ def enter(rt: Runtime, value: GradModeValue, function: Value = None) -> None:
 
 
 def decorate(rt: Runtime, manager: Value, target: Value, site: Site) -> Value:
-    """`@torch.no_grad()` and its kin on a function or a class (there, only `__init__` is wrapped); MISSING otherwise."""
+    """`@torch.no_grad()` and its kin on a function or class (there, only `__init__` is wrapped); else MISSING."""
     if isinstance(manager, TorchName) and manager.dotted in NAMES:
         name = manager.dotted.rpartition(".")[2]
         manager = GradModeValue(

@@ -55,7 +55,7 @@ def _tolist(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 @method("numpy", "__array__")
 def _numpy(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     force = call.kwargs.get("force", call.args[1] if len(call.args) > 1 else False)
-    if tensor.requires_grad.yes and force is not True:
+    if rt.autograd.refresh(tensor).requires_grad.yes and rt.autograd.mode.enabled.yes and force is not True:
         rt.error(
             "other",
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",

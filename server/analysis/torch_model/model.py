@@ -205,9 +205,8 @@ class TorchModel:
         rt.unresolved(reason)  # type: ignore[attr-defined]
         operands = []
         for dep in deps:
-            if isinstance(dep, Unknown) and dep.tensor is None and dep.node is None and not dep.symbolic:
-                if dep.plain:
-                    continue
+            if isinstance(dep, Unknown) and dep.plain and dep.tensor is None and dep.node is None and not dep.symbolic:
+                continue
             for tensor in rt.tensors_in(dep):
                 rt.autograd.refresh(tensor)
                 operands += operands_for("input", tensor, True)
@@ -224,6 +223,7 @@ class TorchModel:
             if owner.parameters is None:
                 group = Tensor(requires_grad=maybe(reason), is_parameter=True, name=owner.name)
                 group.group, group.note = True, "unknown"
+                group.made = group.counter.made = group.memory.made = 0  # It was there before anybody looked.
                 owner.parameters = group
             trainable = owner.module_like and owner.parameters.requires_grad.yes
             if owner.module_like and owner.parameters.requires_grad.maybe:
@@ -589,7 +589,8 @@ class TorchModel:
             if deep and value.is_leaf.no:
                 self.rt.error(
                     "other",
-                    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.",
+                    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol"
+                    " at the moment.",
                     site,
                     value,
                 )
@@ -607,9 +608,9 @@ class TorchModel:
             copied = Instance(value.cls)
             memo[id(value)] = copied
             copied.data = dict(value.data)
-            copied.attributes.update({
-                k: self._copied(v, site, deep, memo) if deep else v for k, v in value.attributes.items()
-            })
+            copied.attributes.update(
+                {k: self._copied(v, site, deep, memo) if deep else v for k, v in value.attributes.items()}
+            )
             if "torch" in value.data:
                 copied.data["torch"] = self._copied(value.data["torch"], site, deep, memo)
             return copied

@@ -134,6 +134,7 @@ def parameters_of_unknown(value: Unknown) -> Tensor:
         tensor = Tensor(requires_grad=YES, is_parameter=True, name=value.name or "parameters")
         tensor.group, tensor.note = True, "unknown"
         tensor.device = CPU
+        tensor.made = tensor.counter.made = tensor.memory.made = 0  # It was there before anybody looked.
         value.parameters = tensor
     value.module_like = True
     value.parameters.requires_grad = YES if not value.parameters.requires_grad.no else NO
@@ -162,7 +163,7 @@ def build(rt: Runtime, dotted: str, call: Call) -> Value:
         _fill(rt, value, call)
         return value
     if op is None:
-        return Unknown(f"`{dotted}`", deps=tuple([*call.args, *call.kwargs.values()]))
+        return Unknown(f"`{dotted}`", deps=(*call.args, *call.kwargs.values()))
     value.config = {p.name: a for p, a in zip(op.init, call.args, strict=False)}
     value.config.update(call.kwargs)
     device = device_of(value.config["device"]) if value.config.get("device") is not None else CPU

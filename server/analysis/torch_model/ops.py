@@ -146,6 +146,9 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         operands += found
         numbers = numbers or (parameter.kind in ("tensor", "scalar") and isinstance(value, (int, float)))
     mutated = overload.mutates
+    if "max_norm" in bound and not isinstance(bound["max_norm"], (int, float)):
+        # Embeddings renormalise their weight only when they are told to which norm.
+        mutated = ()
     inplace_flag = bound.get("inplace") is True
     target_name = mutated[0] if mutated else "input" if inplace_flag else ""
     saves = _saves_of(overload)

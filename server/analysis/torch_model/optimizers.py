@@ -40,7 +40,8 @@ def collect(rt: Runtime, value: Value, site: Site, depth: int = 3) -> tuple[list
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], (str, Scalar)):
         return collect(rt, value[1], site, depth - 1) if depth else ([], True)
     if isinstance(value, Choice):
-        found, open_ = [], False
+        found: list[Tensor] = []
+        open_ = False
         for _, each in value.alternatives:
             more, more_open = collect(rt, each, site, depth - 1) if depth else ([], True)
             found, open_ = found + more, open_ or more_open
