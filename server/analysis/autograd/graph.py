@@ -83,19 +83,21 @@ def join_versions(left: Version, right: Version) -> Version:
 class Counter:
     """A version counter, shared by a tensor, its views and its `.detach()`; `.data` starts a new one."""
 
-    __slots__ = ("version",)
+    __slots__ = ("made", "version")
 
     def __init__(self) -> None:
         self.version = Version()
+        self.made = 0
 
 
 class Memory:
     """The bytes. `.data` shares them without the counter, so a write there is seen here and nowhere else."""
 
-    __slots__ = ("version",)
+    __slots__ = ("made", "version")
 
     def __init__(self) -> None:
         self.version = Version()
+        self.made = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,11 @@ class Pending:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+def made_since(obj: Any, start: int) -> bool:
+    """Whether `obj` was made after `start` for certain; what stands for something unknown may be older than it looks."""
+    return getattr(obj, "made", 0) > start
+
+
 def _get(obj: Any, name: Any) -> Any:
     if isinstance(obj, dict):
         return obj.get(name, MISSING)
@@ -75,6 +80,19 @@ def _set(obj: Any, name: Any, value: Any) -> None:
             delattr(obj, name)
     else:
         setattr(obj, name, value)
+
+
+class Mark(int):
+    """A point in the journal, and the birth number when the alternatives that start there parted."""
+
+    born: int
+
+    @classmethod
+    def at(cls, length: int, born: int) -> Mark:
+        """The mark at a length of the journal."""
+        mark = cls(length)
+        mark.born = born
+        return mark
 
 
 class Heap:
@@ -97,7 +115,7 @@ class Heap:
 
     def mark(self) -> int:
         """A point to go back to."""
-        return len(self._log)
+        return Mark.at(len(self._log), birth())
 
     def _values_at(self, mark: int) -> Writes:
         """What the fields written since `mark` held at `mark`."""
@@ -133,19 +151,29 @@ class Heap:
             _set(obj, name, value)
 
     def merge(self, mark: int, other: Writes, join: Joiner) -> None:
-        """Join the present state with another one that differs from the state at `mark` by `other`."""
+        """Join the present state with another one that differs from the state at `mark` by `other`.
+
+        What only one side made is as that side left it: for the other side it does not exist.
+        """
         here = self._values_at(mark)
+        start = getattr(mark, "born", None)
+        changes: list[tuple[Any, Any, Any, bool]] = []
         for key, (obj, name, theirs) in other.items():
-            ours = _get(obj, name)
-            if ours is not theirs:
-                self._log.append((obj, name, ours))
-                _set(obj, name, join(ours, theirs))
+            changes.append((obj, name, theirs, key not in here))
             here.pop(key, None)
         for obj, name, before in here.values():
-            ours = _get(obj, name)
-            if ours is not before:
-                self._log.append((obj, name, ours))
-                _set(obj, name, join(ours, before))
+            if start is None or not made_since(obj, start):
+                changes.append((obj, name, before, False))
+        # Fields before names: the join of two tensors that a name may stand for reads what became of them.
+        for named in (False, True):
+            for obj, name, theirs, only_there in changes:
+                if isinstance(obj, dict) is not named:
+                    continue
+                ours = _get(obj, name)
+                if ours is not theirs:
+                    self._log.append((obj, name, ours))
+                    alone = only_there and start is not None and made_since(obj, start)
+                    _set(obj, name, theirs if alone else join(ours, theirs))
 
     def rebase(self, pending: Pending, mark: int) -> None:
         """Make `pending` relative to an older mark, before everything since that mark is undone."""
@@ -160,4 +188,6 @@ class Heap:
             if key not in writes:
                 writes[key] = (obj, name, later[key] if key in later else _get(obj, name))
         writes.update(pending.writes)
-        pending.writes, pending.mark = writes, mark
+        # It parted from the rest where it did, also when it is told from further back.
+        born = getattr(pending.mark, "born", None)
+        pending.writes, pending.mark = writes, mark if born is None else Mark.at(mark, born)

@@ -67,6 +67,7 @@ class Tensor:
         "idle",
         "inference",
         "is_parameter",
+        "made",
         "memory",
         "name",
         "node",
@@ -93,6 +94,7 @@ class Tensor:
     ) -> None:
         self.born = birth()
         self.counter, self.memory = Counter(), Memory()
+        self.made = self.counter.made = self.memory.made = self.born
         self.requires_grad, self.node, self.floating, self.device = requires_grad, node, floating, device
         self.origin, self.name, self.is_parameter = origin, name, is_parameter
         self.grad: Grad = NO_GRAD_YET
