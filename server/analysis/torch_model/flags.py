@@ -10,6 +10,7 @@ from ..autograd.tensor import Device, Grad, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..events import GradRead
 from ..values import Call, Runtime, Scalar, Site, Unknown, Value
+from . import ops
 from .arguments import operands_for, truth_of
 from .ops import in_place
 from .registry import attribute, method, setter
@@ -132,6 +133,8 @@ def _grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
         return None
     gradient = Tensor(device=tensor.device, origin=site.span, floating=tensor.floating)
     gradient.note = "gradient"
+    if tensor.note:
+        gradient.requires_grad = truth.maybe("the backward that made it may have kept its graph")
     if present.yes or tensor.note:
         return gradient
     from ..values import Choice
@@ -202,6 +205,12 @@ def _method_name(call: Call) -> str:
     return getattr(func, "attr", None) or "fill_"
 
 
+_LEAVE_ORDER = frozenset({"expand", "expand_as", "broadcast_to", "transpose", "permute", "t", "swapaxes", "movedim"})
+"""Views whose elements do not lie one after the other in memory, for all but shapes with ones."""
+_KEEP_ORDER = frozenset({"unsqueeze", "squeeze", "select", "slice", "__getitem__", "view", "unflatten"})
+"""Views of such a view that put nothing in order."""
+
+
 @method(
     "share_memory_",
     "pin_memory",
@@ -210,12 +219,22 @@ def _method_name(call: Call) -> str:
     "resolve_neg",
     "to_dense",
     "refine_names",
-    "contiguous",
     "positive",
     "__pos__",
 )
 def _itself(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     return tensor
+
+
+@method("contiguous")
+def _contiguous(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    """The tensor itself where its memory is in order, else a copy of it (aten/src/ATen/native/TensorProperties.cpp)."""
+    node = tensor.node
+    while node is not None and node.name in _KEEP_ORDER and len(node.edges) == 1:
+        node = node.edges[0].node
+    if node is None or node.name not in _LEAVE_ORDER:
+        return tensor
+    return ops.method(rt, "clone", Call([tensor], {}, call.site))
 
 
 @method("apply_", "map_")

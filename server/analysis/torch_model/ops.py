@@ -146,8 +146,12 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         operands += found
         numbers = numbers or (parameter.kind in ("tensor", "scalar") and isinstance(value, (int, float)))
     mutated = overload.mutates
-    if "max_norm" in bound and not isinstance(bound["max_norm"], (int, float)):
-        # Embeddings renormalise their weight only when they are told to which norm.
+    if "max_norm" in bound:
+        # Embeddings renormalise their weight when they are told to which norm, under no_grad
+        # (torch/nn/functional.py, _no_grad_embedding_renorm_).
+        weight = as_tensor(bound.get("weight"))
+        if weight is not None and isinstance(bound["max_norm"], (int, float)):
+            rt.autograd.bump(weight, name, site.span)
         mutated = ()
     inplace_flag = bound.get("inplace") is True
     target_name = mutated[0] if mutated else "input" if inplace_flag else ""
