@@ -19,7 +19,6 @@ from .heap import Heap
 from .tensor import UNKNOWN_DEVICE, Tensor, join_truth_floating
 from .truth import NO, YES, Truth
 
-
 _MADE = {
     "multi": "it is an output of a function that returns multiple views",
     "no_grad": "it is a view that was created in no_grad mode",
