@@ -70,6 +70,7 @@ LAWS: dict[str, Law] = {
     "unreachable-parameters": CUT,
     "unregistered-parameters": Law("cut", (*NO_GRAD, *NON_LEAF)),
     "inplace-on-leaf": Law("raises-at", LEAF),
+    "inplace-on-view": Law("raises-at", CHANGED),
     "out-argument": Law("raises-at", (r"out=.*don't support automatic differentiation", r"arguments don't support")),
     "inplace-on-saved": Law("raises", CHANGED, passes=3),
     "step-before-backward": Law("raises", CHANGED, passes=3),

@@ -1,0 +1,66 @@
+"""`inplace-on-view`: an in-place write to a view that autograd cannot follow back to its base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..facts import Facts
+from ..report import Finding
+from .base import Rule
+
+RULE = Rule(
+    name="inplace-on-view",
+    summary="an in-place write to a view that autograd cannot follow back to its base",
+    family="in place",
+    severity="error",
+    fix="no fix: out of place, or a clone before the write, whichever was meant",
+    what="""\
+Finds in-place writes to the outputs of `unbind`, `split` and `chunk` and to the elements a loop over a tensor gives,
+and to views made under `torch.no_grad()` that are changed with tracking on. Where the base was changed instead, the
+next use of such a view is reported.
+
+A write to a single view (`x[0]`, `x.view(-1)`, `x.t()`) of a tensor that is not a leaf is legal and not reported.""",
+    why="""\
+A write to a view changes its base, so autograd gives the base a new `grad_fn` and derives the view again from it. For
+an operation that returns several views at once that is not implemented, and PyTorch raises: *Output 0 of Unbind is a
+view and is being modified inplace. This view is the output of a function that returns multiple views*. A view made
+without tracking has no recipe to derive it from, which is forbidden too.""",
+    example="""\
+import torch
+
+x = torch.randn(2, 3, requires_grad=True)
+y = x * 2
+first, second = y.unbind(0)
+first.add_(1)  # raises: a view of a function that returns multiple views
+y.sum().backward()
+""",
+    instead="""\
+import torch
+
+x = torch.randn(2, 3, requires_grad=True)
+y = x * 2
+first, second = y.unbind(0)
+first = first + 1
+(first + second).sum().backward()
+print(x.grad)
+""",
+    fix_safety="There is no automatic fix: out of place changes the view only, a write through the base changes both.",
+    blind_spots="Whether `reshape` gives a view or a copy depends on strides, which are not tracked.",
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Writes to views that autograd forbids."""
+    for event in facts.events.forbidden:
+        if event.kind != "view-inplace" or event.after_error or not event.certain or not facts.here(event.site.span):
+            continue
+        tensor = event.tensor
+        name = facts.name_of(tensor) if tensor is not None else ""
+        subject = f"`{name}`" if name else "a view"
+        made = facts.innermost_here(tensor.node) if tensor is not None and tensor.node is not None else None
+        message = f"in-place write involving {subject}, a view autograd cannot rebase: PyTorch raises"
+        trace = [
+            facts.step(made, "source", f"{subject} is a view made here"),
+            facts.step(event.site.span, "mutation", f"raises: {event.message}"),
+        ]
+        yield facts.finding(RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace)
