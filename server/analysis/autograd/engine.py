@@ -270,7 +270,8 @@ class Autograd:
                 sure = save.sure and guard.yes
                 for each in tensor.either or (tensor,):
                     keep_sure = sure and not tensor.either
-                    saved.append(Saved(each, each.counter.version, each.memory.version, save.what, keep_sure, save.when))
+                    version, contents = each.counter.version, each.memory.version
+                    saved.append(Saved(each, version, contents, save.what, keep_sure, save.when))
         if operation.holds_numbers:
             node.has_saved = True
         node.saved = tuple(saved)

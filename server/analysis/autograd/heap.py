@@ -29,6 +29,7 @@ class _Missing:
 MISSING = _Missing()
 """Stands for "this field or key did not exist"."""
 
+
 class Table(dict[Any, Any]):
     """A dict of the abstract machine that knows when it was made (`newest_order` in `graph`)."""
 
@@ -59,7 +60,7 @@ class Pending:
 
 
 def made_since(obj: Any, start: int) -> bool:
-    """Whether `obj` was made after `start` for certain; what stands for something unknown may be older than it looks."""
+    """Whether `obj` was made after `start` for certain; what stands for an unknown may be older than it looks."""
     return getattr(obj, "made", 0) > start
 
 
@@ -179,7 +180,7 @@ class Heap:
         """Make `pending` relative to an older mark, before everything since that mark is undone."""
         if pending.mark <= mark:
             return
-        later = {}
+        later: dict[Key, Any] = {}
         for obj, name, before in self._log[pending.mark :]:
             later.setdefault((id(obj), name), before)
         writes: Writes = {}
