@@ -68,6 +68,8 @@ def _decide(facts: Facts, law: Law) -> Decision:
     early = _never_ran(facts)
     if early:
         return early
+    if law.claim == "unseen":
+        return "inconclusive", "The check watches gradients; what an optimizer holds it does not see.", None, ()
     foretold = _foretold(facts, law)
     if foretold:
         where = f" at line {foretold.line}" if foretold.line else ""

@@ -5,6 +5,7 @@
     "raises-at" the marked statement itself raises one of `messages`
     "unread"    the `.grad` that is read is None
     "harmless"  the finding says that all is well: a gradient that is there refutes that it is missing
+    "unseen"    nothing a gradient could show: the check says so
 
 A new rule is a new row; a rule without one is judged as "cut".
 """
@@ -15,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Claim = Literal["cut", "raises", "raises-at", "unread", "harmless"]
+Claim = Literal["cut", "raises", "raises-at", "unread", "harmless", "unseen"]
 
 NO_GRAD = (
     r"does not require grad",
@@ -68,7 +69,7 @@ LAWS: dict[str, Law] = {
     "frozen-parameters": CUT,
     "late-requires-grad": CUT,
     "unreachable-parameters": CUT,
-    "unregistered-parameters": Law("cut", (*NO_GRAD, *NON_LEAF)),
+    "unregistered-parameters": Law("unseen"),
     "inplace-on-leaf": Law("raises-at", LEAF),
     "inplace-on-view": Law("raises-at", CHANGED),
     "out-argument": Law("raises-at", (r"out=.*don't support automatic differentiation", r"arguments don't support")),
