@@ -36,12 +36,16 @@ class AutogradError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """An input of an operation: a tensor, or a Python number or array that remembers where it came from (`node`)."""
+    """An input of an operation: a tensor, or a Python number or array that remembers where it came from (`node`).
+
+    `defined` is False where a custom function's backward gives None for it.
+    """
 
     name: str
     tensor: Tensor | None = None
     node: Node | None = None
     differentiable: bool = True
+    defined: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,8 @@ class Autograd:
         edges = []
         for operand in operands:
             if operand.tensor is not None:
-                edges.append(operand.tensor.edge(operand.differentiable, operand.name))
+                edge = operand.tensor.edge(operand.differentiable, operand.name)
+                edges.append(edge if operand.defined else replace(edge, defined=False))
             elif operand.node is not None:
                 edges.append(Edge(operand.node, None, NO))
         return tuple(edges)

@@ -134,7 +134,8 @@ class Edge:
     """An input of a node as it was when used: its own node, or the leaf itself.
 
     `live` is its requires_grad at that time; `flows` is False where the operation is not differentiable in this input.
-    `name` is that of the operand, where an operation has several.
+    `name` is that of the operand, where an operation has several. Along an edge that is not `defined` backward goes on
+    with no gradient at all (a custom function returned None): nodes run, and no leaf gets anything.
     """
 
     node: Node | None
@@ -142,6 +143,7 @@ class Edge:
     live: Truth
     flows: bool = True
     name: str = ""
+    defined: bool = True
 
 
 class Node:

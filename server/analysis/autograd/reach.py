@@ -44,18 +44,21 @@ def _walk(
     leaves: dict[Tensor, None] = {}
     nodes: dict[Node, None] = {}
     users: dict[Tensor, int] = {}
-    todo: list[Node] = []
+    todo: list[tuple[Node, bool]] = []
+    defined: set[Node] = set()
     for root in roots:
         leaf = _leaf_of(root, root.node)
         if leaf is not None:
             if root.requires_grad.possible and not (only_sure and root.requires_grad.maybe):
                 leaves[leaf] = None
         elif root.node is not None:
-            todo.append(root.node)
+            todo.append((root.node, True))
     while todo:
-        node = todo.pop()
-        if node in nodes:
+        node, has_gradient = todo.pop()
+        if node in nodes and (not has_gradient or node in defined):
             continue
+        if has_gradient:
+            defined.add(node)
         if not node.is_join:
             if node.tracked.no or (only_sure and not node.tracked.yes):
                 continue
@@ -63,7 +66,7 @@ def _walk(
         else:
             nodes[node] = None
             if only_sure:
-                for leaf in _sure_through_join(node, {}):
+                for leaf in _sure_through_join(node, {}) if has_gradient else ():
                     leaves[leaf] = None
                 continue
         if node.zero and not through_zero:
@@ -72,11 +75,13 @@ def _walk(
             if edge.live.no or not edge.flows or (only_sure and edge.live.maybe):
                 continue
             leaf = _leaf_of(edge.tensor, edge.node)
+            gives = has_gradient and edge.defined
             if leaf is not None:
-                leaves[leaf] = None
-                users[leaf] = min(users.get(leaf, node.order), node.order)
+                if gives:
+                    leaves[leaf] = None
+                    users[leaf] = min(users.get(leaf, node.order), node.order)
             elif edge.node is not None:
-                todo.append(edge.node)
+                todo.append((edge.node, gives))
     return leaves, nodes, users
 
 
@@ -89,7 +94,7 @@ def _sure_through_join(node: Node, seen: dict[Node, dict[Tensor, None]]) -> dict
     for edge in node.edges:
         leaf = _leaf_of(edge.tensor, edge.node)
         here: dict[Tensor, None] = {}
-        if edge.live.yes and edge.flows:
+        if edge.live.yes and edge.flows and edge.defined:
             if leaf is not None:
                 here[leaf] = None
             elif edge.node is not None and edge.node.is_join:

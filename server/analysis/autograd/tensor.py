@@ -51,6 +51,8 @@ class Tensor:
     `seen` is the state of the version counter at which a view's `node` was made (`attr_version` in PyTorch). `idle`
     marks a view without a grad_fn of its own: it requires grad because its base does
     (`DifferentiableViewMeta::requires_grad`), and gradient that comes to it goes nowhere.
+    `shape` is known only where it is certain, -1 standing for a size that is not; `turned` says that the elements do
+    not lie in their order (a transposed or strided view).
     `view_kind` is PyTorch's `CreationMeta`: "view" (the default), "multi", "no_grad", "inference".
     """
 
@@ -77,6 +79,8 @@ class Tensor:
         "retains_grad",
         "scalar",
         "seen",
+        "shape",
+        "turned",
         "view_kind",
         "view_of",
     )
@@ -109,6 +113,8 @@ class Tensor:
         self.frozen: Span | None = None
         self.either: tuple[Tensor, ...] = ()
         self.idle = False
+        self.shape: tuple[int, ...] | None = None
+        self.turned = False
         self.seen: Version = self.counter.version
 
     @property

@@ -112,43 +112,6 @@ def _same(rt: Runtime, call: Call) -> Value:
     return call.args[0] if call.args else TorchName("torch.compile")
 
 
-def apply_custom(rt: Runtime, cls: Value, call: Call) -> Value:
-    """`Function.apply(...)` of a class that derives from `torch.autograd.Function`.
-
-    The forward runs with tracking off on the inputs; the result is connected to every tensor that went in by the
-    class's own backward.
-    """
-    from ..autograd.engine import Mode
-    from ..autograd.truth import NO
-
-    forward = cls.find("forward") if hasattr(cls, "find") else None
-    operands = [o for a in [*call.args, *call.kwargs.values()] for o in operands_for("input", a, True)]
-    count = 1
-    if forward is not None:
-        mode = rt.autograd.mode
-        rt.autograd.set_mode(Mode(NO, None, mode.inference))
-        try:
-            node = forward[0].node
-            has_context = len(node.args.args) > len(call.args) or cls.find("setup_context") is None
-            arguments = (
-                [Unknown("ctx"), *call.args] if has_context and cls.find("setup_context") is None else list(call.args)
-            )
-            result = rt.call(forward[0], Call(arguments, call.kwargs, call.site))
-            if isinstance(result, tuple):
-                count = len(result)
-        finally:
-            rt.autograd.set_mode(mode)
-    operation = Operation(
-        cls.name if hasattr(cls, "name") else "Function",
-        call.site.span,
-        tuple(operands),
-        outputs=("grad",) * count,
-        holds_numbers=True,
-    )
-    results = rt.autograd.apply(operation)
-    return results[0] if count == 1 else tuple(results)
-
-
 def write_in_place(rt: Runtime, name: str, target: Tensor, call: Call) -> Value:
     """A generic in-place write."""
     operation = Operation(name, call.site.span, tuple(operands_for("self", target, True)))

@@ -31,7 +31,7 @@ from ..values import (
 )
 from . import backward as _backward
 from . import creation as _creation
-from . import flags, frameworks, functions, grad_modes, indexing, leaving, modules, ops, optimizers
+from . import custom, flags, frameworks, functions, grad_modes, indexing, leaving, modules, ops, optimizers
 from . import placement as _placement
 from .arguments import dtype_of, history, operands_for
 from .registry import FUNCTIONS, METHODS, PROPERTIES, SETTERS
@@ -278,8 +278,10 @@ class TorchModel:
             return self._scalar_attribute(owner, name, site)
         if isinstance(owner, ClassValue):
             if name == "apply" and any(b.startswith("torch.autograd.") for b in owner.torch_bases()):
-                return NativeMethod(owner, name, lambda call: functions.apply_custom(rt, owner, call))
+                return NativeMethod(owner, name, lambda call: custom.apply(rt, owner, call))
             return MISSING
+        if isinstance(owner, custom.Context):
+            return custom.attribute(rt, owner, name, site)
         return optimizers.attribute(rt, owner, name, site)
 
     def _name_attribute(self, owner: TorchName, name: str) -> Value:
@@ -401,6 +403,9 @@ class TorchModel:
                 self.rt.heap.put(owner.config, "inplace", value)
             else:
                 self.rt.heap.put(owner.attributes, name, value)
+            return None
+        if isinstance(owner, custom.Context):
+            self.rt.heap.put(owner.attributes, name, value)
             return None
         if isinstance(owner, optimizers.Optimizer):
             return None
@@ -678,6 +683,9 @@ class TorchModel:
 
     def call_instance(self, instance: Instance, call: Call) -> Value:
         """Call an object of the program: the `forward` of a module; MISSING otherwise."""
+        if custom.is_function(instance.cls) and instance.cls.find("__call__") is None:
+            self.rt.error("other", custom.LEGACY, call.site)
+            return Unknown("a call of a custom function's object")
         if not modules.is_module(instance) or instance.cls.find("__call__") is not None:
             return MISSING
         bound = modules.call_method(instance)
