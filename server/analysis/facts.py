@@ -263,6 +263,9 @@ class Facts:
                 s for s in lost if s.leaf.group
             ]
             return self._grouped(wanted, sink, "likely", True) if only_data else []
+        if self.machine.exhausted:
+            # What a run that stopped early never reached is not known to be unreachable.
+            return []
         wanted = [s for s in sure if self.is_wanted(s.leaf) and id(s.leaf) not in self.reached]
         if not wanted and not self.events.held:
             # No optimizer in sight: a part of a module that learns nothing while its siblings do.
@@ -331,6 +334,7 @@ class Facts:
         `criterion(model(x).detach(), y)` with unknown parts: `y` is data, `criterion` is called on a cut value.
         """
         cut_paths = {node for item in lost for node in item.path}
+        last = {root.node for root in sink.outcome.roots}
         for node in sink.outcome.reach.nodes:
             if node.is_join:
                 return False
@@ -338,7 +342,7 @@ class Facts:
                 leaf = edge.tensor if edge.node is None else None
                 if leaf is None or not edge.live.possible or leaf.note == "symbolic":
                     continue
-                if not (leaf.group and leaf.requires_grad.maybe and node in cut_paths):
+                if not (leaf.group and leaf.requires_grad.maybe and node in cut_paths and node in last):
                     return False
         return bool(lost)
 

@@ -46,6 +46,7 @@ def _walk(
     users: dict[Tensor, int] = {}
     todo: list[tuple[Node, bool]] = []
     defined: set[Node] = set()
+    known: dict[Node, frozenset[Tensor]] = {}
     for root in roots:
         leaf = _leaf_of(root, root.node)
         if leaf is not None:
@@ -66,7 +67,7 @@ def _walk(
         else:
             nodes[node] = None
             if only_sure:
-                for leaf in _sure_through_join(node, {}) if has_gradient else ():
+                for leaf in _sure_leaves(node, known) if has_gradient else ():
                     leaves[leaf] = None
                 continue
         if node.zero and not through_zero:
@@ -85,35 +86,42 @@ def _walk(
     return leaves, nodes, users
 
 
-def _sure_through_join(node: Node, seen: dict[Node, dict[Tensor, None]]) -> dict[Tensor, None]:
-    """The leaves that every alternative of a join reaches for certain."""
-    if node in seen:
-        return seen[node]
-    seen[node] = {}
-    common: dict[Tensor, None] | None = None
-    for edge in node.edges:
-        leaf = _leaf_of(edge.tensor, edge.node)
-        here: dict[Tensor, None] = {}
-        if edge.live.yes and edge.flows and edge.defined:
-            if leaf is not None:
-                here[leaf] = None
-            elif edge.node is not None and edge.node.is_join:
-                here = _sure_through_join(edge.node, seen)
-            elif edge.tensor is not None:
-                here = _walk([_Alias(edge.tensor, edge.node)], True)[0]  # type: ignore[list-item]
-        common = here if common is None else {k: None for k in common if k in here}
-    seen[node] = common or {}
-    return seen[node]
+def _sure_leaves(start: Node, known: dict[Node, frozenset[Tensor]]) -> frozenset[Tensor]:
+    """The leaves that gradient reaches from a node on every run: what all alternatives of a join have in common.
 
-
-class _Alias:
-    """A tensor as it was at an edge, for walking from there."""
-
-    __slots__ = ("node", "requires_grad")
-
-    def __init__(self, tensor: Tensor, node: Node | None) -> None:
-        self.node = node
-        self.requires_grad = YES
+    Each node is looked at once (`known` is shared by the joins of a graph): joins stand behind each other in deep
+    models, and walking every alternative of every one doubles with each.
+    """
+    stack = [start]
+    while stack:
+        node = stack[-1]
+        if node in known:
+            stack.pop()
+            continue
+        if not node.is_join and not node.tracked.yes:
+            known[node] = frozenset()
+            continue
+        parts: list[frozenset[Tensor]] = []
+        waiting: list[Node] = []
+        for edge in node.edges:
+            leaf = _leaf_of(edge.tensor, edge.node)
+            if not edge.live.yes or not edge.flows or not edge.defined:
+                parts.append(frozenset())
+            elif leaf is not None:
+                parts.append(frozenset((leaf,)))
+            elif edge.node is not None and edge.node not in known:
+                waiting.append(edge.node)
+            elif edge.node is not None:
+                parts.append(known[edge.node])
+        if waiting:
+            stack += waiting
+            continue
+        if node.is_join:
+            known[node] = frozenset.intersection(*parts) if parts else frozenset()
+        else:
+            filled = [part for part in parts if part]
+            known[node] = filled[0] if len(filled) == 1 else frozenset().union(*filled)
+    return known[start]
 
 
 def zeros_on_the_way(roots: Sequence[Tensor], leaves: Iterable[Tensor]) -> list[Severed]:
