@@ -6,13 +6,13 @@ The engine of PyTorch runs nodes in the order of their sequence numbers, the new
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..report import Span
 from . import truth
 from .engine import Autograd
-from .graph import Node, Saved, Version, contradicts, first_write_after
+from .graph import Edge, Node, Saved, Version, contradicts, first_write_after
 from .reach import Reach, reach
 from .tensor import Grad, Tensor
 from .truth import NO, YES, Truth
@@ -61,6 +61,12 @@ def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
             sure = certain and saved.sure and version.path <= autograd.path
             found.append(Raise("saved-modified", sure, node, saved, first_write_after(saved.version, version)))
         return found
+    last = saved.tensor.node
+    if last is not None and last.name == "detach_" and last.order > node.order:
+        before = last.edges[0].node
+        if before is not None and before.tracked.yes and not saved.operand.startswith("result"):
+            # It was no leaf when it was saved and has no grad_fn now (saved_variable.cpp, unpack).
+            return [Raise("other", saved.sure, node, saved)]
     memory = saved.tensor.memory.version
     if memory is not saved.contents:
         for version in memory.outcomes():
@@ -73,10 +79,11 @@ def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
     return found
 
 
-def _leading_to(found: Reach, inputs: Sequence[Tensor]) -> dict[Node, None]:
+def _leading_to(found: Reach, inputs: Sequence[Tensor], accumulate: bool) -> dict[Node, None]:
     """The nodes that run when only `inputs` are asked for: those on a path from a root to an input.
 
-    An input's own grad_fn is where the walk stops; it does not run (torch/csrc/autograd/graph_task.h, exec_info).
+    `autograd.grad` stops before an input's own grad_fn; `backward(inputs=...)` runs it too
+    (torch/csrc/autograd/engine.cpp, init_to_execute).
     """
     leaves = {id(tensor) for tensor in inputs}
     ends = {tensor.node for tensor in inputs if tensor.node is not None and tensor.is_leaf.no}
@@ -96,7 +103,62 @@ def _leading_to(found: Reach, inputs: Sequence[Tensor]) -> dict[Node, None]:
                 needed[node] = False
                 stack.append((node, True))
                 stack += [(e.node, False) for e in node.edges if e.node in found.nodes and e.node not in needed]
-    return {node: None for node in found.nodes if needed.get(node, False)}
+    return {node: None for node in found.nodes if needed.get(node, False) or (accumulate and node in ends)}
+
+
+def _depends_on(node: Node, edge: Edge) -> list[Edge]:
+    """The tensors on which the gradient along one edge of a node depends, as edges; those that carry a graph."""
+    if node.derivative == "constant":
+        return []
+    used = [s for s in node.saved if not s.used_for or edge.name in s.used_for]
+    if node.derivative == "linear":
+        used = [s for s in used if s.operand != edge.name]
+    edges = [s.tensor.edge() for s in used]
+    if not node.saved and node.has_saved and not node.derivative:
+        # It keeps values that it computed on the way, and they depend on what went in.
+        edges = list(node.edges)
+    return [each for each in edges if each.live.possible]
+
+
+def gradient_graph(autograd: Autograd, executed: Iterable[Node], target: Tensor, span: Span) -> Node | None:
+    """The graph that `create_graph` gives the gradient of `target`; None for a gradient that is a constant.
+
+    The gradient depends on what the nodes on the way to `target` saved, where it requires grad: the gradient of
+    `x ** 3` on `x`, that of `x * 2` on nothing.
+    """
+    way = _way_to(list(executed), target)
+    edges: list[Edge] = []
+    saved: list[Saved] = []
+    for node, along in way.items():
+        for edge in along:
+            edges += _depends_on(node, edge)
+        saved += node.saved
+    if not edges:
+        return None
+    tracked = truth.either(edge.live for edge in edges)
+    if any(node.opaque or node.is_join for node in way):
+        tracked = truth.both(tracked, truth.maybe("the gradient goes through code that is not known"))
+    node = Node("grad", span, tuple(edges), tracked=tracked, path=autograd.path)
+    node.stack = autograd.stack
+    node.has_saved, node.saved = True, tuple(saved)
+    return node
+
+
+def _way_to(nodes: list[Node], target: Tensor) -> dict[Node, list[Edge]]:
+    """The nodes on a path to a tensor, each with its edges that lie on one."""
+    end = target.node if target.is_leaf.no else None
+    way: dict[Node, list[Edge]] = {}
+    for node in sorted(nodes, key=lambda each: each.order):
+        along = [
+            edge
+            for edge in node.edges
+            if edge.live.possible
+            and edge.flows
+            and (edge.node in way or (edge.tensor is target if end is None else edge.node is end))
+        ]
+        if along:
+            way[node] = along
+    return way
 
 
 def backward(
@@ -105,13 +167,14 @@ def backward(
     span: Span,
     *,
     retain: Truth = NO,
+    create: Truth = NO,
     accumulate: bool = True,
     inputs: Sequence[Tensor] | None = None,
 ) -> Outcome:
     """Run backward from `roots`; writes `.grad` of leaves (if `accumulate`) and frees saved tensors.
 
     `inputs` limits which tensors accumulate (`backward(inputs=...)`, `autograd.grad`). Never raises: what PyTorch
-    would raise is in the outcome.
+    would raise is in the outcome. `create` gives the gradients a graph of their own (`gradient_graph`).
     """
     for root in roots:
         autograd.refresh(root)
@@ -119,11 +182,11 @@ def backward(
     wants = truth.either(root.requires_grad for root in roots) if roots else NO
     raises: list[Raise] = []
     doubts: list[Raise] = []
-    if any(root.requires_grad.no for root in roots):
+    if any(root.live.no for root in roots):
         return Outcome(span, tuple(roots), Raise("no-grad-fn", True), (), found)
     if not wants.yes:
         doubts.append(Raise("no-grad-fn", False))
-    executed = found.nodes if inputs is None else _leading_to(found, inputs)
+    executed = found.nodes if inputs is None else _leading_to(found, inputs, accumulate)
     for node in executed:
         sure_node = node in found.sure_nodes and wants.yes
         if node.freed.possible and node.has_saved:
@@ -153,7 +216,8 @@ def backward(
                 present = found.leaves[leaf] if wants.yes else truth.join(leaf.grad.present, YES)
                 if leaf.grad.present.yes:
                     present = YES
-                autograd.heap.write(leaf, "grad", Grad(present, span))
+                graph = gradient_graph(autograd, executed, leaf, span) if create.possible else None
+                autograd.heap.write(leaf, "grad", Grad(present, span, graph or leaf.grad.graph))
         for tensor in found.retained:
             autograd.heap.write(tensor, "grad", Grad(YES if wants.yes else truth.maybe("it depends"), span))
         if inputs is not None:

@@ -16,7 +16,7 @@ from ..report import Span
 from . import truth
 from .graph import ALWAYS, Cut, Edge, Node, Path, Saved, Version, join_versions
 from .heap import Heap
-from .tensor import UNKNOWN_DEVICE, Tensor, join_truth_floating
+from .tensor import ANY_FORM, UNKNOWN_DEVICE, Tensor, join_truth_floating
 from .truth import NO, YES, Truth
 
 _MADE = {
@@ -63,6 +63,8 @@ class Operation:
 
     `outputs` holds "grad", "nograd" (integers, comparisons: never differentiable) or "zero" (the gradient is
     identically zero) for each tensor that comes back. `view` is "", "view" or "multi"; `view_of` names the operand.
+    `derivative` tells on what its gradient depends (for a second derivative): "" on all that it saved, "linear" not on
+    the operand it is taken for, "constant" on nothing.
     `holds_numbers`: it keeps something for backward that no one can modify (sizes aside), which a freed graph lacks.
     """
 
@@ -77,6 +79,7 @@ class Operation:
     implemented: bool = True
     opaque: str = ""
     note: str = ""
+    derivative: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,7 @@ class Autograd:
                     zero=kind == "zero",
                     implemented=operation.implemented,
                     note=operation.note,
+                    derivative=operation.derivative,
                 )
                 node.stack = self.stack
                 if differentiable:
@@ -370,6 +374,7 @@ class Autograd:
             zero=operation.outputs[:1] == ("zero",),
             implemented=operation.implemented,
             note=operation.note,
+            derivative=operation.derivative,
         )
         node.stack = self.stack
         if tracked.possible:
@@ -414,6 +419,7 @@ class Autograd:
             if tensor.either:
                 result.either = tensor.either
         result.scalar, result.dtype = tensor.scalar, tensor.dtype
+        result.form = tensor.form
         return result
 
     def detach_(self, tensor: Tensor, cut: Cut) -> None:
@@ -486,6 +492,7 @@ class Autograd:
             is_parameter=left.is_parameter and right.is_parameter,
         )
         result.counter, result.memory = left.counter, left.memory
-        result.either = (left.either or (left,)) + (right.either or (right,))
+        result.either = tuple(dict.fromkeys((left.either or (left,)) + (right.either or (right,))))
         result.scalar = left.scalar and right.scalar
+        result.form = left.form if left.form == right.form else ANY_FORM
         return result

@@ -151,6 +151,7 @@ class Node:
 
     __slots__ = (
         "cut",
+        "derivative",
         "edges",
         "freed",
         "has_saved",
@@ -183,6 +184,7 @@ class Node:
         zero: bool = False,
         implemented: bool = True,
         note: str = "",
+        derivative: str = "",
     ) -> None:
         self.name, self.span, self.edges, self.tracked, self.path, self.cut = name, span, edges, tracked, path, cut
         self.opaque, self.is_join, self.zero, self.implemented = opaque, is_join, zero, implemented
@@ -191,6 +193,7 @@ class Node:
         self.freed: Truth = NO
         self.order = birth()
         self.note = note
+        self.derivative = derivative
         self.result: Tensor | None = None
         self.stack: tuple[Any, ...] = ()
 

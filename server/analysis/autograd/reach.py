@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .graph import Node
+from .graph import Edge, Node
 from .tensor import Tensor
 from .truth import YES, Truth, maybe
 
@@ -46,7 +46,7 @@ def _walk(
     users: dict[Tensor, int] = {}
     todo: list[tuple[Node, bool]] = []
     defined: set[Node] = set()
-    known: dict[Node, frozenset[Tensor]] = {}
+    sure = _SureLeaves()
     for root in roots:
         leaf = _leaf_of(root, root.node)
         if leaf is not None:
@@ -67,7 +67,7 @@ def _walk(
         else:
             nodes[node] = None
             if only_sure:
-                for leaf in _sure_leaves(node, known) if has_gradient else ():
+                for leaf in sure.of(node) if has_gradient else ():
                     leaves[leaf] = None
                 continue
         if node.zero and not through_zero:
@@ -86,42 +86,62 @@ def _walk(
     return leaves, nodes, users
 
 
-def _sure_leaves(start: Node, known: dict[Node, frozenset[Tensor]]) -> frozenset[Tensor]:
-    """The leaves that gradient reaches from a node on every run: what all alternatives of a join have in common.
+class _SureLeaves:
+    """The leaves a node reaches on every run: of a join those that all alternatives reach, else those of any input.
 
-    Each node is looked at once (`known` is shared by the joins of a graph): joins stand behind each other in deep
-    models, and walking every alternative of every one doubles with each.
+    Sets of leaves are bits of a number, and each node is looked at once: joins of joins make graphs with very many
+    paths.
     """
-    stack = [start]
-    while stack:
-        node = stack[-1]
-        if node in known:
-            stack.pop()
-            continue
+
+    def __init__(self) -> None:
+        self._bit: dict[Tensor, int] = {}
+        self._leaves: list[Tensor] = []
+        self._known: dict[Node, int] = {}
+
+    def of(self, node: Node) -> list[Tensor]:
+        """The leaves, in the order they were met."""
+        todo = [node]
+        while todo:
+            current = todo[-1]
+            if current in self._known:
+                todo.pop()
+                continue
+            before = len(todo)
+            if current.is_join or current.tracked.yes:
+                todo += [n for e in current.edges if (n := self._behind(e)) is not None and n not in self._known]
+            if len(todo) == before:
+                todo.pop()
+                self._known[current] = self._bits(current)
+        bits = self._known[node]
+        return [leaf for index, leaf in enumerate(self._leaves) if bits >> index & 1]
+
+    @staticmethod
+    def _gives(edge: Edge) -> bool:
+        return edge.live.yes and edge.flows and edge.defined
+
+    def _behind(self, edge: Edge) -> Node | None:
+        return edge.node if self._gives(edge) and _leaf_of(edge.tensor, edge.node) is None else None
+
+    def _bits(self, node: Node) -> int:
+        found: int | None = None
         if not node.is_join and not node.tracked.yes:
-            known[node] = frozenset()
-            continue
-        parts: list[frozenset[Tensor]] = []
-        waiting: list[Node] = []
+            return 0
         for edge in node.edges:
-            leaf = _leaf_of(edge.tensor, edge.node)
-            if not edge.live.yes or not edge.flows or not edge.defined:
-                parts.append(frozenset())
-            elif leaf is not None:
-                parts.append(frozenset((leaf,)))
-            elif edge.node is not None and edge.node not in known:
-                waiting.append(edge.node)
-            elif edge.node is not None:
-                parts.append(known[edge.node])
-        if waiting:
-            stack += waiting
-            continue
-        if node.is_join:
-            known[node] = frozenset.intersection(*parts) if parts else frozenset()
-        else:
-            filled = [part for part in parts if part]
-            known[node] = filled[0] if len(filled) == 1 else frozenset().union(*filled)
-    return known[start]
+            bits = 0
+            if self._gives(edge):
+                leaf = _leaf_of(edge.tensor, edge.node)
+                if leaf is not None:
+                    bits = self._bit_of(leaf)
+                elif edge.node is not None and (edge.tensor is not None or not node.is_join or edge.node.is_join):
+                    bits = self._known.get(edge.node, 0)
+            found = bits if found is None else found & bits if node.is_join else found | bits
+        return found or 0
+
+    def _bit_of(self, leaf: Tensor) -> int:
+        if leaf not in self._bit:
+            self._bit[leaf] = 1 << len(self._leaves)
+            self._leaves.append(leaf)
+        return self._bit[leaf]
 
 
 def zeros_on_the_way(roots: Sequence[Tensor], leaves: Iterable[Tensor]) -> list[Severed]:

@@ -34,25 +34,40 @@ UNKNOWN_DEVICE = Device("unknown")
 
 @dataclass(frozen=True, slots=True)
 class Grad:
-    """The state of `.grad`: absent, present or maybe, by which backward, and as a tensor when read."""
+    """The state of `.grad`: absent, present or maybe, by which backward, and its own graph after `create_graph`."""
 
     present: Truth = NO
     by: Span | None = None
+    graph: Node | None = None
 
 
 NO_GRAD_YET = Grad()
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is certain of a tensor's shape and layout.
+
+    `shape` is None where not even the number of dimensions is known, -1 stands for a size that is not. `layout`:
+    "plain" (elements in order), "turned" (a transposition), "overlaps" (an expanded view), "" (not known).
+    """
+
+    shape: tuple[int, ...] | None = None
+    layout: str = ""
+
+
+ANY_FORM = Form()
+
+
 class Tensor:
     """A tensor value. Fields that the program changes are written through the heap by the engine.
 
-    Journaled: `requires_grad`, `idle`, `node`, `seen`, `counter`, `memory`, `grad`, `retains_grad`, `view_of`, `name`.
+    Journaled: `requires_grad`, `idle`, `node`, `seen`, `counter`, `memory`, `grad`, `retains_grad`, `view_of`, `name`,
+    `form`.
 
     `seen` is the state of the version counter at which a view's `node` was made (`attr_version` in PyTorch). `idle`
     marks a view without a grad_fn of its own: it requires grad because its base does
     (`DifferentiableViewMeta::requires_grad`), and gradient that comes to it goes nowhere.
-    `shape` is known only where it is certain, -1 standing for a size that is not; `turned` says that the elements do
-    not lie in their order (a transposed or strided view).
     `view_kind` is PyTorch's `CreationMeta`: "view" (the default), "multi", "no_grad", "inference".
     """
 
@@ -63,6 +78,7 @@ class Tensor:
         "dtype",
         "either",
         "floating",
+        "form",
         "frozen",
         "grad",
         "group",
@@ -79,8 +95,6 @@ class Tensor:
         "retains_grad",
         "scalar",
         "seen",
-        "shape",
-        "turned",
         "view_kind",
         "view_of",
     )
@@ -113,9 +127,18 @@ class Tensor:
         self.frozen: Span | None = None
         self.either: tuple[Tensor, ...] = ()
         self.idle = False
-        self.shape: tuple[int, ...] | None = None
-        self.turned = False
+        self.form = ANY_FORM
         self.seen: Version = self.counter.version
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Its sizes, as far as they are certain."""
+        return self.form.shape
+
+    @property
+    def layout(self) -> str:
+        """How its elements lie in memory."""
+        return self.form.layout
 
     @property
     def grad_fn(self) -> Node | None:

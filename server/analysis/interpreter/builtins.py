@@ -114,6 +114,8 @@ def _len(machine: Machine, call: Call) -> Value:
     value = machine.narrow(call.args[0]) if call.args else None
     if isinstance(value, (tuple, str)):
         return len(value)
+    if isinstance(value, Tensor) and value.shape and value.shape[0] >= 0:
+        return value.shape[0]
     if isinstance(value, ListValue) and not value.open:
         return len(value.items)
     if isinstance(value, DictValue) and value.rest is None:

@@ -8,7 +8,7 @@ from ..autograd import truth
 from ..autograd.engine import Autograd, Mode
 from ..autograd.graph import Edge, Node, Path, Version, join_versions
 from ..autograd.heap import MISSING
-from ..autograd.tensor import UNKNOWN_DEVICE, Device, Grad, Tensor
+from ..autograd.tensor import ANY_FORM, UNKNOWN_DEVICE, Device, Form, Grad, Tensor
 from ..autograd.truth import Truth, maybe
 from ..values import Choice, Scalar, Unknown, Value, unknown_tensor
 
@@ -58,8 +58,11 @@ class Joiner:
             if left.kind == right.kind:
                 return left
             return Device("either") if "cpu" in (left.kind, right.kind) else UNKNOWN_DEVICE
+        if isinstance(left, Form):
+            return left if left == right else ANY_FORM
         if isinstance(left, Grad):
-            return Grad(truth.join(left.present, right.present), left.by or right.by)
+            graph = left.graph if left.graph is right.graph else None
+            return Grad(truth.join(left.present, right.present), left.by or right.by, graph)
         if isinstance(left, Mode):
             return Mode(
                 truth.join(left.enabled, right.enabled), left.cut or right.cut, left.inference and right.inference

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..autograd import truth
-from ..autograd.backward import Outcome, backward
-from ..autograd.engine import Operation
-from ..autograd.tensor import Tensor
+from ..autograd.backward import Outcome, backward, gradient_graph
+from ..autograd.graph import Node
+from ..autograd.tensor import Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Site, Unknown, Value, unknown_tensor
-from .arguments import operands_for, truth_of
+from .arguments import truth_of
 from .registry import function, method
 
 
@@ -56,9 +56,28 @@ def run(rt: Runtime, roots: list[Tensor], site: Site, call: Call, first: int) ->
     retain, create = _retain(rt, call, first + 1, first + 2)
     chosen = call.kwargs.get("inputs", call.args[first + 3] if len(call.args) > first + 3 else None)
     inputs = _tensors(chosen) if chosen is not None else None
-    outcome = backward(rt.autograd, roots, site.span, retain=retain, inputs=inputs)
-    del create
+    _check_roots(rt, roots, site, call.argument(first, "gradient", call.kwargs.get("grad_tensors")))
+    if all(root.live.possible for root in roots):
+        for tensor in inputs or ():
+            _current(rt, tensor, site)
+            if tensor.requires_grad.no and not tensor.note:
+                rt.error("other", "can't retain_grad on Tensor that has requires_grad=False", site, tensor)
+    outcome = backward(rt.autograd, roots, site.span, retain=retain, create=create, inputs=inputs)
     _report(rt, site, outcome, "backward")
+
+
+def _check_roots(rt: Runtime, roots: list[Tensor], site: Site, given: Value) -> None:
+    """A gradient can be made up only for scalars (torch/autograd/__init__.py, _make_grads)."""
+    for root in roots:
+        rt.autograd.refresh(root)
+        if given is None and root.requires_grad.yes and any(size > 1 for size in root.shape or ()):
+            rt.error("other", "grad can be implicitly created only for scalar outputs", site, root)
+    for root in roots:
+        _current(rt, root, site)
+
+
+def _current(rt: Runtime, tensor: Tensor, site: Site) -> None:
+    rt.guard(lambda: rt.autograd.require_current(tensor), site, lambda: None)  # type: ignore[attr-defined]
 
 
 @function("torch.autograd.grad", "torch.autograd.functional.grad")
@@ -72,9 +91,11 @@ def _grad(rt: Runtime, call: Call) -> Value:
     )
     if not outputs or not inputs:
         return Unknown("torch.autograd.grad()", deps=tuple(outputs))
+    given = call.argument(2, "grad_outputs")
+    _check_roots(rt, outputs, call.site, given)
     for tensor in inputs:
-        rt.autograd.refresh(tensor)
-        if tensor.requires_grad.no and not tensor.note and all(o.requires_grad.possible for o in outputs):
+        _current(rt, tensor, call.site)
+        if tensor.requires_grad.no and not tensor.note and all(o.live.possible for o in outputs):
             rt.error("other", "One of the differentiated Tensors does not require grad", call.site, tensor)
     outcome = backward(rt.autograd, outputs, call.site.span, retain=retain, accumulate=False, inputs=inputs)
     _report(rt, call.site, outcome, "grad")
@@ -83,17 +104,30 @@ def _grad(rt: Runtime, call: Call) -> Value:
         used = _used(outcome, tensor)
         if used.no and allow.no and outcome.raises is None and tensor.requires_grad.yes:
             rt.unused_input(call.site, tensor, outcome)  # type: ignore[attr-defined]
-        operands = [o for t in outputs for o in operands_for("outputs", t, create.possible)]
-        operands += [o for t in inputs for o in operands_for("inputs", t, create.possible)]
-        operation = Operation("grad", call.site.span, tuple(operands), holds_numbers=True)
-        gradient = rt.autograd.apply(operation)[0]
-        if create.no:
-            gradient = Tensor(device=tensor.device, origin=call.site.span)
-        elif not create.yes:
-            gradient.requires_grad = truth.maybe("create_graph is not known")
+        gradient = Tensor(device=tensor.device, origin=call.site.span)
+        gradient.form = Form(tensor.shape)
+        if create.possible:
+            _give_graph(rt, gradient, outcome, tensor, call.site, given)
+            if not create.yes and gradient.requires_grad.possible:
+                gradient.requires_grad = truth.maybe("create_graph is not known")
         gradient.note = "gradient"
         results.append(None if used.no and allow.yes else gradient)
     return tuple(results)
+
+
+def _give_graph(rt: Runtime, gradient: Tensor, outcome: Outcome, tensor: Tensor, site: Site, given: Value) -> None:
+    """The graph of a gradient made with `create_graph`; gradients that were handed in are part of it."""
+    node = gradient_graph(rt.autograd, outcome.reach.nodes, tensor, site.span)
+    handed = [t.edge() for t in _tensors(given) if t.live.possible]
+    if node is None and handed:
+        tracked = truth.either(e.live for e in handed)
+        node = Node("grad", site.span, tuple(handed), tracked=tracked, path=rt.autograd.path)
+    if node is not None and tensor.either:
+        node.tracked = truth.both(node.tracked, truth.maybe("it depends on a branch"))
+    if node is not None:
+        gradient.node, gradient.requires_grad = node, truth.both(node.tracked, rt.autograd.mode.enabled)
+        node.tracked = gradient.requires_grad
+        node.result = gradient
 
 
 def _used(outcome: Outcome, tensor: Tensor) -> Truth:
@@ -101,6 +135,6 @@ def _used(outcome: Outcome, tensor: Tensor) -> Truth:
         return outcome.reach.leaves[tensor]
     if tensor.node is not None and tensor.node in outcome.reach.nodes:
         return YES
-    if any(n.opaque or n.is_join for n in outcome.reach.nodes) or tensor.note or tensor.view_of is not None:
+    if any(n.opaque or n.is_join for n in outcome.reach.nodes) or tensor.note:
         return truth.maybe("unknown code")
     return NO

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..autograd import truth
 from ..autograd.graph import Cut, Edge, Node
 from ..autograd.heap import MISSING
-from ..autograd.tensor import CPU, Device, Tensor
+from ..autograd.tensor import CPU, Device, Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
+from . import shapes
 from .arguments import device_of, dtype_of, floating_of, truth_of
 from .registry import function, method
 
@@ -28,8 +29,16 @@ _LIKE = ["zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "fu
 _NEW = ["new_zeros", "new_ones", "new_empty", "new_full"]
 
 
-def make(rt: Runtime, call: Call, floating: Truth, *, default_device: Device = CPU, node: Node | None = None) -> Tensor:
-    """A new leaf with what `dtype=`, `device=` and `requires_grad=` say."""
+def make(
+    rt: Runtime,
+    call: Call,
+    floating: Truth,
+    *,
+    default_device: Device = CPU,
+    node: Node | None = None,
+    shape: shapes.Shape | None = None,
+) -> Tensor:
+    """A new leaf of a shape, with what `dtype=`, `device=` and `requires_grad=` say."""
     dtype = dtype_of(call.kwargs.get("dtype"))
     if dtype is not None:
         floating = truth.of(dtype.floating)
@@ -38,6 +47,7 @@ def make(rt: Runtime, call: Call, floating: Truth, *, default_device: Device = C
     tensor = Tensor(floating=floating, device=device, origin=call.site.span, node=node)
     tensor.dtype = dtype.name if dtype is not None else ""
     tensor.inference = rt.autograd.mode.inference
+    tensor.form = Form(shape, "plain")
     if wanted.possible:
         if floating.no:
             if wanted.yes:
@@ -59,11 +69,20 @@ def _factory(name: str) -> None:
         if isinstance(out, Tensor):
             rt.autograd.bump(out, name, call.site.span)
             return out
-        return make(rt, call, YES)
+        return make(rt, call, YES, shape=_size(name, call))
 
 
 for _name in _FLOAT_FACTORIES:
     _factory(_name)
+
+
+def _size(name: str, call: Call) -> shapes.Shape | None:
+    """The shape that a factory is asked for."""
+    if name in ("zeros", "ones", "empty", "rand", "randn"):
+        return shapes.sizes(call.args) if call.args else shapes.sizes([call.kwargs.get("size")])
+    if name == "eye" and len(call.args) in (1, 2):
+        return shapes.sizes((call.args[0], call.args[-1]))
+    return None
 
 
 @function("torch.randint", "torch.randperm", "torch.tril_indices", "torch.triu_indices")
@@ -81,7 +100,8 @@ def _arange(rt: Runtime, call: Call) -> Value:
 
 @function("torch.full")
 def _full(rt: Runtime, call: Call) -> Value:
-    return make(rt, call, floating_of(call.argument(1, "fill_value", 0.0)))
+    shape = shapes.sizes([call.argument(0, "size")])
+    return make(rt, call, floating_of(call.argument(1, "fill_value", 0.0)), shape=shape)
 
 
 def _like(name: str) -> None:
@@ -92,7 +112,9 @@ def _like(name: str) -> None:
         if tensor is None:
             return make(rt, call, YES)
         floating = tensor.floating if not tensor.floating.maybe else YES
-        return make(rt, call, floating, default_device=tensor.device)
+        made = make(rt, call, floating, default_device=tensor.device)
+        made.form = shapes.copied(tensor)
+        return made
 
 
 for _name in _LIKE:
@@ -102,7 +124,8 @@ for _name in _LIKE:
 def _new(name: str) -> None:
     @method(name)
     def build(rt: Runtime, tensor: Tensor, call: Call) -> Value:
-        return make(rt, call, tensor.floating, default_device=tensor.device)
+        shape = None if name == "new_full" else shapes.sizes(call.args[1:])
+        return make(rt, call, tensor.floating, default_device=tensor.device, shape=shape)
 
 
 for _name in _NEW:
@@ -140,7 +163,7 @@ def wrap(rt: Runtime, data: Value, call: Call, written: str) -> Tensor:
         cut = Cut("rewrap", call.site.span, written) if carries else None
         node = Node(written, call.site.span, edges, tracked=NO, path=rt.autograd.path, cut=cut)
     device = data.device if isinstance(data, Tensor) else CPU
-    tensor = make(rt, call, floating_of(data), default_device=device, node=node)
+    tensor = make(rt, call, floating_of(data), default_device=device, node=node, shape=shapes.of_data(data))
     if node is not None:
         node.result = tensor
     return tensor
@@ -208,6 +231,7 @@ def parameter(rt: Runtime, data: Value, site: Site, requires_grad: Truth = YES, 
         rt.autograd.refresh(tensor)
         result.counter, result.memory = tensor.counter, tensor.memory
         result.device, result.dtype = tensor.device, tensor.dtype
+        result.form = tensor.form
         if tensor.requires_grad.possible and not tensor.note:
             cut = Cut("rewrap", site.span, "nn.Parameter")
             result.node = Node("Parameter", site.span, (tensor.edge(),), tracked=NO, path=rt.autograd.path, cut=cut)

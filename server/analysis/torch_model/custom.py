@@ -93,7 +93,7 @@ def apply(rt: Runtime, cls: ClassValue, call: Call) -> Value:
             # The result is the tensor that forward made, with a history now.
             new.counter, new.memory, new.seen = inner.counter, inner.memory, inner.counter.version
             new.floating = inner.floating if inner.floating.no else new.floating
-            new.shape, new.device, new.dtype = inner.shape, inner.device, inner.dtype
+            new.form, new.device, new.dtype = inner.form, inner.device, inner.dtype
     node = next((each.node for each in made if each.node is not None and each.node.saved), None)
     if node is not None:
         node.saved = tuple(

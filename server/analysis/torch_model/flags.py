@@ -6,11 +6,11 @@ from ..autograd import truth
 from ..autograd.engine import Operation
 from ..autograd.graph import Cut
 from ..autograd.heap import MISSING
-from ..autograd.tensor import Device, Grad, Tensor
+from ..autograd.tensor import ANY_FORM, Device, Form, Grad, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..events import GradRead
 from ..values import Call, Runtime, Scalar, Site, Unknown, Value
-from . import ops
+from . import ops, shapes
 from .arguments import operands_for, truth_of
 from .ops import in_place
 from .registry import attribute, method, setter
@@ -57,6 +57,7 @@ def _set_data(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
 
     version = Version("data", site.span, rt.autograd.path)
     rt.heap.write(tensor.memory, "version", version)
+    rt.heap.write(tensor, "form", value.form if isinstance(value, Tensor) else ANY_FORM)
 
 
 @setter("grad")
@@ -132,6 +133,9 @@ def _grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
     if present.no and not tensor.note and tensor.device.kind != "either":
         return None
     gradient = Tensor(device=tensor.device, origin=site.span, floating=tensor.floating)
+    gradient.form = Form(tensor.shape)
+    if tensor.grad.graph is not None and not tensor.either:
+        gradient.node, gradient.requires_grad = tensor.grad.graph, tensor.grad.graph.tracked
     gradient.note = "gradient"
     if tensor.note:
         gradient.requires_grad = truth.maybe("the backward that made it may have kept its graph")
@@ -141,6 +145,15 @@ def _grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
 
     key = object()
     return Choice(((frozenset({(key, True)}), gradient), (frozenset({(key, False)}), None)))
+
+
+@method("resize_", "resize_as_")
+def _resize_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    if rt.autograd.refresh(tensor).requires_grad.yes:
+        rt.error("other", "cannot resize variables that require grad", call.site, tensor)
+    rt.autograd.bump(tensor, "resize_", call.site.span)
+    rt.heap.write(tensor, "form", ANY_FORM)
+    return tensor
 
 
 @method("retain_grad")
@@ -167,6 +180,7 @@ def _hook(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 def _clone(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     operation = Operation("clone", call.site.span, tuple(operands_for("self", tensor, True)))
     result = rt.autograd.apply(operation)[0]
+    result.form = shapes.copied(tensor)
     if tensor.floating.no:
         result.floating, result.requires_grad = NO, NO
     else:
@@ -229,6 +243,8 @@ def _itself(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 @method("contiguous")
 def _contiguous(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     """The tensor itself where its memory is in order, else a copy of it (aten/src/ATen/native/TensorProperties.cpp)."""
+    if tensor.layout == "plain":
+        return tensor
     node = tensor.node
     while node is not None and node.name in _KEEP_ORDER and len(node.edges) == 1:
         node = node.edges[0].node

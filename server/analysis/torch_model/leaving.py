@@ -6,6 +6,7 @@ from ..autograd.graph import Cut, Edge, Node
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..values import Call, Choice, DictValue, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value
+from . import shapes
 from .arguments import as_tensor, history
 from .registry import attribute, method
 
@@ -84,8 +85,20 @@ def _bool(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     "data_ptr",
 )
 def _measure(rt: Runtime, tensor: Tensor, call: Call) -> Value:
-    if call.args[0:1] and call.site and len(call.args) == 1 and not call.kwargs and _asked(call) == "size":
-        return Scalar("shape")
+    asked = _asked(call)
+    shape = tensor.shape
+    if asked == "size" and len(call.args) == 1 and not call.kwargs:
+        return _shape(rt, tensor, call.site)
+    if shape is None:
+        return Scalar("int")
+    if asked in ("dim", "ndimension"):
+        return len(shape)
+    if asked in ("numel", "nelement"):
+        total = shapes.numel(shape)
+        return Scalar("int") if total is None else total
+    place = 0 if asked == "__len__" else call.argument(1, "dim")
+    if asked in ("size", "__len__") and isinstance(place, int) and -len(shape) <= place < len(shape):
+        return Scalar("int") if shape[place] == shapes.UNKNOWN else shape[place]
     return Scalar("int")
 
 
@@ -96,10 +109,17 @@ def _asked(call: Call) -> str:
 
 @attribute("shape")
 def _shape(rt: Runtime, tensor: Tensor, site: Site) -> Value:
-    return Scalar("shape")
+    if tensor.shape is None:
+        return Scalar("shape")
+    return tuple(Scalar("int") if size == shapes.UNKNOWN else size for size in tensor.shape)
 
 
-@attribute("ndim", "itemsize", "nbytes", "output_nr", "_version")
+@attribute("ndim")
+def _ndim(rt: Runtime, tensor: Tensor, site: Site) -> Value:
+    return Scalar("int") if tensor.shape is None else len(tensor.shape)
+
+
+@attribute("itemsize", "nbytes", "output_nr", "_version")
 def _count(rt: Runtime, tensor: Tensor, site: Site) -> Value:
     return Scalar("int")
 
@@ -114,7 +134,7 @@ def numpy_call(rt: Runtime, dotted: str, call: Call) -> Value:
     for value in _flat(values, 3):
         tensor = value if isinstance(value, Tensor) else value.tensor if isinstance(value, Unknown) else None
         if tensor is not None:
-            if tensor.requires_grad.yes:
+            if rt.autograd.refresh(tensor).requires_grad.yes and rt.autograd.mode.enabled.yes:
                 rt.error(
                     "other",
                     "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..autograd import truth
 from ..autograd.engine import Operation
 from ..autograd.heap import MISSING
-from ..autograd.tensor import Device, Tensor
+from ..autograd.tensor import Device, Form, Tensor
 from ..autograd.truth import YES, maybe
 from ..values import (
     Call,
@@ -722,20 +722,23 @@ class TorchModel:
         """Elements of an object of torch; None if it is not one."""
         rt = self.rt
         if isinstance(value, Tensor):
+            size = value.shape[0] if value.shape else 0
+            count = size if 0 < size <= 8 else 0
             operation = Operation(
                 "unbind",
                 site.span,
                 tuple(operands_for("self", value, True)),
-                outputs=("grad",) * 2,
+                outputs=("grad",) * (count or 2),
                 view="multi",
                 view_of="self",
             )
             results = rt.autograd.apply(operation)
             for result in results:
+                result.form = Form(value.shape[1:] if value.shape else None)
                 result.floating = value.floating
                 if value.floating.no:
                     result.requires_grad = truth.NO
-            return list(results), True
+            return list(results), not count
         if isinstance(value, ModuleObject):
             items: list[Value] = list(value.keys) if value.dotted.endswith("Dict") else list(value.items)
             return items, value.open

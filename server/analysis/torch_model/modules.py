@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..autograd.heap import MISSING
-from ..autograd.tensor import CPU, NO_GRAD_YET, Grad, Tensor
+from ..autograd.tensor import CPU, NO_GRAD_YET, Form, Grad, Tensor
 from ..autograd.truth import NO, YES
 from ..values import (
     BoundMethod,
@@ -25,6 +25,7 @@ from ..values import (
     Unknown,
     Value,
 )
+from . import shapes
 from .arguments import device_of, dtype_of, truth_of
 from .ops import module_forward
 from .table import TABLE
@@ -221,7 +222,10 @@ def forward(rt: Runtime, value: ModuleObject, call: Call) -> Value:
     if value.op is None:
         return rt.torch.opaque(value, [*call.args, *call.kwargs.values()], call.site, f"`{value.dotted}`")  # type: ignore[attr-defined]
     parameters = {n: t for n, t in value.attributes.items() if isinstance(t, Tensor)}
-    return module_forward(rt, value.op, parameters, call, value.config.get("inplace") is True, short)
+    result = module_forward(rt, value.op, parameters, call, value.config.get("inplace") is True, short)
+    if isinstance(result, Tensor) and result.shape is None:
+        result.form = Form(shapes.module(short, value.config, call.args), "plain" if short == "Linear" else "")
+    return result
 
 
 def initialise(rt: Runtime, instance: Instance, call: Call) -> None:

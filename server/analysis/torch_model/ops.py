@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 
 from ..autograd.engine import AutogradError, Operand, Operation, Save
-from ..autograd.tensor import Tensor
+from ..autograd.tensor import ANY_FORM, Form, Tensor
 from ..autograd.truth import NO
 from ..values import Call, ListValue, Runtime, Site, Unknown, Value
+from . import shapes
 from .arguments import as_tensor, kind_of, operands_for
 from .binding import Binding
-from .keeps import KEEPS_NOTHING
+from .keeps import KEEPS_NOTHING, derivative
 from .table import TABLE, ModuleOp, Op, Overload, pick
 
 _INTEGER_STAYS = frozenset(
@@ -80,6 +81,11 @@ _LIST_OUTPUTS = 3
 _VIEWS = {"no": "", "view": "view", "multi": "multi", "maybe": "view"}
 
 
+_ONE_BY_ONE = frozenset(["zero", "fill", "masked_fill", "index_put"])
+"""In-place operations that may write to an expanded tensor, whose elements share memory (measured on torch 2.13)."""
+_OVERLAPS = "unsupported operation: more than one element of the written-to tensor refers to a single memory location."
+_RESHAPING = frozenset(["unsqueeze", "squeeze", "t", "transpose", "swapaxes", "swapdims", "resize", "resize_as"])
+
 _picked: dict[tuple[int, tuple[str, ...], tuple[tuple[str, str], ...]], tuple[Overload, Binding] | None] = {}
 
 
@@ -136,6 +142,8 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         training = bound.get("training", bound.get("train", True))
         if training is False and bound.get("inplace") is not True:
             return bound.get("input", bound.get("self"))
+    if name == "flatten" and _is_flat(bound):
+        return bound.get("self", bound.get("input"))
     operands: list[Operand] = []
     numbers = False
     for parameter in overload.params:
@@ -158,6 +166,8 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
     saves = _saves_of(overload)
     # What may return a view (`einsum`) does so for one operand only; with several it computes.
     copies = overload.view == "maybe" and sum(o.tensor is not None for o in operands) > 1
+    shape = shapes.after(name, bound)
+    copies = copies or _must_copy(name, bound, shape)
     operation = Operation(
         name,
         site.span,
@@ -168,6 +178,7 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         view_of="" if copies else overload.view_of,
         holds_numbers=name not in KEEPS_NOTHING and not overload.view_of and bool(overload.diff),
         implemented=overload.backward,
+        derivative=derivative(shapes.plain_name(name)),
     )
     if overload.out_variant and isinstance(bound.get("out"), Tensor):
         return _out(rt, operation, bound["out"], site)
@@ -183,12 +194,33 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         operation = _with_outputs(operation, outputs)
     results = rt.guard(lambda: rt.autograd.apply(operation), site, lambda: _loose(rt, operation))  # type: ignore[attr-defined]
     _integers(operation, results)
+    if shape is not None and results:
+        form = Form(shape, shapes.layout(name, bound, shape))
+        for result in results:
+            result.form = form
     if overload.structure == "one":
         return results[0]
     if overload.structure == "list":
         exact = _exact_count(name, bound)
         return tuple(results) if exact else ListValue(results, open_=True)
     return tuple(results)
+
+
+def _is_flat(bound: dict[str, Value]) -> bool:
+    """`flatten` of one dimension (or of one of several) is the tensor itself."""
+    tensor = as_tensor(bound.get("self", bound.get("input")))
+    if tensor is None or not tensor.shape:
+        return False
+    ends = (bound.get("start_dim", 0), bound.get("end_dim", -1))
+    return all(isinstance(end, int) for end in ends) and ends[0] % len(tensor.shape) == ends[1] % len(tensor.shape)
+
+
+def _must_copy(name: str, bound: dict[str, Value], shape: shapes.Shape | None) -> bool:
+    """Whether `reshape` certainly copies: a transposed matrix laid flat (aten/src/ATen/native/TensorShape.cpp)."""
+    if name not in ("reshape", "flatten", "ravel") or shape is None or len(shape) != 1:
+        return False
+    tensor = as_tensor(bound.get("self", bound.get("input")))
+    return tensor is not None and tensor.layout == "turned"
 
 
 def _loose(rt: Runtime, operation: Operation) -> tuple[Tensor, ...]:
@@ -205,6 +237,14 @@ def _exact_count(name: str, bound: dict[str, Value]) -> int | None:
     if name in ("chunk", "tensor_split"):
         count = bound.get("chunks", bound.get("sections", bound.get("indices_or_sections")))
         return count if isinstance(count, int) and 0 < count <= 32 else None
+    tensor = as_tensor(bound.get("self", bound.get("input", bound.get("tensor"))))
+    shape = tensor.shape if tensor is not None else None
+    if name == "unbind" or (name == "split" and "split_size_or_sections" not in bound and "split_size" in bound):
+        dim = bound.get("dim", 0)
+        size = shape[dim] if shape and isinstance(dim, int) and -len(shape) <= dim < len(shape) else shapes.UNKNOWN
+        step = 1 if name == "unbind" else bound["split_size"]
+        if isinstance(step, int) and step > 0 and 0 < size <= 16 * step:
+            return -(-size // step)
     if name in ("split", "split_with_sizes"):
         sizes = bound.get("split_size_or_sections", bound.get("split_size", bound.get("split_sizes")))
         if isinstance(sizes, (tuple, ListValue)):
@@ -242,6 +282,10 @@ def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> T
             result = target
         else:
             result = rt.autograd.force_inplace(operation, target)
+    if target.layout == "overlaps" and shapes.plain_name(operation.name) not in _ONE_BY_ONE:
+        rt.error("other", _OVERLAPS, site, target)
+    if shapes.plain_name(operation.name) in _RESHAPING:
+        rt.heap.write(target, "form", ANY_FORM)
     rt.wrote(site, target, before, operation.name)  # type: ignore[attr-defined]
     return result
 

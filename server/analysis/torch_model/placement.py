@@ -6,6 +6,7 @@ from ..autograd.engine import Operation
 from ..autograd.tensor import CPU, UNKNOWN_DEVICE, Device, Tensor
 from ..autograd.truth import NO, YES
 from ..values import Call, Choice, DType, Runtime, Site, Unknown, Value
+from . import shapes
 from .arguments import device_of, dtype_of, kind_of, operands_for
 from .registry import method
 
@@ -73,6 +74,7 @@ def move(
     elif dtype.floating:
         result.floating = YES
     result.scalar = tensor.scalar
+    result.form = shapes.copied(tensor)
     return result
 
 
