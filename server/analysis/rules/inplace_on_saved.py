@@ -69,21 +69,28 @@ change. For modules, `inplace=False` is *safe*. For `y[i] = v` in a loop the rew
     blind_spots="""\
 - For some operations what is saved depends on values, shapes or the backend (`matmul`, `einsum`, attention kernels,
   cuDNN); where it is not certain that the changed tensor was saved, the rule stays silent or says *likely*.
-- Changes through `.data` or a numpy array do not increase the version counter. PyTorch does not notice, the gradient
-  is silently wrong, and this rule does not report it.
+- Changes through `.data` or a numpy array do not increase the version counter. PyTorch does not notice and the gradient
+  is silently wrong: `data-mutation`. Updates of parameters between a forward and its backward: `step-before-backward`.
 - Code that the analysis cannot read may save or change tensors.""",
 )
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Backwards that meet a saved tensor at another version than it was saved at."""
+    """Backwards that meet a saved tensor at another version than it was saved at, unless an update step changed it."""
+    for sink, raised, confidence in changes(facts):
+        if not is_update(facts, sink, raised):
+            yield from _finding(facts, sink, raised, confidence)
+
+
+def changes(facts: Facts) -> Iterator[tuple[Sink, Raise, Confidence]]:
+    """(sink, what raises, confidence) of every backward that meets a saved tensor at another version."""
     for sink in facts.events.sinks:
         if sink.after_error:
             continue
         raised = sink.outcome.raises
         if raised is not None:
             if raised.kind == "saved-modified":
-                yield from _finding(facts, sink, raised, facts.confidence(sink))
+                yield sink, raised, facts.confidence(sink)
             continue
         for doubt in sink.outcome.doubts:
             if (
@@ -92,7 +99,23 @@ def check(facts: Facts) -> Iterator[Finding]:
                 and doubt.saved.sure
                 and _believable(doubt, sink)
             ):
-                yield from _finding(facts, sink, doubt, "likely")
+                yield sink, doubt, "likely"
+
+
+def is_update(facts: Facts, sink: Sink, raised: Raise) -> bool:
+    """Whether the change is an update of a parameter: an optimizer's step, or a write by hand after a gradient came.
+
+    `step-before-backward` speaks of those.
+    """
+    if raised.culprit is None or raised.saved is None:
+        return False
+    if raised.culprit.what == "optimizer.step":
+        return True
+    leaf = raised.saved.tensor.base
+    if not (leaf.is_leaf.yes and leaf.requires_grad.yes):
+        return False
+    earlier = facts.events.sinks[: facts.events.sinks.index(sink)]
+    return any(leaf in before.outcome.reach.leaves for before in earlier)
 
 
 def _believable(doubt: Raise, sink: Sink) -> bool:
@@ -117,19 +140,11 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
     subject = f"`{name}`" if name else "a tensor"
     operation = operation_name(node)
     what = "its result" if saved.operand.startswith("result") else f"its operand {subject}" if name else "an operand"
-    by_step = culprit.what == "optimizer.step"
-    if by_step:
+    message = f"{subject} is changed in place after `{operation}` saved it for backward: {facts.sink_name(sink)} raises"
+    if not name and saved.operand.startswith("result"):
         message = (
-            f"`optimizer.step()` changes {subject}, which `{operation}` saved for a backward that is still to come"
+            f"the result of `{operation}`, saved for backward, is changed in place: {facts.sink_name(sink)} raises"
         )
-    else:
-        message = (
-            f"{subject} is changed in place after `{operation}` saved it for backward: {facts.sink_name(sink)} raises"
-        )
-        if not name and saved.operand.startswith("result"):
-            message = (
-                f"the result of `{operation}`, saved for backward, is changed in place: {facts.sink_name(sink)} raises"
-            )
     trace = [
         *facts.source_steps([t for t in sink.outcome.reach.leaves if facts.here(t.origin)], 1),
         facts.step(facts.innermost_here(node), "saved", f"`{operation}` saves {what} for backward"),
@@ -139,9 +154,7 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
             "raises: one of the variables needed for gradient computation has been modified by an inplace operation",
         ),
     ]
-    yield facts.finding(
-        RULE.name, confidence, message, facts.marked(span), trace, [] if by_step else _fixes(facts, span)
-    )
+    yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, _fixes(facts, span))
 
 
 def _written(facts: Facts, span: Span) -> str:

@@ -1,0 +1,144 @@
+"""`step-before-backward`: parameters are updated between a forward and the backward that still needs their old values."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ..autograd.backward import Raise
+from ..autograd.graph import ALWAYS
+from ..describe import operation_name
+from ..events import Sink
+from ..facts import Facts
+from ..report import Confidence, Finding, Fix, Span, TraceStep
+from ..source.edits import checked, delete_statement, insert_line_after
+from .base import Rule
+from .inplace_on_saved import changes, is_update
+
+RULE = Rule(
+    name="step-before-backward",
+    summary="parameters are updated between a forward pass and the `backward()` that needs their old values",
+    family="in place",
+    severity="error",
+    fix="move the step behind the backward",
+    what="""\
+Finds an `optimizer.step()`, or an update written by hand (`w -= lr * w.grad` under `no_grad`), that changes a parameter
+which an operation has saved for a `backward()` that is still to come. The finding sits on the step; the trace shows the
+operation that saved the parameter and the `backward()` that raises.
+
+A forward pass that starts after the step, as in a usual training loop, is not reported.""",
+    why="""\
+A linear layer saves its weight, because the gradient of its input is computed with it. A step changes the weight in
+place and raises its version, so a `backward()` of a loss that was computed before the step fails with *one of the
+variables needed for gradient computation has been modified by an inplace operation*: its gradient would be that of
+another function.
+
+The usual stories are a GAN or actor-critic step that computes both losses first and then goes *backward, step,
+backward, step*; and a hidden state carried over iterations without `detach()`, whose old graph still asks for the
+parameters of an earlier iteration (`retain_graph=True` does not help: it keeps the graph, not the old weights).""",
+    example="""\
+import torch
+from torch import nn
+
+encoder, critic = nn.Linear(4, 4), nn.Linear(4, 1)
+optimizer = torch.optim.SGD(critic.parameters(), lr=0.1)
+
+features = encoder(torch.randn(2, 4))
+critic_loss = critic(features.detach()).mean()
+encoder_loss = critic(features).mean()
+critic_loss.backward()
+optimizer.step()
+encoder_loss.backward()  # RuntimeError: modified by an inplace operation
+print(encoder.weight.grad)
+""",
+    instead="""\
+import torch
+from torch import nn
+
+encoder, critic = nn.Linear(4, 4), nn.Linear(4, 1)
+optimizer = torch.optim.SGD(critic.parameters(), lr=0.1)
+
+features = encoder(torch.randn(2, 4))
+critic_loss = critic(features.detach()).mean()
+critic_loss.backward()
+optimizer.step()
+encoder_loss = critic(features).mean()  # computed with the weights as they are now
+encoder_loss.backward()
+print(encoder.weight.grad)
+""",
+    fix_safety="""\
+Moving the step behind the later `backward()` is a *suggestion*: it does not raise any more, but gradients of the second
+loss may then add to those the step uses. Computing the second loss after the step is the other way. Where a state is
+carried over iterations, there is no automatic fix: `detach()` it.""",
+    blind_spots="""\
+- `fused=True` optimizers change parameters without raising their version: nothing raises, see `data-mutation`.
+- A step behind an unknown call (a trainer, an accelerator's wrapper) is not seen.
+- Whether a parameter has a gradient when `step()` is called may depend on a branch; then the finding is *likely*.""",
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Backwards that meet a parameter which an update has changed since it was saved; one finding per step."""
+    told: set[Span] = set()
+    for sink, raised, confidence in changes(facts):
+        if not is_update(facts, sink, raised):
+            continue
+        for finding in _finding(facts, sink, raised, confidence):
+            if finding.span not in told:
+                told.add(finding.span)
+                yield finding
+
+
+def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) -> Iterator[Finding]:
+    node, saved, culprit = raised.node, raised.saved, raised.culprit
+    if node is None or saved is None or culprit is None or culprit.span is None:
+        return
+    if culprit.path != ALWAYS and confidence == "certain":
+        confidence = "likely"
+    span = facts.innermost_here(culprit) or (sink.site.span if facts.here(sink.site.span) else None)
+    if span is None:
+        return
+    name = facts.name_of(saved.tensor)
+    subject = f"`{name}`" if name else "a parameter"
+    operation = operation_name(node)
+    step = _written(facts, span)
+    message = f"{step} changes {subject}, which the backward of {facts.sink_name(sink)} still needs as it was"
+    trace: list[TraceStep | None] = [
+        facts.step(facts.innermost_here(node), "saved", f"`{operation}` saves {subject} for backward"),
+        facts.step(span, "mutation", "updated here, before backward has used it"),
+        facts.sink_step(
+            sink,
+            "raises: one of the variables needed for gradient computation has been modified by an inplace operation",
+        ),
+    ]
+    yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_move(facts, span, sink)])
+
+
+def _written(facts: Facts, span: Span) -> str:
+    node = facts.node_at(span)
+    text = facts.text(node, 40) if isinstance(node, ast.Call) else ""
+    return f"`{text}`" if text else "this update"
+
+
+def _move(facts: Facts, span: Span, sink: Sink) -> Fix | None:
+    """The step put behind the backward, where both are statements of one block and nothing clears gradients between."""
+    step, backward = facts.statement_at(span), facts.statement_at(sink.site.span)
+    if not isinstance(step, ast.Expr) or not isinstance(backward, ast.Expr):
+        return None
+    parent = facts.parsed.parents.get(step)
+    block = (
+        next((b for _, b in ast.iter_fields(parent) if isinstance(b, list) and step in b and backward in b), None)
+        if parent is not None
+        else None
+    )
+    if block is None or block.index(step) >= block.index(backward):
+        return None
+    between = block[block.index(step) + 1 : block.index(backward)]
+    if any("zero_grad" in facts.source.segment(one) for one in between):
+        return None
+    inserted = insert_line_after(facts.parsed, backward, facts.source.segment(step))
+    if inserted is None:
+        return None
+    edits = checked(facts.parsed, [*delete_statement(facts.parsed, step), *inserted], moved=step)
+    title = f"move `{facts.text(step)}` behind `{facts.text(backward)}`"
+    return facts.fix(title, "suggestion", edits)
