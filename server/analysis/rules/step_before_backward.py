@@ -1,4 +1,4 @@
-"""`step-before-backward`: parameters are updated between a forward and the backward that still needs their old values."""
+"""`step-before-backward`: parameters are updated between a forward and the backward that needs their old values."""
 
 from __future__ import annotations
 
