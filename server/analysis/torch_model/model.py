@@ -232,6 +232,9 @@ class TorchModel:
             operands += operands_for("function", owner.parameters, True)
             for _, tensor in modules.parts_of_unknown(owner):
                 operands += operands_for("function", tensor, True)
+            for tensor in modules.behind(owner):
+                # `net.log_prob(x)` of an unknown `net` may use everything `net` has.
+                operands += operands_for("self", tensor, True)
             if owner.node is not None:
                 operands += operands_for("function", unknown_tensor(owner), True)
         elif modules.is_module(owner):

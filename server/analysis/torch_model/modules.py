@@ -129,6 +129,17 @@ def parts_of_unknown(value: Unknown, prefix: str = "", seen: set[int] | None = N
     return found
 
 
+def behind(value: Unknown, depth: int = 4) -> list[Tensor]:
+    """The parameters of the unknown modules that an unknown attribute was taken from."""
+    found: list[Tensor] = []
+    for owner in value.deps if depth else ():
+        if isinstance(owner, Unknown):
+            if owner.module_like and owner.parameters is not None:
+                found += [owner.parameters, *(tensor for _, tensor in parts_of_unknown(owner))]
+            found += behind(owner, depth - 1)
+    return found
+
+
 def parameters_of_unknown(value: Unknown) -> Tensor:
     """The parameters of an unknown module as one leaf."""
     if value.parameters is None:
