@@ -16,7 +16,7 @@ from ..report import Span
 from . import truth
 from .graph import ALWAYS, Cut, Edge, Node, Path, Saved, Version, join_versions
 from .heap import Heap
-from .tensor import ANY_FORM, UNKNOWN_DEVICE, Tensor, join_truth_floating
+from .tensor import ANY_FORM, UNKNOWN_DEVICE, Tensor
 from .truth import NO, YES, Truth
 
 _MADE = {
@@ -467,32 +467,37 @@ class Autograd:
             edges = tuple(each.edge() for each in tensor.either)
             self.heap.write(tensor, "node", Node("join", tensor.origin, edges, tracked=NO, is_join=True))
 
-    def joined(self, left: Tensor, right: Tensor) -> Tensor:
-        """The tensor that a variable holds when it is one of two, depending on a branch."""
-        self.refresh(left)
-        self.refresh(right)
-
-        def has_fn(tensor: Tensor) -> Truth:
-            return NO if tensor.node is None else tensor.node.tracked
-
-        node = Node(
-            "join",
-            left.origin,
-            (left.edge(), right.edge()),
-            tracked=truth.join(has_fn(left), has_fn(right)),
-            is_join=True,
-        )
+    def joined(self, *tensors: Tensor) -> Tensor:
+        """The tensor that a variable holds when it is one of several, depending on a branch or an unknown index."""
+        for tensor in tensors:
+            self.refresh(tensor)
+        first = tensors[0]
+        device, name, form = first.device, first.name, first.form
+        flag, floating, tracked = first.requires_grad, first.floating, _has_fn(first)
+        either = dict.fromkeys(first.either or (first,))
+        for tensor in tensors[1:]:
+            flag, floating = truth.join(flag, tensor.requires_grad), truth.join(floating, tensor.floating)
+            tracked = truth.join(tracked, _has_fn(tensor))
+            device = device if device.kind == tensor.device.kind else UNKNOWN_DEVICE
+            name = name or tensor.name
+            form = form if form == tensor.form else ANY_FORM
+            either.update(dict.fromkeys(tensor.either or (tensor,)))
+        edges = tuple(tensor.edge() for tensor in tensors)
         result = Tensor(
-            requires_grad=truth.join(left.requires_grad, right.requires_grad),
-            node=node,
-            floating=join_truth_floating(left, right),
-            device=left.device if left.device.kind == right.device.kind else UNKNOWN_DEVICE,
-            origin=left.origin,
-            name=left.name if left.name == right.name else left.name or right.name,
-            is_parameter=left.is_parameter and right.is_parameter,
+            requires_grad=flag,
+            node=Node("join", first.origin, edges, tracked=tracked, is_join=True),
+            floating=floating,
+            device=device,
+            origin=first.origin,
+            name=name,
+            is_parameter=all(tensor.is_parameter for tensor in tensors),
         )
-        result.counter, result.memory = left.counter, left.memory
-        result.either = tuple(dict.fromkeys((left.either or (left,)) + (right.either or (right,))))
-        result.scalar = left.scalar and right.scalar
-        result.form = left.form if left.form == right.form else ANY_FORM
+        result.counter, result.memory = first.counter, first.memory
+        result.either = tuple(either)
+        result.scalar = all(tensor.scalar for tensor in tensors)
+        result.form = form
         return result
+
+
+def _has_fn(tensor: Tensor) -> Truth:
+    return NO if tensor.node is None else tensor.node.tracked

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..report import Span
 from .graph import Counter, Edge, Memory, Node, Version
 from .order import birth
-from .truth import NO, YES, Truth, join
+from .truth import NO, YES, Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +172,3 @@ class Tensor:
 
     def __repr__(self) -> str:
         return f"<Tensor {self.name or '?'} rg={self.requires_grad} node={self.node}>"
-
-
-def join_truth_floating(left: Tensor, right: Tensor) -> Truth:
-    """Whether a tensor that is one of the two is a floating-point one."""
-    return join(left.floating, right.floating)

@@ -241,10 +241,7 @@ def _extreme(machine: Machine, call: Call) -> Value:
         items, open_ = list(call.args), False
     if items and not open_ and all(isinstance(i, (int, float)) for i in items):
         return items[0] if len(set(items)) == 1 else Scalar("number")
-    joined: Value = MISSING
-    for item in items:
-        joined = item if joined is MISSING else machine.join(joined, item)
-    return Unknown("max() of nothing") if joined is MISSING else joined
+    return machine.join_all(items) if items else Unknown("max() of nothing")
 
 
 def _exact_extreme(function: Callable[..., Any]) -> Callable[[Machine, Call], Value]:
@@ -564,10 +561,7 @@ def _dict_method(machine: Machine, owner: DictValue, name: str, call: Call) -> V
                 heap.put(owner.items, key, default)
             return default
         values = [*owner.items.values(), *([owner.rest] if owner.rest is not None else []), default]
-        joined = values[0]
-        for value in values[1:]:
-            joined = machine.join(joined, value)
-        return joined
+        return machine.join_all(values)
     if name == "items":
         pairs: list[Value] = [(k, v) for k, v in owner.items.items()]
         if owner.rest is not None:

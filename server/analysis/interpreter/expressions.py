@@ -299,10 +299,7 @@ def _bool_op(machine: Machine, node: ast.BoolOp) -> Value:
         return is_and
     if all(isinstance(v, (bool, Scalar, Negation)) for v in values):
         return Scalar("bool")
-    joined = values[0]
-    for value in values[1:]:
-        joined = machine.join(joined, value)
-    return joined
+    return machine.join_all(values)
 
 
 def _compare(machine: Machine, node: ast.Compare) -> Value:
@@ -558,10 +555,7 @@ def subscript(machine: Machine, owner: Value, index: Value, site: Site) -> Value
 def _any_of(machine: Machine, values: list[Value]) -> Value:
     if not values:
         return Unknown("an element of an empty container")
-    joined = values[0]
-    for value in values[1:]:
-        joined = machine.join(joined, value)
-    return joined
+    return machine.join_all(values)
 
 
 def _slice(machine: Machine, node: ast.Slice) -> Value:

@@ -65,10 +65,7 @@ def _plain(machine: Machine, dotted: str, call: Call) -> Value:
         return Scalar("int")
     if dotted in ("random.choice",) and call.args:
         items, _ = machine.iterate(call.args[0], call.site)
-        joined = items[0] if items else Unknown("random.choice()")
-        for item in items[1:]:
-            joined = machine.join(joined, item)
-        return joined
+        return machine.join_all(items) if items else Unknown("random.choice()")
     if dotted == "random.sample" and call.args:
         items, _ = machine.iterate(call.args[0], call.site)
         return ListValue(items, open_=True)

@@ -85,7 +85,7 @@ class Frame:
 class Machine:
     """One run of one program. See `Runtime` in `values` for what `torch_model` uses of it."""
 
-    def __init__(self, *, stop_at_error: bool = False, max_steps: int = 600_000, token: Token | None = None) -> None:
+    def __init__(self, *, stop_at_error: bool = False, max_steps: int = 400_000, token: Token | None = None) -> None:
         self.heap = Heap()
         self.autograd = Autograd(self.heap)
         self.events = Events()
@@ -157,6 +157,17 @@ class Machine:
     def join(self, left: Value, right: Value) -> Value:
         """Join two values that carry no paths of their own."""
         return self.joiner.values(left, right, self.path, self.path)
+
+    def join_all(self, values: Sequence[Value]) -> Value:
+        """Join the values (at least one) that an unknown index or key may mean."""
+        distinct = list({id(value): value for value in values}.values())
+        self.tick(len(distinct))
+        if len(distinct) > 1 and all(isinstance(value, Tensor) for value in distinct):
+            return self.autograd.joined(*distinct)
+        joined = distinct[0]
+        for value in distinct[1:]:
+            joined = self.join(joined, value)
+        return joined
 
     def undo(self, mark: int, keep: Sequence[Pending] = ()) -> Any:
         """Take writes back to `mark`; states that left early since then are made relative to it first."""

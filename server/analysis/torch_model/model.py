@@ -542,10 +542,7 @@ class TorchModel:
                 part.items, part.open = owner.items[slice(*bounds)], False
             return part
         if owner.items:
-            joined = owner.items[0]
-            for item in owner.items[1:]:
-                joined = self.rt.join(joined, item)
-            return joined
+            return self.rt.join_all(owner.items)
         return Unknown("an element of a container of modules")
 
     def set_item(self, owner: Value, index: Value, value: Value, site: Site) -> None:
