@@ -19,8 +19,8 @@ from .generator import PROFILES, generate
 from .runner import Torch
 
 COUNT = int(os.environ.get("GRADSIGHT_ORACLE_COUNT", "1500"))
-THRESHOLD = float(os.environ.get("GRADSIGHT_ORACLE_THRESHOLD", "0.95"))
-FACTS_FLOOR = float(os.environ.get("GRADSIGHT_FACTS_FLOOR", "0.5"))  # raise with the engine
+THRESHOLD = float(os.environ.get("GRADSIGHT_ORACLE_THRESHOLD", "0.98"))
+FACTS_FLOOR = float(os.environ.get("GRADSIGHT_FACTS_FLOOR", "0.98"))  # raise with the engine
 SEEDS = Path(__file__).with_name("seeds.txt")
 
 

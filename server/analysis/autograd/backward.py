@@ -85,7 +85,7 @@ def _leading_to(found: Reach, inputs: Sequence[Tensor], accumulate: bool) -> dic
     `autograd.grad` stops before an input's own grad_fn; `backward(inputs=...)` runs it too
     (torch/csrc/autograd/engine.cpp, init_to_execute).
     """
-    leaves = {id(tensor) for tensor in inputs}
+    leaves = {id(tensor) for tensor in inputs if tensor.is_leaf.possible}
     ends = {tensor.node for tensor in inputs if tensor.node is not None and tensor.is_leaf.no}
     needed: dict[Node, bool] = {}
     for start in found.nodes:

@@ -236,7 +236,8 @@ class Autograd:
     def _make_view(self, result: Tensor, base: Tensor, kind: str) -> None:
         """Make `result` a view of `base` (`as_view` in torch/csrc/autograd/variable.cpp)."""
         result.counter, result.memory = base.counter, base.memory
-        result.floating = base.floating
+        differentiable = result.floating.possible
+        result.floating = base.floating if differentiable else NO
         result.inference = base.inference
         result.seen = result.counter.version
         if base.floating.no:
@@ -252,7 +253,7 @@ class Autograd:
             result.view_kind = "multi"
         else:
             result.view_kind = base.view_kind or "view"
-        if result.node is not None and result.node.tracked.no and base.floating.possible:
+        if result.node is not None and result.node.tracked.no and result.floating.possible:
             result.idle, result.requires_grad = True, result.view_of.requires_grad
 
     def _save(self, node: Node, operation: Operation, results: tuple[Tensor, ...]) -> None:
@@ -438,7 +439,7 @@ class Autograd:
         Raises AutogradError on integers, when a non-leaf is told False, and by assignment on every non-leaf
         (torch/csrc/autograd/python_variable.cpp, THPVariable_set_requires_grad).
         """
-        self.require_current(tensor)
+        # What is asked for is the grad_fn as it is, also of a view whose memory was written since.
         if attribute and tensor.is_leaf.no:
             raise AutogradError("non-leaf-flag", "you can only change requires_grad flags of leaf variables.", tensor)
         if flag.possible and tensor.floating.no:

@@ -46,7 +46,7 @@ def _walk(
     users: dict[Tensor, int] = {}
     todo: list[tuple[Node, bool]] = []
     defined: set[Node] = set()
-    sure = _SureLeaves()
+    sure = _Sure()
     for root in roots:
         leaf = _leaf_of(root, root.node)
         if leaf is not None:
@@ -67,8 +67,11 @@ def _walk(
         else:
             nodes[node] = None
             if only_sure:
-                for leaf in sure.of(node) if has_gradient else ():
-                    leaves[leaf] = None
+                for thing in sure.of(node):
+                    if isinstance(thing, Node):
+                        nodes[thing] = None
+                    elif has_gradient:
+                        leaves[thing] = None
                 continue
         if node.zero and not through_zero:
             continue
@@ -78,28 +81,28 @@ def _walk(
             leaf = _leaf_of(edge.tensor, edge.node)
             gives = has_gradient and edge.defined
             if leaf is not None:
+                # It waits for every node that feeds it, also for one that brings nothing.
+                users[leaf] = min(users.get(leaf, node.order), node.order)
                 if gives:
                     leaves[leaf] = None
-                    users[leaf] = min(users.get(leaf, node.order), node.order)
             elif edge.node is not None:
                 todo.append((edge.node, gives))
     return leaves, nodes, users
 
 
-class _SureLeaves:
-    """The leaves a node reaches on every run: of a join those that all alternatives reach, else those of any input.
+class _Sure:
+    """What a node reaches on every run, leaves and nodes: of a join what all alternatives reach, else what any input.
 
-    Sets of leaves are bits of a number, and each node is looked at once: joins of joins make graphs with very many
-    paths.
+    Sets are bits of a number, and each node is looked at once: joins of joins make graphs with very many paths.
     """
 
     def __init__(self) -> None:
-        self._bit: dict[Tensor, int] = {}
-        self._leaves: list[Tensor] = []
+        self._bit: dict[Tensor | Node, int] = {}
+        self._things: list[Tensor | Node] = []
         self._known: dict[Node, int] = {}
 
-    def of(self, node: Node) -> list[Tensor]:
-        """The leaves, in the order they were met."""
+    def of(self, node: Node) -> list[Tensor | Node]:
+        """The leaves and nodes, in the order they were met."""
         todo = [node]
         while todo:
             current = todo[-1]
@@ -113,7 +116,7 @@ class _SureLeaves:
                 todo.pop()
                 self._known[current] = self._bits(current)
         bits = self._known[node]
-        return [leaf for index, leaf in enumerate(self._leaves) if bits >> index & 1]
+        return [thing for index, thing in enumerate(self._things) if bits >> index & 1]
 
     @staticmethod
     def _gives(edge: Edge) -> bool:
@@ -135,13 +138,13 @@ class _SureLeaves:
                 elif edge.node is not None and (edge.tensor is not None or not node.is_join or edge.node.is_join):
                     bits = self._known.get(edge.node, 0)
             found = bits if found is None else found & bits if node.is_join else found | bits
-        return found or 0
+        return (found or 0) | (0 if node.is_join else self._bit_of(node))
 
-    def _bit_of(self, leaf: Tensor) -> int:
-        if leaf not in self._bit:
-            self._bit[leaf] = 1 << len(self._leaves)
-            self._leaves.append(leaf)
-        return self._bit[leaf]
+    def _bit_of(self, thing: Tensor | Node) -> int:
+        if thing not in self._bit:
+            self._bit[thing] = 1 << len(self._things)
+            self._things.append(thing)
+        return self._bit[thing]
 
 
 def zeros_on_the_way(roots: Sequence[Tensor], leaves: Iterable[Tensor]) -> list[Severed]:

@@ -159,6 +159,8 @@ def _resize_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 @method("retain_grad")
 def _retain_grad(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     rt.autograd.refresh(tensor)
+    if tensor.requires_grad.possible:
+        _current(rt, tensor, call.site)
     if tensor.requires_grad.no:
         rt.error("other", "can't retain_grad on Tensor that has requires_grad=False", call.site, tensor)
     elif not tensor.is_leaf.yes:
@@ -179,7 +181,7 @@ def _hook(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 @method("clone")
 def _clone(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     operation = Operation("clone", call.site.span, tuple(operands_for("self", tensor, True)))
-    result = rt.autograd.apply(operation)[0]
+    result = ops.apply(rt, operation, call.site)[0]
     result.form = shapes.copied(tensor)
     if tensor.floating.no:
         result.floating, result.requires_grad = NO, NO

@@ -8,7 +8,7 @@ from ..autograd.truth import NO
 from ..values import Choice, ListValue, Runtime, Scalar, Site, SliceValue, Unknown, Value
 from . import shapes
 from .arguments import operands_for
-from .ops import in_place
+from .ops import apply, in_place
 
 
 def is_advanced(index: Value) -> bool | None:
@@ -39,7 +39,7 @@ def get(rt: Runtime, tensor: Tensor, index: Value, site: Site) -> Value:
         )
     else:
         operation = Operation("__getitem__", site.span, tuple(operands), view="view", view_of="self")
-    result = rt.autograd.apply(operation)[0]
+    result = apply(rt, operation, site)[0]
     if tensor.floating.no:
         result.floating, result.requires_grad = NO, NO
     result.note = tensor.note if tensor.note == "gradient" else ""
@@ -65,7 +65,7 @@ def put(rt: Runtime, tensor: Tensor, index: Value, value: Value, site: Site) -> 
         in_place(rt, operation, tensor, site)
         return
     view = Operation("__getitem__", site.span, tuple(operands_for("self", tensor, True)), view="view", view_of="self")
-    target = rt.autograd.apply(view)[0]
+    target = apply(rt, view, site)[0]
     if tensor.floating.no:
         target.floating, target.requires_grad = NO, NO
     _lay_out(target, tensor, index)

@@ -399,6 +399,10 @@ class TorchModel:
             if model is not None:
                 model(self.rt, tensor, value, site)
             return None
+        if modules.is_module(owner) and isinstance(value, Tensor) and not value.is_parameter and not value.note:
+            held = owner.attributes.get(name)
+            if isinstance(held, Tensor) and held.is_parameter and not held.note:
+                self.rt.error("other", f"cannot assign tensor as parameter '{name}'", site, value)
         if isinstance(owner, ModuleObject):
             if name == "training":
                 self.rt.heap.write(owner, "training", self.rt.truth(value))
@@ -732,7 +736,7 @@ class TorchModel:
                 view="multi",
                 view_of="self",
             )
-            results = rt.autograd.apply(operation)
+            results = ops.apply(rt, operation, site)
             for result in results:
                 result.form = Form(value.shape[1:] if value.shape else None)
                 result.floating = value.floating

@@ -7,7 +7,7 @@ import ast
 from ..autograd.engine import AutogradError, Operand, Operation, Save
 from ..autograd.tensor import ANY_FORM, Form, Tensor
 from ..autograd.truth import NO
-from ..values import Call, ListValue, Runtime, Site, Unknown, Value
+from ..values import Call, DType, ListValue, Runtime, Site, Unknown, Value
 from . import shapes
 from .arguments import as_tensor, kind_of, operands_for
 from .binding import Binding
@@ -145,14 +145,9 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
     if name == "flatten" and _is_flat(bound):
         return bound.get("self", bound.get("input"))
     operands: list[Operand] = []
-    numbers = False
     for parameter in overload.params:
-        if parameter.name not in bound:
-            continue
-        value = bound[parameter.name]
-        found = operands_for(parameter.name, value, parameter.name in overload.diff)
-        operands += found
-        numbers = numbers or (parameter.kind in ("tensor", "scalar") and isinstance(value, (int, float)))
+        if parameter.name in bound:
+            operands += operands_for(parameter.name, bound[parameter.name], parameter.name in overload.diff)
     mutated = overload.mutates
     if "max_norm" in bound:
         # Embeddings renormalise their weight when they are told to which norm, under no_grad
@@ -163,16 +158,18 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         mutated = ()
     inplace_flag = bound.get("inplace") is True
     target_name = mutated[0] if mutated else "input" if inplace_flag else ""
-    saves = _saves_of(overload)
+    saves = _certain(name, bound, _saves_of(overload))
     # What may return a view (`einsum`) does so for one operand only; with several it computes.
     copies = overload.view == "maybe" and sum(o.tensor is not None for o in operands) > 1
     shape = shapes.after(name, bound)
     copies = copies or _must_copy(name, bound, shape)
+    dtype = bound.get("dtype")
+    reinterpreted = name == "view" and isinstance(dtype, DType) and not dtype.floating
     operation = Operation(
         name,
         site.span,
         tuple(operands),
-        outputs=overload.outputs or ("grad",),
+        outputs=("nograd",) if reinterpreted else overload.outputs or ("grad",),
         saves=saves,
         view="" if copies else _VIEWS[overload.view],
         view_of="" if copies else overload.view_of,
@@ -192,7 +189,11 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
     if overload.structure == "list":
         outputs = operation.outputs[:1] * _count_outputs(name, bound)
         operation = _with_outputs(operation, outputs)
-    results = rt.guard(lambda: rt.autograd.apply(operation), site, lambda: _loose(rt, operation))  # type: ignore[attr-defined]
+    results = apply(rt, operation, site)
+    if name == "einsum" and copies:
+        # It is a view of a product that no one else holds.
+        inner = Operation("view", site.span, (Operand("self", results[0]),), view="view", view_of="self")
+        results = apply(rt, inner, site)
     _integers(operation, results)
     if shape is not None and results:
         form = Form(shape, shapes.layout(name, bound, shape))
@@ -223,8 +224,28 @@ def _must_copy(name: str, bound: dict[str, Value], shape: shapes.Shape | None) -
     return tensor is not None and tensor.layout == "turned"
 
 
-def _loose(rt: Runtime, operation: Operation) -> tuple[Tensor, ...]:
-    return tuple(Tensor(origin=operation.span) for _ in operation.outputs)
+def apply(rt: Runtime, operation: Operation, site: Site) -> tuple[Tensor, ...]:
+    """Run an out-of-place operation; what PyTorch forbids becomes an event, and loose tensors come back."""
+
+    def loose() -> tuple[Tensor, ...]:
+        return tuple(Tensor(origin=operation.span) for _ in operation.outputs)
+
+    results: tuple[Tensor, ...] = rt.guard(lambda: rt.autograd.apply(operation), site, loose)  # type: ignore[attr-defined]
+    return results
+
+
+def _certain(name: str, bound: dict[str, Value], saves: tuple[Save, ...]) -> tuple[Save, ...]:
+    """What the table leaves open because it depends on the arguments, where these decide it.
+
+    Matrices and vectors are saved as they are, batches of them may be copied first; `kl_div` multiplies with the target
+    unless that is a logarithm.
+    """
+    if name in ("matmul", "__matmul__", "__rmatmul__"):
+        tensors = [t for t in map(as_tensor, bound.values()) if t is not None]
+        decided = all(t.shape is not None and len(t.shape) <= 2 for t in tensors)
+    else:
+        decided = name == "kl_div" and bound.get("log_target", False) is False
+    return tuple(Save(s.what, s.when) for s in saves) if decided else saves
 
 
 def _with_outputs(operation: Operation, outputs: tuple[str, ...]) -> Operation:
@@ -362,9 +383,7 @@ def module_forward(
     )
     if in_place_flag and target is not None and op.forward_inplace is not None:
         return in_place(rt, operation, target, call.site)
-    results = list(
-        rt.guard(lambda: rt.autograd.apply(operation), call.site, lambda: _loose(rt, operation))  # type: ignore[attr-defined]
-    )
+    results = list(apply(rt, operation, call.site))
     if tree is None:
         return results[0]
     return _build(tree, results)

@@ -65,13 +65,24 @@ def build(rt: Runtime, dotted: str, call: Call) -> Value:
     return optimizer
 
 
+def _empty(params: Value, used: bool) -> bool:
+    """Whether what an optimizer is handed is certainly empty: an empty list, or an iterator that was used up before."""
+    if isinstance(params, IterValue):
+        return used and not params.open
+    items = params.items if isinstance(params, ListValue) else params
+    return isinstance(items, tuple) and not items and not (isinstance(params, ListValue) and params.open)
+
+
 def _add(rt: Runtime, optimizer: Optimizer, params: Value, site: Site) -> None:
+    used = isinstance(params, IterValue) and params.used
     tensors, open_ = collect(rt, params, site)
     for tensor in tensors:
         rt.autograd.refresh(tensor)
         rt.events.held.append(Held(site, tensor, tensor.node))
         if tensor.is_leaf.no and not tensor.retains_grad:
             rt.error("optim-non-leaf", "can't optimize a non-leaf Tensor", site, tensor, tensor.device.kind != "either")
+    if _empty(params, used) and not tensors:
+        rt.error("other", "optimizer got an empty parameter list", site)
     rt.heap.write(optimizer, "tensors", (*optimizer.tensors, *tensors))
     rt.heap.write(optimizer, "open", optimizer.open or open_)
     rt.heap.write(

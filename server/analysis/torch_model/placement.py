@@ -8,6 +8,7 @@ from ..autograd.truth import NO, YES
 from ..values import Call, Choice, DType, Runtime, Site, Unknown, Value
 from . import shapes
 from .arguments import device_of, dtype_of, kind_of, operands_for
+from .ops import apply
 from .registry import method
 
 CASTS = {
@@ -64,7 +65,7 @@ def move(
     operation = Operation(
         what, site.span, tuple(operands_for("self", tensor, True)), outputs=outputs, note=note, holds_numbers=False
     )
-    result = rt.autograd.apply(operation)[0]
+    result = apply(rt, operation, site)[0]
     result.device = device or tensor.device
     result.dtype = target_dtype or tensor.dtype
     if dtype is None:

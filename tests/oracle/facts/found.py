@@ -212,4 +212,37 @@ else:
     y = x.exp()
 y[0] = 0.5
 y.mean().backward()
+=== root_asked_for_runs_nothing
+x = torch.ones(3, requires_grad=True)
+y = torch.mean(x)
+y /= y
+torch.autograd.grad(y, [y])
+y.backward()
+=== view_of_stale_view_is_refused
+x = torch.rand(3, requires_grad=True)
+y = x * 1
+a, b, c = torch.split(y, [1, 1, 1])
+y *= 2
+b[0] = 0.5
+=== retain_grad_asks_a_stale_view
+x = torch.rand(3, requires_grad=True)
+a, b, c = x.split(1)
+b.detach().mul_(2)
+b.retain_grad()
+=== setter_does_not_ask_a_stale_view
+x = torch.ones((), requires_grad=True)
+p = torch.rand(3)
+a, b, c = p
+p.sub_(x)
+a.requires_grad = False
+=== target_of_kl_div_is_saved
+x = torch.ones(3, 3, requires_grad=True)
+t = torch.rand(3, 3)
+y = F.kl_div(x, t)
+t.mul_(2)
+y.backward()
+=== einsum_is_a_view_of_its_product
+a = torch.randn(3, 3)
+y = torch.einsum('ij,jk->ik', a, a)
+y.detach_()
 """
