@@ -7,7 +7,7 @@ from typing import Any
 
 from .autograd.backward import Outcome
 from .autograd.graph import Node, Path
-from .autograd.tensor import Tensor
+from .autograd.tensor import Grad, Tensor
 from .autograd.truth import Truth
 from .report import Span
 from .values import Site
@@ -83,6 +83,32 @@ class Held:
     node: Node | None
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An optimizer's step: the state of `.grad` of what it holds, as it found them. `open`: it may hold more."""
+
+    site: Site
+    grads: tuple[tuple[Tensor, Grad], ...]
+    open: bool
+    path: Path
+    entry: str
+    sinks_before: int
+    unknown_before: int
+    after_error: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """An attribute or element of a module that held parameters is given something else."""
+
+    site: Site
+    name: str
+    before: tuple[Tensor, ...]
+    after: tuple[Tensor, ...]
+    path: Path
+    held_before: int
+
+
 @dataclass(slots=True)
 class Events:
     """Everything recorded in one run, in order."""
@@ -93,6 +119,15 @@ class Events:
     writes: list[InplaceWrite] = field(default_factory=list)
     reads: list[GradRead] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    replaced: list[Replaced] = field(default_factory=list)
+    cleared: dict[Span, tuple[int, frozenset[int]]] = field(default_factory=dict)
+    """Where gradients were set to None: how many unknown calls there had been, and which tensors surely had one."""
+    unknown_calls: int = 0
+    exposed: set[int] = field(default_factory=set)
+    """Leaves that were handed to unknown code."""
+    called: set[int] = field(default_factory=set)
+    """Modules of torch that were called."""
     escaped: list[Tensor] = field(default_factory=list)
     values: dict[Span, tuple[str, Any, Any]] = field(default_factory=dict)
     reveals: list[tuple[Site, Any]] = field(default_factory=list)

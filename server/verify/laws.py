@@ -70,6 +70,8 @@ LAWS: dict[str, Law] = {
     "late-requires-grad": CUT,
     "unreachable-parameters": CUT,
     "unregistered-parameters": Law("unseen"),
+    "stale-optimizer": Law("unseen"),
+    "cleared-gradient": Law("unseen"),
     "inplace-on-leaf": Law("raises-at", LEAF),
     "inplace-on-view": Law("raises-at", CHANGED),
     "out-argument": Law("raises-at", (r"out=.*don't support automatic differentiation", r"arguments don't support")),

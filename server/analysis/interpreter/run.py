@@ -11,7 +11,7 @@ from ..autograd.backward import Outcome
 from ..autograd.graph import ALWAYS
 from ..autograd.tensor import Tensor
 from ..check_types import Cancelled, Token
-from ..events import InplaceWrite, Sink
+from ..events import InplaceWrite, Sink, Step
 from ..torch_model.model import TorchModel
 from ..values import Call, ModuleValue, Site, Value
 from . import builtins, calls, objects, statements
@@ -84,6 +84,23 @@ class Interpreter(Machine):
             "Set allow_unused=True if this is the desired behavior.",
             site,
             tensor,
+        )
+
+    def stepped(self, site: Site, optimizer: Any) -> None:
+        """Record an optimizer's step, before it changes anything."""
+        events = self.events
+        grads = tuple((tensor, tensor.grad) for tensor in optimizer.tensors)
+        events.steps.append(
+            Step(
+                site,
+                grads,
+                optimizer.open,
+                self.path,
+                self.entry,
+                len(events.sinks),
+                events.unknown_calls,
+                self.after_error,
+            )
         )
 
     def wrote(self, site: Site, tensor: Tensor, before: Any, name: str) -> None:

@@ -11,7 +11,8 @@ from ..describe import operation_name
 from ..events import Sink
 from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span, TraceStep
-from ..source.edits import checked, delete_statement, insert_line_after
+from ..source.edit_base import body_of
+from ..source.edits import move_behind
 from .base import Rule
 from .inplace_on_saved import changes, is_update
 
@@ -125,20 +126,11 @@ def _move(facts: Facts, span: Span, sink: Sink) -> Fix | None:
     step, backward = facts.statement_at(span), facts.statement_at(sink.site.span)
     if not isinstance(step, ast.Expr) or not isinstance(backward, ast.Expr):
         return None
-    parent = facts.parsed.parents.get(step)
-    block = (
-        next((b for _, b in ast.iter_fields(parent) if isinstance(b, list) and step in b and backward in b), None)
-        if parent is not None
-        else None
-    )
-    if block is None or block.index(step) >= block.index(backward):
+    edits = move_behind(facts.parsed, step, backward)
+    if edits is None:
         return None
+    block = body_of(facts.parsed, step)
     between = block[block.index(step) + 1 : block.index(backward)]
     if any("zero_grad" in facts.source.segment(one) for one in between):
         return None
-    inserted = insert_line_after(facts.parsed, backward, facts.source.segment(step))
-    if inserted is None:
-        return None
-    edits = checked(facts.parsed, [*delete_statement(facts.parsed, step), *inserted], moved=step)
-    title = f"move `{facts.text(step)}` behind `{facts.text(backward)}`"
-    return facts.fix(title, "suggestion", edits)
+    return facts.fix(f"move `{facts.text(step)}` behind `{facts.text(backward)}`", "suggestion", edits)

@@ -9,6 +9,7 @@ from .edit_base import (
     Edits,
     body_of,
     checked,
+    delete_statement,
     edit,
     ends_its_line,
     first_line,
@@ -242,6 +243,18 @@ def insert_line_before(parsed: Parsed, stmt: ast.stmt, text: str) -> Edits | Non
     if line == 1 and source.text.startswith("\ufeff"):
         start, inserted = 1, inserted.replace("\ufeff", "")
     return checked(parsed, [edit(parsed, start, start, inserted)])
+
+
+def move_behind(parsed: Parsed, stmt: ast.stmt, anchor: ast.stmt) -> Edits | None:
+    """Move a statement behind a later one of the same block; None where that is not what they are."""
+    block = body_of(parsed, stmt)
+    places = [next((i for i, one in enumerate(block) if one is each), -1) for each in (stmt, anchor)]
+    if places[0] >= places[1]:
+        return None
+    inserted = insert_line_after(parsed, anchor, parsed.source.segment(stmt))
+    if inserted is None:
+        return None
+    return checked(parsed, [*delete_statement(parsed, stmt), *inserted], moved=stmt)
 
 
 def insert_line_after(parsed: Parsed, stmt: ast.stmt, text: str) -> Edits | None:

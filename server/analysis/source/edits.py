@@ -11,7 +11,7 @@ nothing. All positions are those of the original text, so the edits of one build
 from __future__ import annotations
 
 from .edit_base import Edits, apply, checked, delete_statement, edit
-from .edit_blocks import drop_decorator, drop_with, insert_line_after, insert_line_before, move_out_of_with
+from .edit_blocks import drop_decorator, drop_with, insert_line_after, insert_line_before, move_behind, move_out_of_with
 from .edit_calls import (
     append_call,
     drop_method_call,
@@ -41,6 +41,7 @@ __all__ = [
     "inplace_to_outofplace",
     "insert_line_after",
     "insert_line_before",
+    "move_behind",
     "move_out_of_with",
     "remove_argument",
     "remove_keyword",

@@ -63,6 +63,9 @@ def _set_data(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
 @setter("grad")
 def _set_grad(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
     present = NO if value is None else YES
+    if value is None:
+        had = frozenset({id(tensor)} if tensor.grad.present.yes else ())
+        rt.events.cleared[site.span] = (rt.events.unknown_calls, had)
     rt.heap.write(tensor, "grad", Grad(present, site.span))
 
 

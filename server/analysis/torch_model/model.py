@@ -218,6 +218,9 @@ class TorchModel:
         for operand in operands:
             if operand.tensor is not None and operand.tensor.node is not None:
                 rt.events.escaped.append(operand.tensor)
+            elif operand.tensor is not None:
+                rt.events.exposed.add(id(operand.tensor))
+        rt.events.unknown_calls += 1
         trainable = False
         if isinstance(owner, Unknown) and not owner.plain:
             if owner.parameters is None:
@@ -403,6 +406,8 @@ class TorchModel:
             held = owner.attributes.get(name)
             if isinstance(held, Tensor) and held.is_parameter and not held.note:
                 self.rt.error("other", f"cannot assign tensor as parameter '{name}'", site, value)
+        if self.rt.events.held and isinstance(owner, (ModuleObject, Instance)):
+            modules.replacing(self.rt, owner, name, owner.attributes.get(name), value, site)
         if isinstance(owner, ModuleObject):
             if name == "training":
                 self.rt.heap.write(owner, "training", self.rt.truth(value))
@@ -564,6 +569,7 @@ class TorchModel:
         elif isinstance(owner, ModuleObject):
             if isinstance(index, str):
                 if index in owner.keys:
+                    modules.replacing(self.rt, owner, index, owner.items[owner.keys.index(index)], value, site)
                     items = list(owner.items)
                     items[owner.keys.index(index)] = value
                     self.rt.heap.write(owner, "items", tuple(items))
@@ -571,6 +577,7 @@ class TorchModel:
                     self.rt.heap.write(owner, "keys", (*owner.keys, index))
                     self.rt.heap.write(owner, "items", (*owner.items, value))
             elif isinstance(index, int) and -len(owner.items) <= index < len(owner.items):
+                modules.replacing(self.rt, owner, str(index), owner.items[index], value, site)
                 items = list(owner.items)
                 items[index] = value
                 self.rt.heap.write(owner, "items", tuple(items))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from ..autograd.heap import MISSING
 from ..autograd.tensor import CPU, NO_GRAD_YET, Form, Grad, Tensor
 from ..autograd.truth import NO, YES
+from ..events import Replaced
 from ..values import (
     BoundMethod,
     Call,
@@ -153,6 +154,21 @@ def parameters_of_unknown(value: Unknown) -> Tensor:
     return value.parameters
 
 
+def replacing(rt: Runtime, owner: Value, name: str, before: Value, after: Value, site: Site) -> None:
+    """Record that a parameter, or a module with parameters, of a module gives way to another one."""
+    if before is after or not is_module(owner):
+        return
+    old, new = _parameters_in(before), _parameters_in(after)
+    if old and new and not any(tensor is other for tensor in old for other in new):
+        rt.events.replaced.append(Replaced(site, name, old, new, rt.autograd.path, len(rt.events.held)))
+
+
+def _parameters_in(value: Value) -> tuple[Tensor, ...]:
+    if isinstance(value, Tensor):
+        return (value,) if value.is_parameter else ()
+    return tuple(tensor for _, tensor in named_parameters(value)) if is_module(value) else ()
+
+
 def modules(value: Value, seen: set[int] | None = None) -> list[Value]:
     """The module and everything below it."""
     seen = set() if seen is None else seen
@@ -218,6 +234,7 @@ def _as_parameter(rt: Runtime, value: ModuleObject, item: Value, site: Site) -> 
 
 def forward(rt: Runtime, value: ModuleObject, call: Call) -> Value:
     """Call a module of torch."""
+    rt.events.called.add(id(value))
     if value.dotted == "torch.nn.Sequential":
         result: Value = call.args[0] if call.args else Unknown("the input of a Sequential")
         for item in value.items:
@@ -381,6 +398,9 @@ def _zero_grad(rt: Runtime, owner: Value, call: Call) -> Value:
 
 def clear_gradients(rt: Runtime, tensors: list[Tensor], to_none: bool | None, site: Site) -> None:
     """`zero_grad`: `.grad` becomes None, or zeros if it was there."""
+    if to_none is not False:
+        had = frozenset(id(tensor) for tensor in tensors if tensor.grad.present.yes)
+        rt.events.cleared[site.span] = (rt.events.unknown_calls, had)
     for tensor in tensors:
         if to_none is not False:
             rt.heap.write(tensor, "grad", Grad(NO, site.span) if tensor.grad.present.possible else NO_GRAD_YET)

@@ -96,6 +96,7 @@ def step(rt: Runtime, optimizer: Optimizer, call: Call) -> Value:
     """`optimizer.step()`: writes every parameter that has a gradient."""
     closure = call.argument(0, "closure")
     result = rt.call(closure, Call([], {}, call.site)) if closure is not None else None
+    rt.stepped(call.site, optimizer)  # type: ignore[attr-defined]
     for tensor in optimizer.tensors:
         present = tensor.grad.present
         if present.no:

@@ -1,0 +1,108 @@
+"""`stale-optimizer`: a part of a model is replaced after its optimizer was made, which goes on with the old part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..events import Held, Replaced
+from ..facts import Facts
+from ..report import Finding
+from .base import Rule
+
+RULE = Rule(
+    name="stale-optimizer",
+    summary="parameters are replaced after the optimizer was made: it holds the old ones",
+    family="the training step",
+    severity="error",
+    fix="no fix: make the optimizer after the replacement, or `add_param_group` the new parameters",
+    what="""\
+Finds a layer or parameter of a module that is replaced (`model.fc = nn.Linear(...)`, `model[2] = ...`) after an
+optimizer was built from the module's parameters, when a loss reaches the new parameters and no optimizer is ever given
+them. The finding sits on the replacement.
+
+Replacing before the optimizer is made, making another one afterwards, or `add_param_group`, is not reported.""",
+    why="""\
+An optimizer holds the parameters it was given, not the model. When `model.fc` is replaced afterwards, the new layer
+takes part in the forward pass and gets gradients, and `step()` goes on to update the old layer, which nothing uses any
+more. Nothing raises; the new head stays as it was initialised.
+
+`model.to(device)` is not such a replacement: parameters stay the objects they are.""",
+    example="""\
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 10))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+model[2] = nn.Linear(8, 2)  # the optimizer holds the old layer
+
+for _ in range(3):
+    optimizer.zero_grad()
+    loss = model(torch.randn(2, 4)).mean()
+    loss.backward()
+    optimizer.step()
+""",
+    instead="""\
+import torch
+from torch import nn
+
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 10))
+model[2] = nn.Linear(8, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+for _ in range(3):
+    optimizer.zero_grad()
+    loss = model(torch.randn(2, 4)).mean()
+    loss.backward()
+    optimizer.step()
+""",
+    fix_safety="There is no automatic fix: other lines between the two may need the optimizer as it is.",
+    blind_spots="""\
+- A whole model that is made anew under the same name (`model = Net()`) is not seen as a replacement.
+- Replacements and optimizers in unknown code, or in different functions that nobody calls, do not meet.""",
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Replacements of parameters an optimizer holds by ones that learn and that none holds."""
+    for event in facts.events.replaced:
+        holder = _holder(facts, event)
+        if holder is None or not facts.here(event.site.span):
+            continue
+        learning = [t for t in event.after if id(t) in _surely_reached(facts)]
+        if not learning or any(id(t) in facts.held or id(t) in facts.events.exposed for t in event.after):
+            continue
+        if not _stepped_later(facts, event):
+            continue
+        text = facts.text(facts.node_at(event.site.span)) or event.name
+        message = f"`{text}` is replaced after the optimizer was made: its new parameters are never updated"
+        step = facts.events.steps[-1]
+        trace = [
+            facts.step(holder.site.span, "source", f"the optimizer holds the parameters that `{text}` has here"),
+            facts.step(event.site.span, "cut", "replaced: the optimizer does not hold the new ones"),
+            facts.step(step.site.span, "sink", "updates the old parameters only"),
+        ]
+        confidence = facts.confidence_on(event.path | step.path)
+        yield facts.finding(RULE.name, confidence, message, facts.marked(event.site.span), trace)
+
+
+def _holder(facts: Facts, event: Replaced) -> Held | None:
+    """The optimizer's hold on the old parameters, taken before the replacement."""
+    old = {id(tensor) for tensor in event.before}
+    return next((held for held in facts.events.held[: event.held_before] if id(held.tensor) in old), None)
+
+
+def _surely_reached(facts: Facts) -> set[int]:
+    return {
+        id(leaf)
+        for sink in facts.events.sinks
+        if sink.outcome.raises is None
+        for leaf, how in sink.outcome.reach.leaves.items()
+        if how.yes and leaf.requires_grad.yes
+    }
+
+
+def _stepped_later(facts: Facts, event: Replaced) -> bool:
+    """Whether the optimizers known in the file step with the old parameters, all of them fully known."""
+    old = {id(tensor) for tensor in event.before}
+    steps = [step for step in facts.events.steps if any(id(tensor) in old for tensor, _ in step.grads)]
+    return bool(steps) and not any(step.open for step in facts.events.steps)
