@@ -64,6 +64,18 @@ export function removeProfile(profile) {
   fs.rmSync(profile.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }
 
+/** What the extension and the language server have logged in this profile, for the report of a failed test. */
+export function logsOf(profile, limit = 4_000) {
+  const folder = path.join(profile.userData, "logs");
+  const files = fs.existsSync(folder) ? fs.readdirSync(folder, { recursive: true }).map(String) : [];
+  return files
+    .filter((file) => /gradsight/i.test(file) && file.endsWith(".log"))
+    .map((file) => ({ file, text: fs.readFileSync(path.join(folder, file), "utf8").trim() }))
+    .filter(({ text }) => text)
+    .map(({ file, text }) => `${file}:\n${text.slice(-limit)}`)
+    .join("\n\n");
+}
+
 /** Serves a folder. `trusted` switches VS Code's workspace trust off, so that everything is trusted. */
 export async function serve(profile, folder, { trusted = true, port = 0 } = {}) {
   const chosen = port || (await freePort());

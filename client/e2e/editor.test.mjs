@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { createProfile, removeProfile, REPOSITORY, serve } from "./codeserver.mjs";
+import { createProfile, logsOf, removeProfile, REPOSITORY, serve } from "./codeserver.mjs";
 import { launchBrowser, Workbench } from "./workbench.mjs";
 
 const VSIX = process.env.GRADSIGHT_VSIX ?? path.join(REPOSITORY, "client", "gradsight.vsix");
@@ -49,19 +49,21 @@ function copyExamples() {
   return examples;
 }
 
-/** Serves a copy of the examples; `window()` gives the open window, and a failed test leaves a picture of it. */
-function inWindow(options) {
+/** Serves a copy of the examples; `window()` gives the open window, and a failed test leaves a picture of it and prints the logs. */
+function inWindow({ prepare = () => undefined, ...options } = {}) {
   let server;
   let folder;
   let workbench;
   before(async () => {
     folder = copyExamples();
+    prepare(folder);
     server = await serve(profile, folder, options);
     workbench = await Workbench.open(browser, server.url);
   });
   afterEach(async (context) => {
     if (!workbench || !context.error) return;
     await workbench.screenshot(path.join(REPOSITORY, ".cache", "e2e"), `failed ${context.name.replace(/\W+/g, " ").trim()}`);
+    context.diagnostic?.(logsOf(profile));
   });
   after(async () => {
     await workbench?.close();
@@ -77,7 +79,7 @@ async function picture(window, name) {
   await window.screenshot(PICTURES, name);
   const media = process.env.GRADSIGHT_MEDIA;
   if (media && ["squiggle", "hover", "lightbulb"].includes(name)) {
-    await window.screenshot(media, `walkthrough-${name}`, { x: 48, y: 30, width: 880, height: 360 });
+    await window.screenshot(media, `walkthrough-${name}`, { x: 48, y: 30, width: 960, height: 360 });
   }
 }
 
@@ -193,6 +195,24 @@ describe("the other programs", () => {
     await cancel.click();
     await cancel.waitFor({ state: "detached" });
     await window().waitForSquiggles("still there", marked("error", "y = x.detach()"));
+  });
+});
+
+describe("an interpreter that does not exist", () => {
+  const choose = (folder, python) => {
+    fs.mkdirSync(path.join(folder, ".vscode"), { recursive: true });
+    fs.writeFileSync(path.join(folder, ".vscode", "settings.json"), JSON.stringify({ "gradsight.interpreter": python }));
+  };
+  const { window, folder } = inWindow({ prepare: (examples) => choose(examples, "/nowhere/python3") });
+
+  test("is told once, in a sentence, and choosing another starts the server", { timeout: TEST_MS }, async () => {
+    await window().openFile("ex2.py");
+    const told = (text) => text.includes("/nowhere/python3") && text.includes("does not exist");
+    await window().waitForNotification("what is wrong", told);
+    assert.equal((await window().notifications()).length, 1);
+    assert.deepEqual(await window().squiggles(), []);
+    choose(folder(), PYTHON);
+    await window().waitForSquiggles("an error at the cut", marked("error", CUT));
   });
 });
 

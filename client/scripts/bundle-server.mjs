@@ -61,6 +61,18 @@ function copyServer() {
   fs.copyFileSync(path.join(client, "python", "start.py"), path.join(bundled, "start.py"));
 }
 
+/** A bundle that cannot be imported on its own would be a vsix whose server never starts. */
+function checkBundle() {
+  const script = "import sys; sys.path.insert(0, sys.argv[1]); import gradsight.lsp.server; assert 'torch' not in sys.modules";
+  try {
+    execFileSync(findPip(), ["-I", "-S", "-B", "-c", script, libs], { stdio: ["ignore", "ignore", "pipe"], timeout: 60_000 });
+  } catch (error) {
+    const why = String(error.stderr ?? error.message).trim().split("\n").at(-1);
+    throw new Error(`the bundled server cannot be imported: ${why}`);
+  }
+}
+
 installDependencies();
 copyServer();
+checkBundle();
 console.log(`bundled the server into ${path.relative(process.cwd(), bundled)}`);

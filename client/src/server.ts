@@ -43,6 +43,8 @@ export class Server implements vscode.Disposable {
   resolution: Resolution = { kind: "disabled" };
   private running: LanguageClient | undefined;
   private crashes: number[] = [];
+  /** Whether the current client has been up once: a server that ends before that would end again. */
+  private wasUp = false;
   private told = new Set<string>();
   private readonly restarter = new Restarter(() => this.startAnew(), RESTART_QUIET_MS);
 
@@ -115,14 +117,17 @@ export class Server implements vscode.Disposable {
     // The transport is left out on purpose: plain stdio, without a `--stdio` argument.
     const client = new LanguageClient("gradsight", "Gradsight", { command, args: [...args], options }, this.clientOptions());
     this.running = client;
+    this.wasUp = false;
     client.onDidChangeState(({ newState }) => {
       if (newState === State.Running) this.showRunning(client);
       if (newState === State.Starting) this.status.show({ kind: "starting" });
     });
     try {
       await client.start();
+      this.wasUp = true;
     } catch (error) {
-      this.fail(`the server did not start: ${reasonOf(error)}`);
+      this.logs.client.error(`The server did not start: ${reasonOf(error)}`);
+      this.fail("the server did not start; its log says why.", "server");
     }
   }
 
@@ -177,7 +182,7 @@ export class Server implements vscode.Disposable {
           this.logs.client.error(`Connection to the server: ${error.message}`);
           return { action: ErrorAction.Continue, handled: true };
         },
-        closed: () => this.onCrash(),
+        closed: () => this.onClosed(),
       },
       middleware: {
         provideCodeActions: async (document, range, context, token, next) => withoutChecks(await next(document, range, context, token)),
@@ -197,11 +202,12 @@ export class Server implements vscode.Disposable {
     };
   }
 
-  private onCrash(): { action: CloseAction; handled: true } {
+  private onClosed(): { action: CloseAction; handled: true } {
+    if (!this.wasUp) return { action: CloseAction.DoNotRestart, handled: true };
     const now = Date.now();
     this.crashes = [...this.crashes.filter((time) => now - time < CRASH_WINDOW_MS), now];
     if (this.crashes.length >= MAX_CRASHES) {
-      this.fail(`the server ended unexpectedly ${this.crashes.length} times; its log may say why.`);
+      this.fail(`the server ended unexpectedly ${this.crashes.length} times; its log may say why.`, "server");
       return { action: CloseAction.DoNotRestart, handled: true };
     }
     this.logs.client.warn("The server ended unexpectedly and is started again.");
@@ -218,14 +224,14 @@ export class Server implements vscode.Disposable {
   }
 
   /** Status, log, and one notification for the same reason until a restart is asked for. */
-  private fail(reason: string): void {
+  private fail(reason: string, log: "client" | "server" = "client"): void {
     this.status.show({ kind: "failed", why: reason });
     this.logs.client.error(reason);
     if (this.told.has(reason)) return;
     this.told.add(reason);
     const sentence = reason.startsWith("Gradsight") ? reason : `Gradsight: ${reason}`;
     void vscode.window.showErrorMessage(sentence, "Show Logs", "Open Settings").then((choice) => {
-      if (choice === "Show Logs") this.logs.client.show();
+      if (choice === "Show Logs") this.logs[log].show();
       if (choice === "Open Settings") void vscode.commands.executeCommand("workbench.action.openSettings", "gradsight.interpreter");
     });
   }
