@@ -11,6 +11,7 @@ from urllib.parse import quote
 from .. import __version__
 from ..analysis.report import Finding, Fix, Problem, Severity, Span
 from ..analysis.rules import ALL_RULES, Rule
+from .cells import file_and_cell
 
 LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "information": "note", "hint": "note"}
 
@@ -40,7 +41,7 @@ def log(findings: Sequence[Finding], problems: Sequence[Problem]) -> dict[str, A
                             {
                                 "level": "error",
                                 "message": {"text": problem.message},
-                                "locations": [{"physicalLocation": {"artifactLocation": _artifact(problem.path)}}],
+                                "locations": [_file(problem.path)],
                             }
                             for problem in problems
                         ],
@@ -75,7 +76,7 @@ def _result(finding: Finding, indices: dict[str, int]) -> dict[str, Any]:
     }
     if finding.rule in indices:
         result["ruleIndex"] = indices[finding.rule]
-    if finding.fixes:
+    if finding.fixes and file_and_cell(finding.span.path)[1] is None:
         result["fixes"] = [_fix(fix) for fix in finding.fixes]
     return result
 
@@ -96,7 +97,15 @@ def _fix(fix: Fix) -> dict[str, Any]:
 
 
 def _location(span: Span) -> dict[str, Any]:
-    return {"physicalLocation": {"artifactLocation": _artifact(span.path), "region": _region(span)}}
+    path, cell = file_and_cell(span.path)
+    if cell is not None:  # SARIF has no cells; a region in the notebook's JSON would be another place
+        logical = {"fullyQualifiedName": f"cell {cell}, line {span.start.line}", "kind": "cell"}
+        return {**_file(path), "logicalLocations": [logical]}
+    return {"physicalLocation": {"artifactLocation": _artifact(path), "region": _region(span)}}
+
+
+def _file(path: str) -> dict[str, Any]:
+    return {"physicalLocation": {"artifactLocation": _artifact(file_and_cell(path)[0])}}
 
 
 def _region(span: Span) -> dict[str, int]:

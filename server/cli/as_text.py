@@ -17,6 +17,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from ..analysis.report import SEVERITY_ORDER, Finding, Role, Span
+from .cells import file_and_cell
 from .terminal import SEVERITY_STYLES, Piece, Terminal, printable, with_code
 
 Lines = Callable[[str], Sequence[str]]
@@ -61,7 +62,7 @@ def write_trace(out: Terminal, finding: Finding, lines: Lines) -> None:
     ] or [(finding.span, "", "")]
     home = finding.span.path
     sources = _shared_indent_removed([_source_line(span, lines) for span, _, _ in steps])
-    numbers = [f"{span.start.line}" if span.path == home else f"{span.path}:{span.start.line}" for span, _, _ in steps]
+    numbers = [_number(span, home) for span, _, _ in steps]
     number_width = max(map(len, numbers))
     source_width = max(map(len, sources))
     before = ""
@@ -74,6 +75,15 @@ def write_trace(out: Terminal, finding: Finding, lines: Lines) -> None:
             *with_code(message, style, f"{style} bold".strip()),
         )
         before = number
+
+
+def _number(span: Span, home: str) -> str:
+    """The line of a step, with the file or the cell where it is not the finding's own."""
+    line = f"{span.start.line}"
+    if span.path == home:
+        return line
+    file, cell = file_and_cell(span.path)
+    return f"cell {cell}:{line}" if cell is not None and file == file_and_cell(home)[0] else f"{span.path}:{line}"
 
 
 def _source_line(span: Span, lines: Lines) -> str:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..analysis.report import CONFIDENCE_ORDER, SEVERITY_ORDER, Edit, FileReport, Finding, Problem, Span
+from .cells import in_cells
 from .exits import CLEAN, COULD_NOT, FINDINGS
-from .sources import Unreadable, gather, read_source
+from .sources import NotPython, Unreadable, gather, read_program
 
 if TYPE_CHECKING:
     from .names import Names
@@ -75,7 +76,7 @@ class Outcome:
         """The lines of a file that a finding or a trace step names."""
         if path not in self.texts:
             try:
-                self.texts[path] = read_source(path).split("\n")
+                self.texts[path] = read_program(path)[0].split("\n")
             except Unreadable:
                 self.texts[path] = []
         return self.texts[path]
@@ -121,18 +122,19 @@ def check_paths(paths: Sequence[str], projects: Projects, jedi: bool = True) -> 
     outcome = Outcome(problems=gathered.problems, unfinished=bool(gathered.problems))
     with Names(wanted=jedi) as names:
         for path in gathered.files:
-            _check_file(path, projects, names, outcome)
+            _check_file(path, projects, names, outcome, named=path in gathered.named)
     return outcome
 
 
-def _check_file(path: str, projects: Projects, names: Names, outcome: Outcome) -> None:
+def _check_file(path: str, projects: Projects, names: Names, outcome: Outcome, named: bool) -> None:
     from ..analysis.check import Snapshot
 
     try:
-        text = read_source(path)
+        text, cells = read_program(path)
     except Unreadable as reason:
-        outcome.problems.append(Problem(path, str(reason)))
-        outcome.unfinished = True
+        if named or not isinstance(reason, NotPython):
+            outcome.problems.append(Problem(path, str(reason)))
+            outcome.unfinished = True
         return
     outcome.files += 1
     try:
@@ -142,11 +144,12 @@ def _check_file(path: str, projects: Projects, names: Names, outcome: Outcome) -
         outcome.problems.append(Problem(path, f"not analysed: internal error ({kind}: {error}); please report it"))
         outcome.unfinished = True
         return
-    report = shown_paths(report)
+    report = in_cells(shown_paths(report), cells)
     outcome.findings += sorted(report.findings, key=lambda finding: (finding.span.start, finding.rule))
     outcome.problems += report.problems
     if report.findings:
         outcome.texts[path] = text.split("\n")
+        outcome.texts |= {cell.uri: cell.source.text.split("\n") for cell in cells}
     if report.problems and not _parses(text):
         outcome.unfinished = True
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from .exits import CLEAN, COULD_NOT
-from .sources import Unreadable, read_source
+from .sources import Unreadable, read_program
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     from .terminal import printable
 
     try:
-        text = read_source(options.path)
+        text, _ = read_program(options.path)
     except Unreadable as reason:
         print(f"gradsight dump: {options.path}: {reason}", file=sys.stderr)
         return COULD_NOT

@@ -1,4 +1,4 @@
-"""Which files a path on the command line means, and what their text is.
+"""Which files a path on the command line means, and what their text is; of a notebook, that of the program it holds.
 
 A folder is walked in sorted order. Hidden folders, virtual environments (known by their `pyvenv.cfg`) and folders of
 installed or generated code are left out; a file that is named explicitly is always taken, whatever its suffix.
@@ -15,24 +15,34 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..analysis.report import Problem
+from ..analysis.source.notebook import Cell, NotANotebook, OtherLanguage, code_cells, program
+from .cells import name_of
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "__pypackages__", "node_modules", "site-packages", "dist-packages"})
+
+
+NOTEBOOK = ".ipynb"
 
 
 class Unreadable(Exception):
     """A file whose text cannot be had; the message is one sentence for the user."""
 
 
+class NotPython(Unreadable):
+    """A notebook of another language."""
+
+
 @dataclass
 class Gathered:
-    """The files to look at, and the paths that gave none, each with its reason."""
+    """The files to look at (`named`: typed as such), and the paths that gave none, each with its reason."""
 
     files: list[str] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
 
 def gather(paths: Sequence[str]) -> Gathered:
-    """Every Python file the paths mean, once each, in order; what could not be used becomes a problem."""
+    """Every Python file and notebook the paths mean, once each, in order; what could not be used becomes a problem."""
     found = Gathered()
     seen: set[str] = set()
     for path in paths:
@@ -42,6 +52,7 @@ def gather(paths: Sequence[str]) -> Gathered:
                 found.problems.append(Problem(path, "no Python files in this folder"))
         elif os.path.exists(path):
             files = [path]
+            found.named.add(path)
         else:
             found.problems.append(Problem(path, _missing(path)))
             continue
@@ -65,7 +76,7 @@ def _walk(folder: str, problems: list[Problem]) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not _is_skipped(here, name))
         for name in sorted(names):
             path = os.path.join(here, name)
-            if name.endswith(".py") and not name.startswith(".") and not _would_block(path):
+            if name.endswith((".py", NOTEBOOK)) and not name.startswith(".") and not _would_block(path):
                 yield _tidy(path)
 
 
@@ -86,17 +97,41 @@ def _tidy(path: str) -> str:
     return path[len(prefix) :] if path.startswith(prefix) else path
 
 
+def read_program(path: str) -> tuple[str, tuple[Cell, ...]]:
+    """The text of a Python file; of a notebook, the program of its code cells and these cells.
+
+    Raises Unreadable with one sentence when there is no such text.
+    """
+    if not path.endswith(NOTEBOOK):
+        return read_source(path), ()
+    try:
+        cells = code_cells(_read(path).decode("utf-8-sig"))
+    except OtherLanguage as error:
+        raise NotPython(str(error)) from error
+    except NotANotebook as error:
+        raise Unreadable(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise Unreadable("not a notebook: its text is not valid UTF-8") from error
+    source, placed = program(path, [(name_of(path, number), text) for number, text in cells])
+    if "\0" in source.text:
+        raise Unreadable("a null byte in a cell; this is not Python text")
+    return source.text, placed
+
+
 def read_source(path: str) -> str:
     """The text of a Python file with `\\n` line ends, decoded as Python does (PEP 263 coding line, byte order mark).
 
     Raises Unreadable with one sentence when the file cannot be opened or decoded.
     """
+    return decode_source(_read(path))
+
+
+def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            raw = file.read()
+            return file.read()
     except OSError as error:
         raise Unreadable(f"cannot be read: {_reason(error)}") from error
-    return decode_source(raw)
 
 
 def decode_source(raw: bytes) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..analysis.report import FileReport, Finding
 from .exits import CLEAN, COULD_NOT, FINDINGS
-from .sources import Unreadable, read_source
+from .sources import NOTEBOOK, Unreadable, read_program
 
 if TYPE_CHECKING:
     from ..session.config import VerifyConfig
@@ -44,7 +44,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("target", metavar="FILE[:LINE]", help="a Python file; with a line, only the findings there")
+    command.add_argument(
+        "target", metavar="FILE[:LINE]", help="a Python file or notebook; with a line, only the findings there"
+    )
     command.add_argument("--device", choices=("auto", "cuda", "cpu"), help="where to run (default: auto)")
     command.add_argument("--python", metavar="INTERPRETER", help="the interpreter that has PyTorch and your packages")
     command.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="limit for one run (default: 60)")
@@ -80,6 +82,8 @@ def run(options: argparse.Namespace) -> int:
     from ..analysis.check import Snapshot
     from .names import Names
 
+    if path.endswith(NOTEBOOK):
+        print(f"{path}: the code cells run as one program; lines are counted over all of them", file=sys.stderr)
     projects = Projects()
     try:
         with Names(options.python) as names:
@@ -112,7 +116,7 @@ def _read(path: str) -> str:
         raise Unreadable("is a folder; `verify` runs one file")
     if not os.path.exists(path):
         raise Unreadable("no such file")
-    return read_source(path)
+    return read_program(path)[0]
 
 
 def _covers(finding: Finding, line: int) -> bool:

@@ -6,28 +6,13 @@ client knows, and where in the program each begins.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from ..analysis.source.notebook import Cell, program
 from ..analysis.source.text import SourceText
 
-# `%matplotlib inline`, `!pip install x`, `?print`: IPython's lines are comments to everyone else. Same length, so
-# that columns stay; no Python line begins with one of these.
-_MAGIC = re.compile(r"^([ \t]*)[%!?]", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A code cell: its own uri and text, and the 1-based line of the program where it begins."""
-
-    uri: str
-    source: SourceText
-    first_line: int = 1
-
-    @property
-    def last_line(self) -> int:
-        return self.first_line + self.source.line_count - 1
+__all__ = ["Cell", "Document", "opened"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +40,7 @@ class Document:
 
     def rearranged(self, cells: Iterable[tuple[str, str]], version: int) -> Document:
         """The notebook with these cells (uri and text) in this order."""
-        source, placed = _program(self.path, cells)
+        source, placed = program(self.path, cells)
         return replace(self, source=source, cells=placed, version=version, generation=self.generation + 1)
 
     def outdated(self) -> Document:
@@ -66,21 +51,3 @@ class Document:
 def opened(uri: str, path: str, text: str, version: int, generation: int = 0) -> Document:
     """A document as it was opened."""
     return Document(uri, path, SourceText(path, text), version, generation)
-
-
-def _program(path: str, cells: Iterable[tuple[str, str]]) -> tuple[SourceText, tuple[Cell, ...]]:
-    placed: list[Cell] = []
-    line = 1
-    for uri, text in cells:
-        placed.append(Cell(uri, SourceText(uri, text), line))
-        line = placed[-1].last_line + 1
-    text = "\n".join(_without_magics(cell.source.text) for cell in placed)
-    return SourceText(path, text), tuple(placed)
-
-
-def _without_magics(text: str) -> str:
-    if text.lstrip().startswith("%%"):  # `%%bash`, `%%writefile`: what follows is another language
-        magic = text.split(maxsplit=1)[0]
-        if magic not in ("%%time", "%%timeit", "%%capture", "%%prun"):
-            return re.sub(r"^.*$", lambda line: f"#{line[0][1:]}" if line[0] else "", text, flags=re.MULTILINE)
-    return _MAGIC.sub(r"\1#", text)

@@ -265,7 +265,8 @@ def test_a_folder_is_walked_without_what_is_not_the_users_own(tmp_path: Path) ->
     (tmp_path / "env" / "pyvenv.cfg").write_text("")
     (tmp_path / "env" / "inside.py").write_text("def (:\n")
     (tmp_path / "src" / "pkg" / "broken.py").write_text(CLEAN)
-    (tmp_path / "src" / "notes.ipynb").write_text("{}")
+    (tmp_path / "src" / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "src" / ".ipynb_checkpoints" / "notes.ipynb").write_text("{}")
     os.mkfifo(tmp_path / "src" / "pipe.py")  # opening it would wait for ever
     status, document = check_json(cwd=tmp_path)
     assert (status, document["files"], document["problems"]) == (0, 1, [])
