@@ -149,3 +149,5 @@ class Refresh:
         ls.workspace_diagnostic_refresh(None)
         if get_capability(ls.client_capabilities, "workspace.code_lens.refresh_support"):
             ls.workspace_code_lens_refresh(None)
+        if get_capability(ls.client_capabilities, "workspace.inlay_hint.refresh_support"):
+            ls.workspace_inlay_hint_refresh(None)

@@ -15,7 +15,7 @@ from .. import __version__
 from ..analysis.source.text import SourceText
 from ..session.documents import Document
 from ..session.session import Session
-from . import code_action, code_lens, diagnostics, documents, hover, lifecycle, notebooks, verify
+from . import code_action, code_lens, diagnostics, documents, hover, inlay_hint, lifecycle, notebooks, verify
 from .names import CLIENT_COMMANDS
 from .places import Places
 from .positions import Encoding
@@ -83,7 +83,7 @@ class GradsightServer(LanguageServer):
 def create() -> GradsightServer:
     """A server with all features registered."""
     server = GradsightServer()
-    for feature in (lifecycle, documents, notebooks, diagnostics, hover, code_action, code_lens, verify):
+    for feature in (lifecycle, documents, notebooks, diagnostics, hover, code_action, code_lens, inlay_hint, verify):
         feature.register(server)
     return server
 

@@ -120,3 +120,18 @@ async def test_no_check_is_offered_in_an_untrusted_workspace(start: StartEditor,
     trust = types.DidChangeConfigurationParams({"gradsight": {"trusted": True}})
     editor.client.workspace_did_change_configuration(trust)
     assert len(await editor.actions(uri, 4)) == 4
+
+
+async def test_inlay_hints_for_those_who_want_them(editor: Editor, tmp_path: Path) -> None:
+    uri = editor.open(tmp_path / "cut.py", EX2)
+    lines = types.Range(types.Position(0, 0), types.Position(EX2.count("\n"), 0))
+    request = types.InlayHintParams(types.TextDocumentIdentifier(uri), lines)
+    assert not await editor.client.text_document_inlay_hint_async(request)
+    settings = {"gradsight": {"inlayHints": True}}
+    editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings))
+    hints = await editor.client.text_document_inlay_hint_async(request)
+    assert hints is not None
+    shown = [(EX2.split("\n")[hint.position.line][: hint.position.character].strip(), hint.label) for hint in hints]
+    assert shown == [("x", "leaf that requires grad"), ("y", "no gradient"), ("loss", "no gradient")]
+    assert isinstance(hints[1].tooltip, types.MarkupContent)
+    assert hints[1].tooltip.value == "`y`: no gradient, computed under `torch.no_grad()` at line 5"
