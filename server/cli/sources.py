@@ -9,19 +9,14 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..analysis.report import Problem
+from ..analysis.source.files import NOTEBOOK, PYTHON, walk
 from ..analysis.source.notebook import Cell, NotANotebook, OtherLanguage, code_cells, program
 from .cells import name_of
-
-SKIPPED_FOLDERS = frozenset({"__pycache__", "__pypackages__", "node_modules", "site-packages", "dist-packages"})
-
-
-NOTEBOOK = ".ipynb"
 
 
 class Unreadable(Exception):
@@ -72,24 +67,8 @@ def _walk(folder: str, problems: list[Problem]) -> Iterator[str]:
     def refused(error: OSError) -> None:
         problems.append(Problem(_tidy(error.filename or folder), f"cannot list this folder: {_reason(error)}"))
 
-    for here, folders, names in os.walk(folder, onerror=refused):
-        folders[:] = sorted(name for name in folders if not _is_skipped(here, name))
-        for name in sorted(names):
-            path = os.path.join(here, name)
-            if name.endswith((".py", NOTEBOOK)) and not name.startswith(".") and not _would_block(path):
-                yield _tidy(path)
-
-
-def _is_skipped(parent: str, name: str) -> bool:
-    return name.startswith(".") or name in SKIPPED_FOLDERS or os.path.exists(os.path.join(parent, name, "pyvenv.cfg"))
-
-
-def _would_block(path: str) -> bool:
-    """Pipes, sockets and devices: whatever they are called, a folder's sources they are not."""
-    try:
-        return not stat.S_ISREG(os.stat(path).st_mode)
-    except OSError:
-        return False  # reading it says what is wrong
+    for path in walk(folder, (PYTHON, NOTEBOOK), refused):
+        yield _tidy(path)
 
 
 def _tidy(path: str) -> str:

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..analysis.report import FileReport, Finding
+from ..analysis.source.files import NOTEBOOK
 from .exits import CLEAN, COULD_NOT, FINDINGS
-from .sources import NOTEBOOK, Unreadable, read_program
+from .sources import Unreadable, read_program
 
 if TYPE_CHECKING:
     from ..session.config import VerifyConfig

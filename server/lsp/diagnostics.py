@@ -80,6 +80,13 @@ def published(ls: GradsightServer, uri: str) -> None:
         ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(place, found, version))
 
 
+def found(ls: GradsightServer, path: str, view: View | None) -> None:
+    """What is shown for a file that is not open: pushed to every client, as one that pulls asks for open documents."""
+    uri = ls.uri_of(path)
+    items = of_view(ls, view).get(view.document.uri, []) if view is not None else []
+    ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, items))
+
+
 def of_view(ls: GradsightServer, view: View) -> dict[str, list[types.Diagnostic]]:
     """The diagnostics of a document by the uris it has in the client: its own, or those of its cells."""
     places = ls.places(view.document)

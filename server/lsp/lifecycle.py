@@ -98,10 +98,10 @@ async def did_change_configuration(ls: GradsightServer, params: types.DidChangeC
 
 @guarded
 def did_change_watched_files(ls: GradsightServer, params: types.DidChangeWatchedFilesParams) -> None:
-    """A file that is open is known from its document, whatever happens to it on disk."""
-    paths = {ls.path_of(change.uri) for change in params.changes} - {ls.path_of(uri) for uri in ls.session.uris()}
-    if any(PurePath(path).name == "pyproject.toml" or path.endswith(".py") for path in paths):
-        ls.session.files_changed()
+    paths = {ls.path_of(change.uri) for change in params.changes}
+    mine = {path for path in paths if PurePath(path).name == "pyproject.toml" or path.endswith(".py")}
+    if mine:
+        ls.session.files_changed(mine)
 
 
 @guarded

@@ -31,7 +31,11 @@ class GradsightServer(LanguageServer):
         super().__init__(
             "gradsight", __version__, notebook_document_sync=notebooks.SYNC, protocol_cls=GradsightProtocol
         )
-        self.session = Session(published=lambda uri: diagnostics.published(self, uri), warn=self.warn)
+        self.session = Session(
+            published=lambda uri: diagnostics.published(self, uri),
+            warn=self.warn,
+            found=lambda path, view: diagnostics.found(self, path, view),
+        )
         self.checking = asyncio.Lock()  # one check at a time: two would share a GPU and disturb each other's timing
         self.refresh = diagnostics.Refresh()
         self.pushed: dict[str, tuple[str, ...]] = {}  # by document, the uris that diagnostics were pushed for

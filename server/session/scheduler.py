@@ -55,12 +55,15 @@ class Scheduler(Generic[Job, Result]):
         self._take, self._work, self._done = take, work, done
         self._delay = delay
         self._runs: dict[str, _Run] = {}
+        self._aside: threading.Event | None = None
         # One thread: the analysis is pure Python, so a second one would only slow the first down.
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gradsight-analysis")
 
     def schedule(self, key: str, delay: float | None = None) -> None:
         """Replace whatever runs or waits for `key` by a new run after the delay."""
         self.forget(key)
+        if self._aside is not None:
+            self._aside.set()
         run = self._runs[key] = _Run()
         wait = self._delay if delay is None else delay
         run.timer = asyncio.get_running_loop().call_later(wait, self._start, key, run)
@@ -80,10 +83,24 @@ class Scheduler(Generic[Job, Result]):
         while (run := self._runs.get(key)) is not None:
             await run.done.wait()
 
+    async def aside(self, job: Job, stop: threading.Event) -> Result:
+        """Do a job that matters less than any document: once nothing waits or works, and given up when something does.
+
+        Raises Cancelled when it was given up or `stop` is set.
+        """
+        while self._runs:
+            await next(iter(self._runs.values())).done.wait()
+        if stop.is_set():
+            raise Cancelled
+        token = self._aside = threading.Event()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._work, job, token)
+
     def close(self) -> None:
         """Cancel everything; the worker thread ends after its current poll of the token."""
         for key in list(self._runs):
             self.forget(key)
+        if self._aside is not None:
+            self._aside.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _start(self, key: str, run: _Run) -> None:

@@ -17,6 +17,7 @@ from ..analysis.check import Cancelled, Project, Snapshot, check
 from ..analysis.report import FileReport, Problem
 from ..analysis.source.text import SourceText
 from ..features.findings import Outcome, Shown, shown_findings
+from .closed import ClosedFiles
 from .config import ClientSettings, Config, VerifyConfig, load_config, read_client_settings
 from .documents import Document, opened
 from .refine import Question, Refiner
@@ -45,9 +46,19 @@ class View:
 
 
 class Session:
-    """One client's session. `published(uri)` is called whenever what is shown for a document has changed."""
+    """One client's session.
 
-    def __init__(self, published: Callable[[str], None], warn: Callable[[str], None], delay: float = 0.1) -> None:
+    `published(uri)` is called whenever what is shown for a document has changed, `found(path, view)` for a file that is
+    not open, if the client wants to know of those; None takes back what was found before.
+    """
+
+    def __init__(
+        self,
+        published: Callable[[str], None],
+        warn: Callable[[str], None],
+        delay: float = 0.1,
+        found: Callable[[str, View | None], None] = lambda path, view: None,
+    ) -> None:
         self.client = ClientSettings()
         self.roots: tuple[str, ...] = ()
         self._published, self._warn = published, warn
@@ -59,6 +70,8 @@ class Session:
         self._warned: set[str] = set()
         self.scheduler: Scheduler[AnalysisJob, FileReport] = Scheduler(self._take, _analyse, self._store, delay)
         self.refiner = Refiner(self._learned)
+        self._found = found
+        self.closed = ClosedFiles(self._analyse_closed, self._is_open, self._tell_closed)
 
     # documents
 
@@ -67,6 +80,7 @@ class Session:
         self._generation += 1
         self._documents[uri] = opened(uri, path, text, version, self._generation << 32)
         self._forget_results(uri)
+        self.closed.opened(path)
         self.scheduler.schedule(uri, delay=0)
         self._neighbours_of(uri)
 
@@ -96,11 +110,13 @@ class Session:
 
     def close(self, uri: str) -> None:
         """A document was closed: nothing is known about it any more."""
-        self._documents.pop(uri, None)
+        document = self._documents.pop(uri, None)
         self.scheduler.forget(uri)
         self.refiner.forget(uri)
         self._forget_results(uri)
         self._published(uri)
+        if document is not None:
+            self.closed.changed([document.path])
 
     def document(self, uri: str) -> Document | None:
         """The open document of a uri, which may be that of a notebook's cell."""
@@ -180,17 +196,32 @@ class Session:
             self._warn(problem)
         if self.client != before:
             self.reanalyse()
+            self._look_at_closed()
 
     def set_roots(self, roots: Iterable[str]) -> None:
         self.roots = tuple(dict.fromkeys(roots))
         self.reanalyse()
+        self._look_at_closed()
 
-    def files_changed(self) -> None:
-        """Settings files or sources on disk changed: read them again when they are needed next."""
-        self._configs.clear()
-        self._warned.clear()
-        self.refiner.forget_answers()
-        self.reanalyse()
+    def files_changed(self, paths: Iterable[str]) -> None:
+        """Settings files or sources on disk changed: read them again when they are needed next.
+
+        Documents are known from their text, whatever happens to their files.
+        """
+        paths = set(paths)
+        if not all(map(self._is_open, paths)):
+            self._configs.clear()
+            self._warned.clear()
+            self.refiner.forget_answers()
+            self.reanalyse()
+        if all(path.endswith(".py") for path in paths):
+            self.closed.changed(paths)
+        else:
+            self._look_at_closed()
+
+    def _look_at_closed(self) -> None:
+        """All files of the workspace, if the client wants to know of those that are not open."""
+        self.closed.look_at(self.roots if self.client.workspace_diagnostics and self.client.enable else ())
 
     def reanalyse(self) -> None:
         """Analyse all open documents again, as something they depend on has changed."""
@@ -199,6 +230,7 @@ class Session:
             self.scheduler.schedule(uri)
 
     def shutdown(self) -> None:
+        self.closed.close()
         self.scheduler.close()
         self.refiner.close()
 
@@ -229,8 +261,9 @@ class Session:
 
     def _take(self, uri: str) -> AnalysisJob | None:
         document = self._documents.get(uri)
-        if document is None:
-            return None
+        return self._job(document) if document is not None else None
+
+    def _job(self, document: Document) -> AnalysisJob:
         project = Project(
             roots=self._roots_for(document.path),
             settings=self.client.over(self._config(document.path).settings),
@@ -257,6 +290,15 @@ class Session:
         if report.unresolved:
             interpreter = self.verify_config(document.path).python
             self.refiner.wonder(uri, Question(report.unresolved, document.path, job.project.roots, interpreter))
+
+    def _is_open(self, path: str) -> bool:
+        return any(document.path == path for document in self._documents.values())
+
+    async def _analyse_closed(self, document: Document, stop: threading.Event) -> FileReport:
+        return await self.scheduler.aside(self._job(document), stop)
+
+    def _tell_closed(self, path: str, document: Document | None, report: FileReport) -> None:
+        self._found(path, View(document, report, shown_findings(report, {})) if document is not None else None)
 
     def _learned(self, uri: str) -> None:
         """Something the report of a document did not know is known now."""

@@ -193,7 +193,7 @@ def test_settings_reach_the_engine(engine: dict[str, Callable[..., FileReport]],
         view = await session.settled_view(URI)
         assert view is not None and view.shown == ()
         (tmp_path / "pyproject.toml").write_text("[tool.gradsight]\nloss-path-hints = false\n")
-        session.files_changed()
+        session.files_changed([str(tmp_path / "pyproject.toml")])
         await session.settled_view(URI)
         assert not seen[-1].settings.loss_path_hints
         session.shutdown()
