@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .autograd.backward import Outcome
-from .autograd.graph import Node, Path
+from .autograd.graph import Node, Path, Version
 from .autograd.tensor import Grad, Tensor
 from .autograd.truth import Truth
 from .report import Span
-from .values import Site
+from .values import ClassValue, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,25 @@ class Replaced:
     held_before: int
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A custom function was applied: what went in and came out, the node it made, and what its class does wrong.
+
+    `fault` says why its backward raises, `written` are inputs that forward changed without `mark_dirty`, each with the
+    write, and `kept` is what it put on `ctx` as attributes.
+    """
+
+    site: Site
+    cls: ClassValue
+    node: Node | None
+    inputs: tuple[Any, ...]
+    result: Any
+    fault: Any
+    written: tuple[tuple[Tensor, Version], ...]
+    kept: dict[str, Any]
+    path: Path
+
+
 @dataclass(slots=True)
 class Events:
     """Everything recorded in one run, in order."""
@@ -121,6 +140,7 @@ class Events:
     held: list[Held] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     replaced: list[Replaced] = field(default_factory=list)
+    applied: list[Applied] = field(default_factory=list)
     cleared: dict[Span, tuple[int, frozenset[int]]] = field(default_factory=dict)
     """Where gradients were set to None: how many unknown calls there had been, and which tensors surely had one."""
     unknown_calls: int = 0

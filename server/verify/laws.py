@@ -39,6 +39,11 @@ FREED = (
     r"modified by an inplace operation",
 )
 INFERENCE = (r"Inference tensors cannot be saved", r"Inplace update to inference tensor", r"inference tensor")
+GRADIENTS = (
+    r"returned an incorrect number of gradients",
+    r"returned a gradient different than None",
+    r"must implement either the backward",
+)
 NON_LEAF = (r"can't optimize a non-leaf Tensor", r"non-leaf")
 
 
@@ -72,6 +77,8 @@ LAWS: dict[str, Law] = {
     "unregistered-parameters": Law("unseen"),
     "stale-optimizer": Law("unseen"),
     "cleared-gradient": Law("unseen"),
+    "function-gradients": Law("raises", GRADIENTS),
+    "function-none-gradient": CUT,
     "inplace-on-leaf": Law("raises-at", LEAF),
     "inplace-on-view": Law("raises-at", CHANGED),
     "out-argument": Law("raises-at", (r"out=.*don't support automatic differentiation", r"arguments don't support")),

@@ -11,6 +11,7 @@ from ..facts import Facts
 from ..report import Finding
 from .base import Rule
 from .device_move_leaf import only_asked
+from .function_none_gradient import denied
 
 RULE = Rule(
     name="grad-without-path",
@@ -114,6 +115,8 @@ def _is_missing(facts: Facts, event: GradRead) -> bool:
         return False
     sinks = facts.events.sinks[: event.sinks_before]
     if any(s.after_error or s.outcome.raises is not None for s in sinks):
+        return False
+    if any(leaf is tensor for each in denied(facts) for leaf in each.leaves):
         return False
     if id(tensor) in facts.reached:
         # Reached by a later backward, or cleared in between: not a question of the path.

@@ -1,21 +1,23 @@
 """`torch.autograd.Function`: what its forward keeps and marks, and which inputs its backward gives a gradient.
 
-The forward is run; the backward is only read. What comes back for which input stands in its `return` statements: a
-`None` there is a gradient that never comes. Sources: torch/csrc/autograd/{python_function.cpp, custom_function.cpp}.
+The forward is run; the backward is only read (`custom_backward`).
+Sources: torch/csrc/autograd/{python_function.cpp, custom_function.cpp}.
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..autograd.engine import Mode, Operand, Operation, Save
+from ..autograd.graph import Node, first_write_after
 from ..autograd.heap import MISSING
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
-from ..values import Call, ClassValue, FunctionValue, NativeMethod, Runtime, Site, Unknown, Value
+from ..events import Applied
+from ..values import Call, ClassValue, NativeMethod, Runtime, Site, Unknown, Value
 from .arguments import as_tensor, operands_for
+from .custom_backward import gradients_of
 from .ops import in_place
 
 _BASES = ("torch.autograd.Function", "torch.autograd.function.Function")
@@ -63,10 +65,18 @@ def attribute(rt: Runtime, ctx: Context, name: str, site: Site) -> Value:
 def apply(rt: Runtime, cls: ClassValue, call: Call) -> Value:
     """`Function.apply(...)`: the forward runs with tracking off, and its result gets the class's own backward."""
     ctx = Context()
+    given = [t for t in map(as_tensor, call.args) if t is not None]
+    before = [t.counter.version for t in given]
     result = _forward(rt, cls, ctx, call)
+    marked = [as_tensor(each) for each in ctx.dirty]
+    written = tuple(
+        (tensor, first_write_after(version, tensor.counter.version))
+        for tensor, version in zip(given, before, strict=True)
+        if tensor.counter.version is not version and not any(each is tensor for each in marked)
+    )
     changed = next((t for t in map(as_tensor, ctx.dirty) if t is not None and t is as_tensor(result)), None)
     inputs = [*call.args, *call.kwargs.values()]
-    gradients, sound = gradients_of(cls, 0 if call.open_args else len(inputs))
+    gradients, fault = gradients_of(cls, None if call.open_args else inputs)
     operands: list[Operand] = []
     for index, value in enumerate(inputs):
         none = gradients is not None and index < len(gradients) and not gradients[index]
@@ -81,10 +91,18 @@ def apply(rt: Runtime, cls: ClassValue, call: Call) -> Value:
         (*operands, *kept),
         outputs=tuple(_output(ctx, each) for each in tensors),
         saves=saves,
-        implemented=sound,
+        implemented=fault is None or not fault.certain,
     )
+
+    def applied(node: Node | None) -> None:
+        rt.events.applied.append(
+            Applied(call.site, cls, node, tuple(inputs), result, fault, written, dict(ctx.attributes), rt.autograd.path)
+        )
+
     if changed is not None:
-        return in_place(rt, operation, changed, call.site)
+        value = in_place(rt, operation, changed, call.site)
+        applied(changed.node)
+        return value
     made = rt.guard(  # type: ignore[attr-defined]
         lambda: rt.autograd.apply(operation), call.site, lambda: tuple(Tensor(origin=call.site.span) for _ in outputs)
     )
@@ -94,6 +112,7 @@ def apply(rt: Runtime, cls: ClassValue, call: Call) -> Value:
             new.counter, new.memory, new.seen = inner.counter, inner.memory, inner.counter.version
             new.floating = inner.floating if inner.floating.no else new.floating
             new.form, new.device, new.dtype = inner.form, inner.device, inner.dtype
+    applied(next((each.node for each in made if each.node is not None), None))
     node = next((each.node for each in made if each.node is not None and each.node.saved), None)
     if node is not None:
         node.saved = tuple(
@@ -145,48 +164,3 @@ def _saves(
             extra.append(Operand(f"saved{len(extra)}", tensor, None, False))
             saves.append(Save(extra[-1].name, names))
     return extra, tuple(saves)
-
-
-def gradients_of(cls: ClassValue, inputs: int) -> tuple[tuple[bool, ...] | None, bool]:
-    """Which inputs the backward gives a gradient (None: not known), and whether it can run at all.
-
-    It cannot when there is none, or when it returns fewer gradients than forward takes inputs.
-    """
-    found = cls.find("backward") or cls.find("vjp")
-    if found is None:
-        return None, cls.unknown_base() is not None
-    function = found[0]
-    if not isinstance(function, FunctionValue) or not isinstance(function.node, ast.FunctionDef):
-        return None, True
-    rows = [_row(function.node, each) for each in _returns(function.node)] or [(False,)]
-    if any(row is None for row in rows):
-        return None, True
-    known = [row for row in rows if row is not None]
-    if all(len(row) < inputs for row in known):
-        return None, False
-    width = min(len(row) for row in known)
-    return tuple(any(row[i] for row in known) for i in range(width)), True
-
-
-def _returns(node: ast.AST) -> Iterator[ast.Return]:
-    """The `return` statements of a function, not those of functions inside it."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Return):
-            yield child
-        elif not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            yield from _returns(child)
-
-
-def _row(function: ast.FunctionDef, node: ast.Return) -> tuple[bool, ...] | None:
-    """For each gradient a `return` gives whether it is one (and not None); None if their number is not known."""
-    value = node.value
-    if value is None or isinstance(value, ast.Constant):
-        return (not (value is None or value.value is None),)
-    if isinstance(value, ast.Tuple):
-        if any(isinstance(each, ast.Starred) for each in value.elts):
-            return None
-        return tuple(not (isinstance(each, ast.Constant) and each.value is None) for each in value.elts)
-    parameters = {each.arg for each in function.args.args}
-    if isinstance(value, (ast.BinOp, ast.UnaryOp)) or (isinstance(value, ast.Name) and value.id in parameters):
-        return (True,)
-    return None
