@@ -20,6 +20,7 @@ from .kinds import classify
 
 WORKER = Path(__file__).with_name("worker.py")
 PATIENCE_SECONDS = 30.0  # beyond the worker's own limit per program: a hang in C++ or a crash
+STARTING_SECONDS = 240.0  # importing torch on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class Torch:
 
     def run_one(self, text: str) -> Outcome:
         """Run one program; a crash or a hang of the process is an outcome too (an unintended error on line 0)."""
+        patience = PATIENCE_SECONDS if self.process is not None else STARTING_SECONDS
         process = self._started()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -91,7 +93,7 @@ class Torch:
             process.stdin.flush()
             with selectors.DefaultSelector() as selector:
                 selector.register(process.stdout, selectors.EVENT_READ)
-                ready = selector.select(PATIENCE_SECONDS)
+                ready = selector.select(patience)
             answer = process.stdout.readline() if ready else ""
         except BrokenPipeError:
             answer = ""

@@ -33,6 +33,11 @@ class Raise:
     culprit: Version | None = None
     silent: bool = False
 
+    @property
+    def order(self) -> int:
+        """Nodes with higher orders run before it is raised."""
+        return self.node.order if self.node is not None else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -77,6 +82,23 @@ def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
                     Raise("silently-wrong", saved.contents not in memory.outcomes(), node, saved, version, True)
                 )
     return found
+
+
+def _refused(found: Reach, inputs: Sequence[Tensor] | None, wants: Truth, executed: dict[Node, None]) -> list[Raise]:
+    """Leaves whose `.grad` is an inference tensor, which may not be added to in place (accumulate_grad.h).
+
+    It is raised right after the last node that feeds the leaf.
+    """
+    chosen = None if inputs is None else {id(tensor) for tensor in inputs}
+    refused = []
+    for leaf, sure in found.leaves.items():
+        grad = leaf.grad
+        if grad.inference and grad.present.yes and sure.yes and wants.yes and leaf.requires_grad.yes:
+            if chosen is None or id(leaf) in chosen:
+                last = found.newest_first_user(leaf)
+                node = next((n for n in executed if n.order == last), None)
+                refused.append(Raise("inference", True, node))
+    return refused
 
 
 def _leading_to(found: Reach, inputs: Sequence[Tensor], accumulate: bool) -> dict[Node, None]:
@@ -199,7 +221,9 @@ def backward(
                 certain = change.certain and sure_node and not change.silent
                 item = Raise(change.kind, certain, node, saved, change.culprit, change.silent)
                 (raises if certain else doubts).append(item)
-    first = max(raises, key=lambda r: r.node.order if r.node else 0, default=None)
+    if accumulate and create.no and not autograd.mode.inference:
+        raises += _refused(found, inputs, wants, executed)
+    first = max(raises, key=lambda r: r.order, default=None)
     early: set[int] = set()
     if first is not None and first.node is not None:
         early = {id(leaf) for leaf in found.leaves if found.newest_first_user(leaf) > first.node.order}
@@ -222,7 +246,7 @@ def backward(
             autograd.heap.write(tensor, "grad", Grad(YES if wants.yes else truth.maybe("it depends"), span))
         if inputs is not None:
             for tensor in inputs:
-                if tensor not in found.leaves and tensor.node in found.nodes:
+                if tensor not in found.leaves and found.uses(tensor, roots):
                     autograd.heap.write(tensor, "grad", Grad(YES, span))
     freed_before = tuple(n for n in found.nodes if n.freed.possible)
     if not retain.yes:

@@ -66,6 +66,7 @@ class Operation:
     `derivative` tells on what its gradient depends (for a second derivative): "" on all that it saved, "linear" not on
     the operand it is taken for, "constant" on nothing.
     `holds_numbers`: it keeps something for backward that no one can modify (sizes aside), which a freed graph lacks.
+    `untracked`: it goes past autograd, whatever its operands require.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Operation:
     opaque: str = ""
     note: str = ""
     derivative: str = ""
+    untracked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +176,14 @@ class Autograd:
         for operand in operation.operands:
             if operand.tensor is not None:
                 self.refresh(operand.tensor)
-        wants = self._wanted(operation.operands)
+        base = next((o.tensor for o in operation.operands if o.name == operation.view_of), None)
+        # A view of an inference tensor is one too, and none has the dispatch keys of autograd.
+        past = operation.view and base is not None and base.inference and not self.mode.inference
+        wants = NO if operation.untracked or past else self._wanted(operation.operands)
         tracked = truth.both(wants, self.mode.enabled)
         if tracked.yes:
             self._require_current(operation.operands)
         edges = self._edges(operation.operands)
-        base = next((o.tensor for o in operation.operands if o.name == operation.view_of), None)
         results = []
         grad_node: Node | None = None
         for kind in operation.outputs:
@@ -216,6 +220,7 @@ class Autograd:
                 origin=operation.span,
             )
             result.inference = self.mode.inference
+            result.output = len(results)
             node.result = node.result or result
             if operation.view and base is not None:
                 self._make_view(result, base, operation.view)
@@ -300,16 +305,23 @@ class Autograd:
             new = join_versions(version, each.memory.version) if weak else version
             self.heap.write(each.memory, "version", new)
 
-    def check_inplace(self, tensor: Tensor, wants: Truth) -> None:
+    def check_inplace(self, tensor: Tensor, wants: Truth, untracked: bool = False) -> None:
         """What PyTorch forbids before an in-place write. Raises AutogradError.
 
         Source: check_inplace in torch/csrc/autograd/VariableTypeUtils.h.
         """
+        tracked = NO if untracked else truth.both(wants, self.mode.enabled)
         if tensor.inference and not self.mode.inference:
+            # The counter is asked after the checks of autograd (ADInplaceOrViewType).
+            if tracked.yes and tensor.requires_grad.yes and tensor.is_leaf.yes:
+                raise AutogradError(
+                    "leaf-inplace",
+                    "a leaf Variable that requires grad is being used in an in-place operation.",
+                    tensor,
+                )
             raise AutogradError(
                 "inference", "Inplace update to inference tensor outside InferenceMode is not allowed.", tensor
             )
-        tracked = truth.both(wants, self.mode.enabled)
         if tracked.no:
             return
         certain = tracked.yes
@@ -345,7 +357,7 @@ class Autograd:
         self.refresh(target)
         # The requires_grad of every input counts, that of the target too (compute_requires_grad).
         wants = truth.either((self._wanted(operation.operands), target.requires_grad))
-        self.check_inplace(target, wants)
+        self.check_inplace(target, wants, operation.untracked)
         return self.force_inplace(operation, target)
 
     def force_inplace(self, operation: Operation, target: Tensor) -> Tensor:
@@ -378,6 +390,8 @@ class Autograd:
             derivative=operation.derivative,
         )
         node.stack = self.stack
+        # CopySlices lets go of the operation inside it when the graph is freed (accumulate into a view: functions/tensor.cpp).
+        node.has_saved = base is not target and tracked.possible
         if tracked.possible:
             before = tuple(s for s in operation.saves if not s.what.startswith("result"))
             self._save(node, replace(operation, saves=before), (target,))
@@ -424,7 +438,12 @@ class Autograd:
         return result
 
     def detach_(self, tensor: Tensor, cut: Cut) -> None:
-        """`tensor.detach_()`: the tensor forgets its history. Raises AutogradError on a view."""
+        """`tensor.detach_()`: the tensor forgets its history. Raises AutogradError on a view.
+
+        In inference mode nothing happens: the kernel below autograd's gives the tensor back.
+        """
+        if self.mode.inference:
+            return
         self.refresh(tensor)
         if tensor.view_of is not None:
             raise AutogradError("other", "Can't detach views in-place. Use detach() instead.", tensor)

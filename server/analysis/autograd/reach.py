@@ -37,6 +37,15 @@ class Reach:
         """The order of the oldest node that feeds the leaf: its gradient is there once that one ran."""
         return self.users.get(leaf, 0)
 
+    def uses(self, tensor: Tensor, roots: Sequence[Tensor]) -> bool:
+        """Whether gradient comes to a non-leaf: not to an output of a node of which only others were used."""
+        if tensor.node not in self.nodes:
+            return False
+        if any(root.node is tensor.node and root.output == tensor.output for root in roots):
+            return True
+        ends = (edge for node in self.nodes for edge in node.edges if edge.node is tensor.node)
+        return any(edge.tensor is None or edge.tensor.output == tensor.output for edge in ends)
+
 
 def _walk(
     roots: Sequence[Tensor], only_sure: bool, through_zero: bool = True

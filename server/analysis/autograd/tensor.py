@@ -34,11 +34,15 @@ UNKNOWN_DEVICE = Device("unknown")
 
 @dataclass(frozen=True, slots=True)
 class Grad:
-    """The state of `.grad`: absent, present or maybe, by which backward, and its own graph after `create_graph`."""
+    """The state of `.grad`: absent, present or maybe, by which backward, and its own graph after `create_graph`.
+
+    `inference`: the program put an inference tensor there.
+    """
 
     present: Truth = NO
     by: Span | None = None
     graph: Node | None = None
+    inference: bool = False
 
 
 NO_GRAD_YET = Grad()
@@ -68,6 +72,7 @@ class Tensor:
     `seen` is the state of the version counter at which a view's `node` was made (`attr_version` in PyTorch). `idle`
     marks a view without a grad_fn of its own: it requires grad because its base does
     (`DifferentiableViewMeta::requires_grad`), and gradient that comes to it goes nowhere.
+    `output` says which of its node's outputs it is.
     `view_kind` is PyTorch's `CreationMeta`: "view" (the default), "multi", "no_grad", "inference".
     """
 
@@ -91,6 +96,7 @@ class Tensor:
         "node",
         "note",
         "origin",
+        "output",
         "requires_grad",
         "retains_grad",
         "scalar",
@@ -127,6 +133,7 @@ class Tensor:
         self.frozen: Span | None = None
         self.either: tuple[Tensor, ...] = ()
         self.idle = False
+        self.output = 0
         self.form = ANY_FORM
         self.seen: Version = self.counter.version
 

@@ -133,7 +133,7 @@ def _give_graph(rt: Runtime, gradient: Tensor, outcome: Outcome, tensor: Tensor,
 def _used(outcome: Outcome, tensor: Tensor) -> Truth:
     if tensor in outcome.reach.leaves:
         return outcome.reach.leaves[tensor]
-    if tensor.node is not None and tensor.node in outcome.reach.nodes:
+    if outcome.reach.uses(tensor, outcome.roots):
         return YES
     if any(n.opaque or n.is_join for n in outcome.reach.nodes) or tensor.note:
         return truth.maybe("unknown code")

@@ -231,7 +231,7 @@ def parameter(rt: Runtime, data: Value, site: Site, requires_grad: Truth = YES, 
         rt.autograd.refresh(tensor)
         result.counter, result.memory = tensor.counter, tensor.memory
         result.device, result.dtype = tensor.device, tensor.dtype
-        result.form = tensor.form
+        result.form, result.inference = tensor.form, tensor.inference
         if tensor.requires_grad.possible and not tensor.note:
             cut = Cut("rewrap", site.span, "nn.Parameter")
             result.node = Node("Parameter", site.span, (tensor.edge(),), tracked=NO, path=rt.autograd.path, cut=cut)
@@ -245,6 +245,13 @@ def _parameter(rt: Runtime, call: Call) -> Value:
     data = call.argument(0, "data")
     if isinstance(data, Tensor) and data.floating.no and rt.truth(flag) is True:
         rt.error("other", "Only Tensors of floating point and complex dtype can require gradients", call.site, data)
+    if isinstance(data, Tensor) and data.inference and not rt.autograd.mode.inference and rt.truth(flag) is True:
+        rt.error(
+            "inference",
+            "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.",
+            call.site,
+            data,
+        )
     return parameter(rt, data, call.site, truth_of(rt, flag, "the flag is not known"))
 
 

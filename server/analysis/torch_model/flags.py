@@ -66,7 +66,8 @@ def _set_grad(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
     if value is None:
         had = frozenset({id(tensor)} if tensor.grad.present.yes else ())
         rt.events.cleared[site.span] = (rt.events.unknown_calls, had)
-    rt.heap.write(tensor, "grad", Grad(present, site.span))
+    inference = isinstance(value, Tensor) and value.inference
+    rt.heap.write(tensor, "grad", Grad(present, site.span, inference=inference))
 
 
 @attribute("requires_grad")
@@ -137,6 +138,7 @@ def _grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
         return None
     gradient = Tensor(device=tensor.device, origin=site.span, floating=tensor.floating)
     gradient.form = Form(tensor.shape)
+    gradient.inference = tensor.grad.inference
     if tensor.grad.graph is not None and not tensor.either:
         gradient.node, gradient.requires_grad = tensor.grad.graph, tensor.grad.graph.tracked
     gradient.note = "gradient"

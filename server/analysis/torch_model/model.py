@@ -31,6 +31,7 @@ from ..values import (
 )
 from . import backward as _backward
 from . import creation as _creation
+from . import einsum as _einsum
 from . import custom, flags, frameworks, functions, grad_modes, indexing, leaving, modules, ops, optimizers
 from . import placement as _placement
 from .arguments import dtype_of, history, operands_for
@@ -38,7 +39,7 @@ from .registry import FUNCTIONS, METHODS, PROPERTIES, SETTERS
 from .table import TABLE
 
 __all__ = ["TorchModel"]
-_LOADED = (_backward, _creation, _placement)
+_LOADED = (_backward, _creation, _einsum, _placement)
 
 # Methods that only a tensor has, so that an unknown with them is treated as one.
 _TENSOR_ONLY = frozenset(

@@ -8,7 +8,7 @@ from ..autograd.engine import AutogradError, Operand, Operation, Save
 from ..autograd.tensor import ANY_FORM, Form, Tensor
 from ..autograd.truth import NO
 from ..values import Call, DType, ListValue, Runtime, Site, Unknown, Value
-from . import shapes
+from . import inference, shapes
 from .arguments import as_tensor, kind_of, operands_for
 from .binding import Binding
 from .keeps import KEEPS_NOTHING, derivative
@@ -84,6 +84,10 @@ _VIEWS = {"no": "", "view": "view", "multi": "multi", "maybe": "view"}
 _ONE_BY_ONE = frozenset(["zero", "fill", "masked_fill", "index_put"])
 """In-place operations that may write to an expanded tensor, whose elements share memory (measured on torch 2.13)."""
 _OVERLAPS = "unsupported operation: more than one element of the written-to tensor refers to a single memory location."
+_NO_OUT = (
+    "{}(): functions with out=... arguments don't support automatic differentiation, "
+    "but one of the arguments requires grad."
+)
 _RESHAPING = frozenset(["unsqueeze", "squeeze", "t", "transpose", "swapaxes", "swapdims", "resize", "resize_as"])
 
 _picked: dict[tuple[int, tuple[str, ...], tuple[tuple[str, str], ...]], tuple[Overload, Binding] | None] = {}
@@ -165,6 +169,11 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
     copies = copies or _must_copy(name, bound, shape)
     dtype = bound.get("dtype")
     reinterpreted = name == "view" and isinstance(dtype, DType) and not dtype.floating
+    untracked = False
+    if not rt.autograd.mode.inference and any(o.tensor is not None and o.tensor.inference for o in operands):
+        untracked = inference.bypasses(name, bound, operands)
+        if rt.autograd.mode.enabled.yes and inference.refuses(name, bound, operands):
+            rt.error("other", _NO_OUT.format(name), site, as_tensor(bound.get("self", bound.get("input"))))
     operation = Operation(
         name,
         site.span,
@@ -173,7 +182,8 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         saves=saves,
         view="" if copies else _VIEWS[overload.view],
         view_of="" if copies else overload.view_of,
-        holds_numbers=name not in KEEPS_NOTHING and not overload.view_of and bool(overload.diff),
+        holds_numbers=_holds_numbers(name, overload, bound),
+        untracked=untracked,
         implemented=overload.backward,
         derivative=derivative(shapes.plain_name(name)),
     )
@@ -207,6 +217,13 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
     return tuple(results)
 
 
+def _holds_numbers(name: str, overload: Overload, bound: dict[str, Value]) -> bool:
+    """Whether it keeps something beside the tensors it saves; `lerp` by a number keeps only that number."""
+    if shapes.plain_name(name) == "lerp" and isinstance(bound.get("weight"), (int, float)):
+        return False
+    return name not in KEEPS_NOTHING and not overload.view_of and bool(overload.diff)
+
+
 def _is_flat(bound: dict[str, Value]) -> bool:
     """`flatten` of one dimension (or of one of several) is the tensor itself."""
     tensor = as_tensor(bound.get("self", bound.get("input")))
@@ -238,11 +255,14 @@ def _certain(name: str, bound: dict[str, Value], saves: tuple[Save, ...]) -> tup
     """What the table leaves open because it depends on the arguments, where these decide it.
 
     Matrices and vectors are saved as they are, batches of them may be copied first; `kl_div` multiplies with the target
-    unless that is a logarithm.
+    unless that is a logarithm; `smooth_l1_loss` is another function where `beta` is 0.
     """
     if name in ("matmul", "__matmul__", "__rmatmul__"):
         tensors = [t for t in map(as_tensor, bound.values()) if t is not None]
         decided = all(t.shape is not None and len(t.shape) <= 2 for t in tensors)
+    elif name == "smooth_l1_loss":
+        beta = bound.get("beta", 1.0)
+        decided = isinstance(beta, (int, float)) and beta > 0
     else:
         decided = name == "kl_div" and bound.get("log_target", False) is False
     return tuple(Save(s.what, s.when) for s in saves) if decided else saves
@@ -316,13 +336,7 @@ def _out(rt: Runtime, operation: Operation, out: Tensor, site: Site) -> Tensor:
         any(o.tensor is not None and o.tensor.requires_grad.yes for o in operation.operands) or out.requires_grad.yes
     )
     if wants and rt.autograd.mode.enabled.yes:
-        rt.error(
-            "other",
-            f"{operation.name}(): functions with out=... arguments don't support automatic differentiation, "
-            "but one of the arguments requires grad.",
-            site,
-            out,
-        )
+        rt.error("other", _NO_OUT.format(operation.name), site, out)
     rt.autograd.bump(out, operation.name, site.span)
     return out
 

@@ -245,4 +245,137 @@ y.backward()
 a = torch.randn(3, 3)
 y = torch.einsum('ij,jk->ik', a, a)
 y.detach_()
+=== operands_of_einsum_are_saved
+a = torch.rand(2, 3)
+b = torch.rand(3, 3, requires_grad=True)
+y = torch.einsum('ij,jk->ik', a, b)
+a -= 0.5
+y.sum().backward()
+=== vector_of_einsum_is_saved
+a = torch.rand(3, 3, requires_grad=True)
+b = torch.rand(3)
+y = torch.einsum('ij,j->i', a, b)
+b[b > 0.5] = 0.0
+y.sum().backward()
+=== operand_of_einsum_is_not_saved_for_itself
+a = torch.rand(3, 3, requires_grad=True)
+b = torch.rand(3)
+h = a * 1
+y = torch.einsum('ij,j->i', h, b)
+h.add_(1)
+y.sum().backward()
+=== smooth_l1_saves_both
+x = torch.rand(3, requires_grad=True)
+h = x * x
+y = F.smooth_l1_loss(h, h)
+h[h > 0.5] = 0.0
+y.backward()
+=== smooth_l1_of_a_detached_input
+x = torch.rand(3, requires_grad=True)
+h = x.sum()
+y = F.smooth_l1_loss(h, h)
+h.detach_()
+y.backward()
+=== write_to_a_view_is_freed
+x = torch.rand((), requires_grad=True)
+y = torch.rand(2, 3).sub(x)
+y[0] -= 2
+loss = y.sum()
+loss.backward()
+loss.backward()
+=== lerp_by_a_number_keeps_nothing
+x = torch.ones(3, requires_grad=True)
+y = torch.lerp(x, x, 0.5).sum()
+y.backward()
+y.backward()
+=== lerp_by_a_tensor_is_freed
+x = torch.ones(3, requires_grad=True)
+y = torch.lerp(x, x, torch.rand(3)).sum()
+y.backward()
+y.backward()
+=== another_output_of_the_same_node_is_unused
+x = torch.rand(3, 3, requires_grad=True)
+a, b, c = x
+torch.autograd.grad(a.sum(), [c])
+=== another_output_of_the_same_node_gets_none
+x = torch.rand(3, 3, requires_grad=True)
+a, b, c = x.unbind(0)
+g = torch.autograd.grad(a.sum(), [c], allow_unused=True)
+loss = g[0] is None
+(a * 2).sum().backward()
+=== root_that_is_one_of_many_outputs
+x = torch.rand(3, requires_grad=True)
+a, b, c = x
+torch.autograd.grad(a, [b])
+=== detach_in_inference_mode_does_nothing
+x = torch.rand(3, requires_grad=True)
+y = x * 2
+a, b, c = y
+with torch.inference_mode():
+    a.detach_()
+    y.detach_()
+y.sum().backward()
+=== inference_mode_false_ends_inference_mode
+x = torch.zeros(3, requires_grad=True)
+with torch.inference_mode():
+    with torch.inference_mode(False):
+        loss = x.norm()
+loss.backward()
+=== inference_mode_false_ends_no_grad
+x = torch.zeros(3, requires_grad=True)
+with torch.no_grad():
+    with torch.inference_mode(False):
+        loss = x.norm()
+loss.backward()
+=== gradient_made_in_inference_mode
+x = torch.rand(3, 3, requires_grad=True)
+with torch.inference_mode():
+    x.grad = torch.zeros_like(x)
+x.norm().backward()
+=== gradient_made_in_inference_mode_and_a_new_graph
+x = torch.rand(3, 3, requires_grad=True)
+with torch.inference_mode():
+    x.grad = torch.zeros_like(x)
+x.norm().backward(create_graph=True)
+=== gradient_made_in_inference_mode_of_another_leaf
+x = torch.rand(3, requires_grad=True)
+w = torch.rand(3, requires_grad=True)
+with torch.inference_mode():
+    x.grad = torch.zeros_like(x)
+(x * w).sum().backward(inputs=[w])
+=== parameter_made_in_inference_mode
+with torch.inference_mode():
+    w = nn.Parameter(torch.rand(3))
+w.sum().backward()
+=== parameter_made_in_inference_mode_with_another
+x = torch.rand(3, requires_grad=True)
+with torch.inference_mode():
+    w = nn.Parameter(torch.rand(3, 3))
+y = w @ x
+=== inference_leaf_is_not_saved_by_itself
+with torch.inference_mode():
+    x = torch.full((3,), 0.5, requires_grad=True)
+y = x.cumprod(0)
+=== inference_leaf_times_a_number
+with torch.inference_mode():
+    x = torch.full((3,), 0.5, requires_grad=True)
+y = x * 2
+y.sum().backward()
+=== inference_leaf_and_a_mean
+with torch.inference_mode():
+    x = torch.rand(3, requires_grad=True)
+y = x.mean()
+=== inference_leaf_changed_by_a_number
+with torch.inference_mode():
+    x = torch.ones(3, requires_grad=True)
+F.dropout(x, 0.5, inplace=True)
+=== inference_leaf_iterated
+with torch.inference_mode():
+    x = torch.ones(3, requires_grad=True)
+a, b, c = x
+a.backward()
+=== inference_leaf_as_a_parameter
+with torch.inference_mode():
+    x = torch.ones(3)
+w = nn.Parameter(x)
 """

@@ -1,0 +1,57 @@
+"""`torch.einsum` of two operands: a product of matrices, with what that keeps.
+
+The operands are turned and reshaped to batches of matrices, multiplied by `bmm` (by `mul` where nothing is summed), and
+the product is turned back (aten/src/ATen/native/Linear.cpp, `einsum` and `sumproduct_pair`). So each operand is saved if
+the other one requires grad: itself, as a view, where no reshape can need a copy.
+"""
+
+from __future__ import annotations
+
+from ..autograd.engine import Operand, Operation, Save
+from ..autograd.tensor import Form
+from ..values import Call, Runtime, Value
+from . import ops, shapes
+from .arguments import as_tensor
+from .registry import function
+from .table import TABLE
+
+
+def _labels(equation: Value) -> tuple[str, str, str] | None:
+    """The labels of two operands and of the result, in an equation that spells them all out."""
+    if not isinstance(equation, str) or "->" not in equation or "." in equation:
+        return None
+    inputs, _, output = equation.replace(" ", "").partition("->")
+    parts = inputs.split(",")
+    if len(parts) != 2 or any(len(set(part)) != len(part) for part in (*parts, output)):
+        return None
+    return parts[0], parts[1], output
+
+
+def _as_they_are(left: str, right: str, output: str) -> bool:
+    """Whether both operands are certainly multiplied in place: no summing first, no group of labels laid together."""
+    a, b, out = set(left), set(right), set(output)
+    groups = (a & b & out, (a & b) - out, a - b, b - a)
+    return (a ^ b) <= out and all(len(group) <= 1 for group in groups)
+
+
+@function("torch.einsum", "torch.functional.einsum")
+def _einsum(rt: Runtime, call: Call) -> Value:
+    op = TABLE.function("torch.einsum")
+    assert op is not None
+    labels = _labels(call.args[0]) if len(call.args) == 3 and not call.kwargs else None
+    left, right = (as_tensor(value) for value in call.args[1:]) if labels is not None else (None, None)
+    if labels is None or left is None or right is None:
+        return ops.run(rt, op, call)
+    sure = _as_they_are(*labels)
+    saves = (
+        Save("left", frozenset({"right"}), sure),
+        Save("right", frozenset({"left"}), sure),
+    )
+    operands = (Operand("left", left), Operand("right", right))
+    operation = Operation("einsum", call.site.span, operands, saves=saves, holds_numbers=True, derivative="linear")
+    product = ops.apply(rt, operation, call.site)[0]
+    # What comes back is a view of a product that no one else holds.
+    turned = Operation("view", call.site.span, (Operand("self", product),), view="view", view_of="self")
+    result = ops.apply(rt, turned, call.site)[0]
+    result.form = Form((shapes.UNKNOWN,) * len(labels[2]))
+    return result
