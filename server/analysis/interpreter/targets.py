@@ -7,8 +7,8 @@ from typing import Any
 
 from ..autograd.heap import MISSING
 from ..autograd.tensor import Tensor
-from ..values import Choice, DictValue, Instance, ListValue, ModuleObject, Scalar, Unknown, Value
-from . import expressions
+from ..values import Choice, DictValue, Instance, ListValue, ModuleObject, Scalar, SliceValue, Unknown, Value
+from . import expressions, slices
 from .keys import key_of
 from .machine import Machine
 
@@ -124,6 +124,8 @@ def set_item(machine: Machine, owner: Value, index: Value, value: Value, node: a
             items = list(owner.items)
             items[index] = value
             machine.heap.write(owner, "items", tuple(items))
+        elif isinstance(index, SliceValue):
+            slices.set_slice(machine, owner, index, *machine.iterate(value, site))
         elif not isinstance(index, int):
             machine.heap.write(owner, "items", tuple(machine.join(item, value) for item in owner.items) or (value,))
     elif isinstance(owner, (Tensor, Unknown, Scalar, ModuleObject)):
@@ -179,12 +181,24 @@ def delete(machine: Machine, target: ast.expr) -> None:
     elif isinstance(target, ast.Subscript):
         owner = expressions.evaluate(machine, target.value)
         index = expressions.evaluate(machine, target.slice)
-        if isinstance(owner, DictValue) and isinstance(index, (str, int)):
-            machine.heap.put(owner.items, index, MISSING)
-        elif isinstance(owner, ListValue) and isinstance(index, int) and -len(owner.items) <= index < len(owner.items):
-            items = list(owner.items)
-            del items[index]
-            machine.heap.write(owner, "items", tuple(items))
+        machine.each(owner, lambda each: delete_item(machine, each, index))
     elif isinstance(target, (ast.Tuple, ast.List)):
         for each in target.elts:
             delete(machine, each)
+
+
+def delete_item(machine: Machine, owner: Value, index: Value) -> None:
+    """`del owner[index]`."""
+    if isinstance(owner, DictValue):
+        key = key_of(index)
+        if key is not MISSING and key in owner.items:
+            machine.heap.put(owner.items, key, MISSING)
+    elif isinstance(owner, ListValue):
+        if isinstance(index, SliceValue):
+            slices.delete_slice(machine, owner, index)
+        elif isinstance(index, int) and -len(owner.items) <= index < len(owner.items):
+            items = list(owner.items)
+            del items[index]
+            machine.heap.write(owner, "items", tuple(items))
+        else:
+            machine.heap.write(owner, "open", True)

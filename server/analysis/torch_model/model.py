@@ -8,7 +8,7 @@ from ..autograd import truth
 from ..autograd.engine import Operation
 from ..autograd.heap import MISSING
 from ..autograd.tensor import Device, Form, Tensor
-from ..autograd.truth import YES, maybe
+from ..autograd.truth import NO, YES, maybe
 from ..values import (
     Call,
     Choice,
@@ -224,8 +224,10 @@ class TorchModel:
         rt.events.unknown_calls += 1
         trainable = False
         if isinstance(owner, Unknown) and not owner.plain:
+            behind = modules.behind(owner)
             if owner.parameters is None:
-                group = Tensor(requires_grad=maybe(reason), is_parameter=True, name=owner.name)
+                frozen = bool(behind) and all(tensor.requires_grad.no for tensor in behind)
+                group = Tensor(requires_grad=NO if frozen else maybe(reason), is_parameter=True, name=owner.name)
                 group.group, group.note = True, "unknown"
                 group.made = group.counter.made = group.memory.made = 0  # It was there before anybody looked.
                 owner.parameters = group
@@ -234,9 +236,9 @@ class TorchModel:
                 owner.parameters.requires_grad = YES
                 trainable = True
             operands += operands_for("function", owner.parameters, True)
-            for _, tensor in modules.parts_of_unknown(owner):
+            for _, tensor in modules.parts_of_unknown(owner, asked=False):
                 operands += operands_for("function", tensor, True)
-            for tensor in modules.behind(owner):
+            for tensor in behind:
                 # `net.log_prob(x)` of an unknown `net` may use everything `net` has.
                 operands += operands_for("self", tensor, True)
             if owner.node is not None:

@@ -153,11 +153,11 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         if parameter.name in bound:
             operands += operands_for(parameter.name, bound[parameter.name], parameter.name in overload.diff)
     mutated = overload.mutates
-    if "max_norm" in bound:
-        # Embeddings renormalise their weight when they are told to which norm, under no_grad
+    if mutated and any(parameter.name == "max_norm" for parameter in overload.params):
+        # Embeddings renormalise their weight only when they are told to which norm, and then under no_grad
         # (torch/nn/functional.py, _no_grad_embedding_renorm_).
         weight = as_tensor(bound.get("weight"))
-        if weight is not None and isinstance(bound["max_norm"], (int, float)):
+        if weight is not None and isinstance(bound.get("max_norm"), (int, float)):
             rt.autograd.bump(weight, name, site.span)
         mutated = ()
     inplace_flag = bound.get("inplace") is True
