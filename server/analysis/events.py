@@ -42,6 +42,7 @@ class Forbidden:
     certain: bool
     path: Path
     after_error: bool = False
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)

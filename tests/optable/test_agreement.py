@@ -236,3 +236,28 @@ def test_rows_agree_with_torch() -> None:
     assert len(result.names) > 400
     for what in ("requires_grad", "saves", "view", "in place", "returns self"):
         assert result.agreed[what] / result.total(what) > 0.985, what
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("torch.add", "xy", "refused"),
+        ("torch.exp", "x", "refused"),
+        ("torch.cat", "i", "refused"),
+        ("torch.matmul", "xy", "refused"),
+        ("torch.linalg.norm", "x", "grad"),
+        ("torch.gt", "xy", "nograd"),
+    ],
+)
+def test_what_out_does(name, arguments, said):
+    """Refused, tracked or written without a history, when every operand requires grad."""
+    overloads = [o for o in load().function(name).overloads if o.out_variant]
+    assert {o.outputs for o in overloads} == {(said,)}
+    ready = prepared(inputs(arguments), set(range(len(arguments))))
+    out = torch.empty_like(callable_of(name)(*ready))
+    if said == "refused":
+        with pytest.raises(RuntimeError, match="don't support automatic differentiation"):
+            callable_of(name)(*ready, out=out)
+    else:
+        callable_of(name)(*ready, out=out)
+        assert out.requires_grad == (said == "grad")

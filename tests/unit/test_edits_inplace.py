@@ -71,3 +71,27 @@ def test_out_of_place(before, after):
 
 def _is_prefix(parsed, node):
     return hasattr(node, "lineno") and parsed.source.segment(node).startswith("s = ")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("torch.mm(x, w, out=y)  # c\n", "y = torch.mm(x, w)  # c\n"),
+        ("torch.mm(x, out=self.y, mat2=w)\n", "self.y = torch.mm(x, mat2=w)\n"),
+        ("torch.max(x, 0, out=(v, i))\n", "v, i = torch.max(x, 0)\n"),
+        ("torch.exp(x, out=y[0])\n", "y[0] = torch.exp(x)\n"),
+        ("z = torch.exp(x, out=y)\n", "z = y = torch.exp(x)\n"),
+        ("y = torch.exp(x, out=y)\n", "y = torch.exp(x)\n"),
+        ("def f():\n    return torch.exp(x, out=y)\n", "def f():\n    return torch.exp(x)\n"),
+        ("torch.exp(x, out=y.data)\n", None),
+        ("torch.exp(x, out=make())\n", None),
+        ("z = torch.exp(x, out=y).sum()\n", None),
+        ("torch.exp(x)\n", None),
+    ],
+)
+def test_assign_out(before, after):
+    def select(parsed):
+        calls = [n for n in ast.walk(parsed.tree) if isinstance(n, ast.Call)]
+        return next((n for n in calls if any(k.arg == "out" for k in n.keywords)), calls[0])
+
+    check(before, after, E.assign_out, select)

@@ -41,6 +41,18 @@ CASES = {
         "nothing was raised",
         None,
     ),
+    "out= with a tensor that requires grad": (
+        HEAD + "y = torch.empty(3)\ntorch.exp(x, out=y)\nloss = y.sum()\nloss.backward()\n",
+        Claim(
+            "out-argument",
+            "torch.exp(x, out=y)",
+            [X, ("mutation", "torch.exp(x, out=y)", "raises")],
+            ("torch.exp(x, out=y)", "y = torch.exp(x)"),
+        ),
+        "confirmed",
+        "don't support automatic differentiation",
+        "verified",
+    ),
     "the same graph twice": (
         HEAD + "loss = x.exp().sum()\nloss.backward()\nloss.backward(inputs=[x])\n",
         Claim(

@@ -15,6 +15,7 @@ from .facts import Row
 from .from_yaml import native_facts
 from .measure import complete
 from .modules import add_modules
+from .outs import complete_outs
 from .public import native_object, public_functions, python_row, python_signature
 from .python_names import rows_by_name
 from .samples import Samples
@@ -124,7 +125,9 @@ def _measure(functions: dict[str, list[Row]], methods: dict[str, list[Row]], sam
     for name in sorted(functions):
         thing = _object(name)
         if thing is not None:
-            complete(functions[name], thing, samples.of(getattr(thing, "func", thing), name.partition("[")[0]))
+            found = samples.of(getattr(thing, "func", thing), name.partition("[")[0])
+            complete(functions[name], thing, found)
+            complete_outs(functions[name], thing, found)
     for name in sorted(methods):
         thing = getattr(torch.Tensor, name, None)
         if thing is not None:

@@ -123,7 +123,7 @@ def _guessed(row: Row, function: Callable[..., Any]) -> list[Seen]:
     log.debug("guessing arguments of %s", row.native or function)
     written = SPECIAL.get(row.native.removeprefix("torch.nn.functional."), [])
     for values in itertools.chain(({n: v() for n, v in w.items()} for w in written), guesses(row)):
-        call = Call(values, lambda given: _call(row, function, given))
+        call = Call(values, lambda given: call_row(row, function, given))
         seen = look(call, known)
         if seen is not None:
             found.append(seen)
@@ -132,7 +132,7 @@ def _guessed(row: Row, function: Callable[..., Any]) -> list[Seen]:
     return found
 
 
-def _call(row: Row, function: Callable[..., Any], given: dict[str, Any]) -> Any:
+def call_row(row: Row, function: Callable[..., Any], given: dict[str, Any]) -> Any:
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     for p in row.params:

@@ -82,7 +82,7 @@ def spell_tree(value: Any) -> str:
     return "o"
 
 
-def _clone(value: Any, grad: bool) -> Any:
+def clone(value: Any, grad: bool) -> Any:
     if isinstance(value, Tensor):
         copy = value.detach().clone()
         if grad and (copy.is_floating_point() or copy.is_complex()):
@@ -92,9 +92,9 @@ def _clone(value: Any, grad: bool) -> Any:
     if isinstance(value, torch.nn.utils.rnn.PackedSequence):
         return value
     if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(_clone(v, grad) for v in value)
+        return tuple(clone(v, grad) for v in value)
     if isinstance(value, list):
-        return [_clone(v, grad) for v in value]
+        return [clone(v, grad) for v in value]
     return value
 
 
@@ -111,7 +111,7 @@ class _Ran:
 
 def _forward(call: Call, grads: Iterable[str]) -> _Ran:
     wanted = set(grads)
-    arguments = {name: _clone(value, name in wanted) for name, value in call.values.items()}
+    arguments = {name: clone(value, name in wanted) for name, value in call.values.items()}
     packed: list[Tensor] = []
 
     def pack(t: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ def _loss(result: Any) -> Tensor | None:
 
 def confirmed(call: Call, grad: str, what: str, index: int) -> bool:
     """Whether bumping that tensor after the call makes backward raise the in-place error."""
-    arguments = {name: _clone(value, name == grad) for name, value in call.values.items()}
+    arguments = {name: clone(value, name == grad) for name, value in call.values.items()}
     torch.manual_seed(0)
     result = call.run(arguments)
     target = tensors_in(result)[index] if what.startswith("result") else tensors_in(arguments[what])[index]
@@ -198,7 +198,7 @@ def _runs(call: Call, name: str) -> bool:
 
 
 def _forward_versions(call: Call) -> set[str]:
-    arguments = {name: _clone(value, False) for name, value in call.values.items()}
+    arguments = {name: clone(value, False) for name, value in call.values.items()}
     before = {name: [t._version for t in tensors_in(value)] for name, value in arguments.items()}
     call.run(arguments)
     return {n for n, value in arguments.items() if [t._version for t in tensors_in(value)] != before[n]}

@@ -308,7 +308,9 @@ class Machine:
         """PyTorch raises here (or may, if not `certain`). In prediction mode a certain one ends the program."""
         expected = self.expected()
         if kind != "backward" and not expected:
-            self.events.forbidden.append(Forbidden(site, kind, message, tensor, certain, self.path, self.after_error))
+            self.events.forbidden.append(
+                Forbidden(site, kind, message, tensor, certain, self.path, self.after_error, self.entry)
+            )
         if certain and self.stop_at_error and self.path == ALWAYS:
             raise ProgramRaises(site.span.start.line, kind if kind != "backward" else message, culprit, self)
         if certain and expected:

@@ -101,7 +101,7 @@ def rename_call(parsed: Parsed, call: ast.Call, name: str, drop: tuple[str, ...]
     edits = [edit(parsed, *source.offsets(call.func), name)]
     for keyword in call.keywords:
         if keyword.arg in drop:
-            edits.append(_without_argument(parsed, call, keyword))
+            edits.append(without_argument(parsed, call, keyword))
     return _guard(parsed, edits, call)
 
 
@@ -179,21 +179,22 @@ def set_keyword(parsed: Parsed, call: ast.Call, name: str, value: str) -> Edits 
 def remove_keyword(parsed: Parsed, call: ast.Call, name: str) -> Edits | None:
     """Take the keyword argument `name` away, with its comma."""
     keyword = next((one for one in call.keywords if one.arg == name), None)
-    return None if keyword is None else _guard(parsed, [_without_argument(parsed, call, keyword)], call)
+    return None if keyword is None else _guard(parsed, [without_argument(parsed, call, keyword)], call)
 
 
 def remove_argument(parsed: Parsed, call: ast.Call, argument: ast.expr) -> Edits | None:
     """Take the last positional argument away, with its comma; None for any other (the rest would shift)."""
     if not call.args or call.args[-1] is not argument:
         return None
-    return _guard(parsed, [_without_argument(parsed, call, argument)], call)
+    return _guard(parsed, [without_argument(parsed, call, argument)], call)
 
 
 def _arguments(call: ast.Call) -> list[ast.AST]:
     return [*call.args, *call.keywords]
 
 
-def _without_argument(parsed: Parsed, call: ast.Call, argument: ast.AST) -> Edit:
+def without_argument(parsed: Parsed, call: ast.Call, argument: ast.AST) -> Edit:
+    """The edit that takes an argument and its comma away; not yet checked."""
     source = parsed.source
     ordered = sorted(_arguments(call), key=lambda one: source.offsets(one)[0])
     index = next(i for i, one in enumerate(ordered) if one is argument)

@@ -24,11 +24,13 @@ from .edit_calls import (
 )
 from .edit_ignore import ignore_comment
 from .edit_inplace import clone_before, drop_inplace_argument, inplace_to_outofplace
+from .edit_out import assign_out
 
 __all__ = [
     "Edits",
     "append_call",
     "apply",
+    "assign_out",
     "checked",
     "clone_before",
     "delete_statement",

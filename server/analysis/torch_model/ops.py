@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from ..autograd.engine import AutogradError, Operand, Operation, Save
 from ..autograd.tensor import ANY_FORM, Form, Tensor
@@ -187,8 +188,8 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         implemented=overload.backward,
         derivative=derivative(shapes.plain_name(name)),
     )
-    if overload.out_variant and isinstance(bound.get("out"), Tensor):
-        return _out(rt, operation, bound["out"], site)
+    if overload.out_variant and bound.get("out") is not None:
+        return _out(rt, overload, operation, bound["out"], site)
     if target_name:
         target = as_tensor(bound.get(target_name))
         if target is None:
@@ -198,7 +199,7 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         return None
     if overload.structure == "list":
         outputs = operation.outputs[:1] * _count_outputs(name, bound)
-        operation = _with_outputs(operation, outputs)
+        operation = replace(operation, outputs=outputs)
     results = apply(rt, operation, site)
     if name == "einsum" and copies:
         # It is a view of a product that no one else holds.
@@ -268,12 +269,6 @@ def _certain(name: str, bound: dict[str, Value], saves: tuple[Save, ...]) -> tup
     return tuple(Save(s.what, s.when) for s in saves) if decided else saves
 
 
-def _with_outputs(operation: Operation, outputs: tuple[str, ...]) -> Operation:
-    from dataclasses import replace
-
-    return replace(operation, outputs=outputs)
-
-
 def _exact_count(name: str, bound: dict[str, Value]) -> int | None:
     if name in ("chunk", "tensor_split"):
         count = bound.get("chunks", bound.get("sections", bound.get("indices_or_sections")))
@@ -331,13 +326,29 @@ def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> T
     return result
 
 
-def _out(rt: Runtime, operation: Operation, out: Tensor, site: Site) -> Tensor:
-    wants = (
-        any(o.tensor is not None and o.tensor.requires_grad.yes for o in operation.operands) or out.requires_grad.yes
-    )
-    if wants and rt.autograd.mode.enabled.yes:
-        rt.error("other", _NO_OUT.format(operation.name), site, out)
-    rt.autograd.bump(out, operation.name, site.span)
+def _out(rt: Runtime, overload: Overload, operation: Operation, out: Value, site: Site) -> Value:
+    """Run an operation that writes into `out`; the row of the table says whether PyTorch takes tensors to learn."""
+    tensors = [t for t in (as_tensor(each) for each in (out if isinstance(out, tuple) else (out,))) if t is not None]
+    if isinstance(out, ListValue):
+        tensors = [each for each in out.items if isinstance(each, Tensor)]
+    operands = tuple(o for o in operation.operands if o.name != "out")
+    operation = replace(operation, operands=operands, saves=(), outputs=("grad",))
+    if "grad" in overload.outputs:
+        for each in tensors:
+            in_place(rt, operation, each, site)
+        return out
+    wanting = [o.tensor for o in operands if o.tensor is not None and o.differentiable] + tensors
+    wanting = [tensor for tensor in wanting if tensor.requires_grad.possible]
+    tracked = False
+    if "refused" in overload.outputs and wanting and rt.autograd.mode.enabled.possible:
+        first = next((t for t in wanting if t.requires_grad.yes), wanting[0])
+        certain = first.requires_grad.yes and rt.autograd.mode.enabled.yes
+        rt.error("out-argument", _NO_OUT.format(operation.name), site, first, certain)
+        tracked = not certain
+    if rt.autograd.mode.enabled.possible and not tracked:
+        operation = replace(operation, operands=tuple(replace(o, differentiable=False) for o in operands))
+    for each in tensors:
+        rt.autograd.force_inplace(operation, each)
     return out
 
 

@@ -11,7 +11,9 @@ Reading a row
   floating or complex, which is the caller's to know: ``x.to(torch.int64)`` never requires grad.
 * ``saves`` names what backward will read again. An entry that is not a tensor in the call at hand (``x * 2``: the
   saved ``other`` is a number) saves nothing.
-* Operations with ``out=`` appear twice: without an ``out`` parameter, and (``out_variant``) with a required one.
+* Operations with ``out=`` appear twice: without an ``out`` parameter, and (``out_variant``) with a required one. Their
+  ``outputs`` say what happens to ``out`` when an operand requires grad: ``'refused'`` (PyTorch raises), ``'grad'`` (the
+  result is copied into it and tracked), ``'nograd'`` (it is written without a history).
 * Names resolve through aliases: ``torch.absolute`` is ``torch.abs``, ``__add__`` is ``add`` of two operands.
 """
 
@@ -47,7 +49,7 @@ KINDS = {
 }
 _STRUCTURES = {"1": "one", "t": "tuple", "l": "list", "0": "none"}
 _VIEWS = {"n": "no", "v": "view", "m": "multi", "?": "maybe"}
-_OUTPUTS = {"g": "grad", "n": "nograd", "z": "zero"}
+_OUTPUTS = {"g": "grad", "n": "nograd", "z": "zero", "r": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
