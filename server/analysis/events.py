@@ -115,7 +115,7 @@ class Applied:
     """A custom function was applied: what went in and came out, the node it made, and what its class does wrong.
 
     `fault` says why its backward raises, `written` are inputs that forward changed without `mark_dirty`, each with the
-    write, and `kept` is what it put on `ctx` as attributes.
+    write, and `kept` are the tensors that it put on `ctx` as attributes, each with its contents then.
     """
 
     site: Site
@@ -125,8 +125,18 @@ class Applied:
     result: Any
     fault: Any
     written: tuple[tuple[Tensor, Version], ...]
-    kept: dict[str, Any]
+    kept: tuple[tuple[str, Tensor, Version], ...]
     path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """A backward ran a custom function whose attribute `name` on `ctx` has other contents than in forward."""
+
+    applied: Applied
+    name: str
+    write: Version
+    sink: Sink
 
 
 @dataclass(slots=True)
@@ -142,6 +152,7 @@ class Events:
     steps: list[Step] = field(default_factory=list)
     replaced: list[Replaced] = field(default_factory=list)
     applied: list[Applied] = field(default_factory=list)
+    outdated: list[Outdated] = field(default_factory=list)
     cleared: dict[Span, tuple[int, frozenset[int]]] = field(default_factory=dict)
     """Where gradients were set to None: how many unknown calls there had been, and which tensors surely had one."""
     unknown_calls: int = 0

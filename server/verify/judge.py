@@ -69,7 +69,12 @@ def _decide(facts: Facts, law: Law) -> Decision:
     if early:
         return early
     if law.claim == "unseen":
-        return "inconclusive", "The check watches gradients; what an optimizer holds it does not see.", None, ()
+        return (
+            "inconclusive",
+            "The check watches gradients; it does not see what this is about.",
+            None,
+            (),
+        )
     foretold = _foretold(facts, law)
     if foretold:
         where = f" at line {foretold.line}" if foretold.line else ""

@@ -79,6 +79,8 @@ LAWS: dict[str, Law] = {
     "cleared-gradient": Law("unseen"),
     "function-gradients": Law("raises", GRADIENTS),
     "function-none-gradient": CUT,
+    "function-dirty": Law("unseen"),
+    "function-saved": Law("unseen"),
     "inplace-on-leaf": Law("raises-at", LEAF),
     "inplace-on-view": Law("raises-at", CHANGED),
     "out-argument": Law("raises-at", (r"out=.*don't support automatic differentiation", r"arguments don't support")),

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..autograd.backward import Outcome
-from ..autograd.graph import ALWAYS
+from ..autograd.graph import ALWAYS, first_write_after
 from ..autograd.tensor import Tensor
 from ..check_types import Cancelled, Token
-from ..events import InplaceWrite, Sink, Step
+from ..events import InplaceWrite, Outdated, Sink, Step
 from ..torch_model.model import TorchModel
 from ..values import Call, ModuleValue, Site, Value
 from . import builtins, calls, objects, statements
@@ -59,19 +59,25 @@ class Interpreter(Machine):
                 self.error("backward", raised.kind, site, certain=True)
             return
         text = site.module.source.segment(site.node) if site.module is not None and site.node is not None else ""
-        self.events.sinks.append(
-            Sink(
-                site,
-                outcome,
-                kind,
-                self.path,
-                text,
-                self.entry,
-                self.after_error,
-                len(self.loop_passes),
-                self.loop_passes[-1] if self.loop_passes else 0,
-            )
+        sink = Sink(
+            site,
+            outcome,
+            kind,
+            self.path,
+            text,
+            self.entry,
+            self.after_error,
+            len(self.loop_passes),
+            self.loop_passes[-1] if self.loop_passes else 0,
         )
+        self.events.sinks.append(sink)
+        for applied in self.events.applied:
+            if applied.kept and applied.node in outcome.reach.sure_nodes:
+                self.events.outdated += [
+                    Outdated(applied, name, first_write_after(contents, tensor.memory.version), sink)
+                    for name, tensor, contents in applied.kept
+                    if tensor.memory.version is not contents
+                ]
         if raised is not None and raised.certain:
             culprit = raised.culprit.span.start.line if raised.culprit is not None and raised.culprit.span else None
             self.error("backward", raised.kind, site, certain=True, culprit=culprit)
