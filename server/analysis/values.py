@@ -72,6 +72,12 @@ class Unknown:
         self.module_like = False
         self.plain = False
 
+    def another(self) -> Unknown:
+        """One more of the same kind: what is known of this one holds for it, and it is another object."""
+        twin = Unknown(self.reason, name=self.name, deps=self.deps, symbolic=self.symbolic, node=self.node)
+        twin.plain = self.plain
+        return twin
+
     def __repr__(self) -> str:
         return f"<Unknown {self.reason}>"
 

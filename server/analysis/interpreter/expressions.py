@@ -583,7 +583,7 @@ def open_elements(machine: Machine, items: list[Value]) -> list[Value]:
 def fresh(value: Value) -> Value:
     """Another value like this one, for the next pass of a loop: unknowns are new, known objects stay."""
     if isinstance(value, Unknown):
-        return Unknown(value.reason, name=value.name, deps=value.deps, symbolic=value.symbolic, node=value.node)
+        return value.another()
     if type(value) is tuple:
         return tuple(fresh(item) for item in value)
     if isinstance(value, Scalar):

@@ -77,7 +77,9 @@ class Joiner:
             kind = left.kind if left.kind == right.kind else "number"
             return Scalar(kind, self._nodes(left.node, right.node))
         if isinstance(left, Unknown):
-            return Unknown(left.reason, name=left.name, deps=(left, right), symbolic=left.symbolic and right.symbolic)
+            both = Unknown(left.reason, name=left.name, deps=(left, right), symbolic=left.symbolic and right.symbolic)
+            both.plain = left.plain and right.plain
+            return both
         return None
 
     def _nodes(self, left: Node | None, right: Node | None) -> Node | None:

@@ -87,9 +87,7 @@ def _unpack(machine: Machine, targets: list[ast.expr], value: Value) -> None:
 
 def _fresh(machine: Machine, element: Value, owner: Value) -> Value:
     """Another element of the same unknown iterable: alike, but not the same object."""
-    if isinstance(element, Unknown):
-        return Unknown(element.reason, deps=element.deps, symbolic=element.symbolic, node=element.node)
-    return element
+    return element.another() if isinstance(element, Unknown) else element
 
 
 def set_attribute(machine: Machine, owner: Value, name: str, value: Value, node: ast.AST) -> None:
