@@ -93,11 +93,11 @@ def _refused(found: Reach, inputs: Sequence[Tensor] | None, wants: Truth, execut
     refused = []
     for leaf, sure in found.leaves.items():
         grad = leaf.grad
-        if grad.inference and grad.present.yes and sure.yes and wants.yes and leaf.requires_grad.yes:
-            if chosen is None or id(leaf) in chosen:
-                last = found.newest_first_user(leaf)
-                node = next((n for n in executed if n.order == last), None)
-                refused.append(Raise("inference", True, node))
+        written = grad.inference and grad.present.yes and sure.yes and wants.yes and leaf.requires_grad.yes
+        if written and (chosen is None or id(leaf) in chosen):
+            last = found.newest_first_user(leaf)
+            node = next((n for n in executed if n.order == last), None)
+            refused.append(Raise("inference", True, node))
     return refused
 
 

@@ -184,7 +184,7 @@ class Autograd:
         if tracked.yes:
             self._require_current(operation.operands)
         edges = self._edges(operation.operands)
-        results = []
+        results: list[Tensor] = []
         grad_node: Node | None = None
         for kind in operation.outputs:
             differentiable = kind != "nograd"
@@ -390,7 +390,7 @@ class Autograd:
             derivative=operation.derivative,
         )
         node.stack = self.stack
-        # CopySlices lets go of the operation inside it when the graph is freed (accumulate into a view: functions/tensor.cpp).
+        # CopySlices lets go of the operation inside it when the graph is freed (functions/tensor.cpp).
         node.has_saved = base is not target and tracked.possible
         if tracked.possible:
             before = tuple(s for s in operation.saves if not s.what.startswith("result"))

@@ -172,16 +172,17 @@ def _zip(machine: Machine, call: Call) -> Value:
             row = []
             for items, open_ in columns:
                 if open_ or index >= len(items):
-                    row.append(_later(items, index))
+                    row.append(later(items, index))
                 else:
                     row.append(items[index])
             rows.append(tuple(row))
         return IterValue(rows)
     count = max(len(items) for items, _ in columns)
-    return IterValue([tuple(_later(items, i) for items, _ in columns) for i in range(count)], True)
+    return IterValue([tuple(later(items, i) for items, _ in columns) for i in range(count)], True)
 
 
-def _later(items: list[Value], index: int) -> Value:
+def later(items: list[Value], index: int) -> Value:
+    """An element of an iterable of which only the first ones are known: behind those, one like the last."""
     from .expressions import fresh
 
     if not items:

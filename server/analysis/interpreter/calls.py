@@ -73,6 +73,8 @@ def call_value(machine: Machine, function: Value, call: Call) -> Value:
         return builtins.call(machine, function.name, call)
     if isinstance(function, External):
         return externals.call(machine, function.dotted, call)
+    if isinstance(function, IterValue) and function.source is not None and len(call.args) == 1:
+        return generators.as_decorator(machine, function, call.args[0])
     if isinstance(function, Instance):
         handled = machine.torch.call_instance(function, call)
         if handled is not MISSING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import math
 from collections.abc import Callable
 
@@ -17,7 +16,7 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import records
+from . import iterators, records
 from .contexts import ExitStackValue
 from .machine import DeadEnd, Machine
 
@@ -120,16 +119,6 @@ def _deque(machine: Machine, call: Call) -> Value:
     return ListValue(items, "list", open_)
 
 
-def _chain(machine: Machine, call: Call) -> Value:
-    items: list[Value] = []
-    open_ = False
-    for argument in call.args:
-        more, more_open = machine.iterate(argument, call.site)
-        items.extend(more)
-        open_ = open_ or more_open
-    return IterValue(items, open_)
-
-
 def _remember(machine: Machine, call: Call) -> Value:
     """`lru_cache`, bare or with options."""
     function = call.args[0] if call.args else None
@@ -151,24 +140,6 @@ def _reduce(machine: Machine, call: Call) -> Value:
     return total
 
 
-def _operator(kind: ast.operator) -> Callable[[Machine, Call], Value]:
-    def run(machine: Machine, call: Call) -> Value:
-        from .expressions import binary
-
-        return binary(machine, kind, call.args[0], call.args[1], call.site)
-
-    return run
-
-
-def _count(machine: Machine, call: Call) -> Value:
-    return IterValue([Scalar("int")], True)
-
-
-def _cycle(machine: Machine, call: Call) -> Value:
-    items, _ = machine.iterate(call.args[0], call.site)
-    return IterValue(items, True)
-
-
 def _nullcontext(machine: Machine, call: Call) -> Value:
     return IterValue(call.args[:1] or [None])
 
@@ -180,6 +151,7 @@ def _namespace(machine: Machine, call: Call) -> Value:
 
 
 _FUNCTIONS: dict[str, Callable[[Machine, Call], Value]] = {
+    **iterators.FUNCTIONS,
     "copy.copy": _copy,
     "copy.deepcopy": _deepcopy,
     "functools.partial": _partial,
@@ -201,12 +173,8 @@ _FUNCTIONS: dict[str, Callable[[Machine, Call], Value]] = {
     "collections.defaultdict": _defaultdict,
     "collections.OrderedDict": _ordered,
     "collections.deque": _deque,
-    "itertools.chain": _chain,
-    "itertools.count": _count,
-    "itertools.cycle": _cycle,
-    "operator.add": _operator(ast.Add()),
-    "operator.mul": _operator(ast.Mult()),
     "contextlib.nullcontext": _nullcontext,
+    "importlib.import_module": lambda machine, call: machine.importer.import_module(machine, call),
     "types.SimpleNamespace": _namespace,
     "tqdm.tqdm": _same,
     "tqdm.auto.tqdm": _same,

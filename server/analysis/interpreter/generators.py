@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..autograd.heap import Pending, Table
-from ..values import FunctionValue, IterValue, Site, Value
+from ..values import Call, FunctionValue, IterValue, NativeMethod, Site, Value
 from . import blocks
 from .blocks import DEAD, Leave
 from .machine import Abandon, DeadEnd, Frame, Machine
@@ -174,4 +174,21 @@ def around(machine: Machine, value: IterValue, inside: Callable[[Value], Leave |
     return leaves[0]
 
 
-__all__ = ["Abandon", "Ended", "Source", "around", "collect", "drive", "start", "suspended"]
+def as_decorator(machine: Machine, value: IterValue, function: Value) -> NativeMethod:
+    """`@manager()`: each call of the function runs inside a manager of its own (contextlib.ContextDecorator)."""
+    source = value.source
+
+    def run(call: Call) -> Value:
+        results: list[Value] = []
+
+        def inside(_: Value) -> None:
+            results.append(machine.call(function, call))
+
+        if around(machine, suspended(source.function, dict(source.bound), source.site), inside) is DEAD or not results:
+            raise DeadEnd
+        return machine.join_all(results)
+
+    return NativeMethod(function, "__call__", run)
+
+
+__all__ = ["Abandon", "Ended", "Source", "around", "as_decorator", "collect", "drive", "start", "suspended"]

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from ..names.workspace import mentions_torch
 from ..source.text import SourceText
-from ..values import External, ListValue, ModuleValue, Site, TorchName, Unknown, Value
+from ..values import Call, External, ListValue, ModuleValue, Site, TorchName, Unknown, Value
 from . import torch_names
 from .machine import Machine
 
@@ -97,6 +97,15 @@ class Importer:
                 self._star(machine, self._base(machine, node, site, lazy=False))
             else:
                 self._store(machine, alias.asname or alias.name, self._from(machine, node, alias.name, site))
+
+    def import_module(self, machine: Machine, call: Call) -> Value:
+        """`importlib.import_module("…")`: the module itself, as far as its name is known."""
+        name, package = call.argument(0, "name", None), call.argument(1, "package", None)
+        if isinstance(name, str) and name.startswith(".") and isinstance(package, str):
+            name = f"{package}{name}" if not name.startswith("..") else None
+        if not isinstance(name, str) or not name or name.startswith("."):
+            return Unknown("a module whose name is not known")
+        return self._module(machine, name, call.site)
 
     @staticmethod
     def _store(machine: Machine, name: str, value: Value) -> None:

@@ -1,8 +1,8 @@
 """`torch.einsum` of two operands: a product of matrices, with what that keeps.
 
-The operands are turned and reshaped to batches of matrices, multiplied by `bmm` (by `mul` where nothing is summed), and
-the product is turned back (aten/src/ATen/native/Linear.cpp, `einsum` and `sumproduct_pair`). So each operand is saved if
-the other one requires grad: itself, as a view, where no reshape can need a copy.
+The operands are turned and reshaped to batches of matrices, multiplied by `bmm` (by `mul` where nothing is summed),
+and the product is turned back (aten/src/ATen/native/Linear.cpp, `einsum` and `sumproduct_pair`). So each operand is
+saved if the other one requires grad: itself, as a view, where no reshape can need a copy.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ from ..values import (
 )
 from . import backward as _backward
 from . import creation as _creation
-from . import einsum as _einsum
 from . import custom, flags, frameworks, functions, grad_modes, indexing, leaving, modules, ops, optimizers
+from . import einsum as _einsum
 from . import placement as _placement
 from .arguments import dtype_of, history, operands_for
 from .registry import FUNCTIONS, METHODS, PROPERTIES, SETTERS

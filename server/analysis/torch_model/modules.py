@@ -118,8 +118,8 @@ def parts_of_unknown(
     """Parameters of an unknown module that are known: of what was put into it (`net.fc = nn.Linear(...)`), or asked for
     by name (`net.layer4.parameters()`).
 
-    `asked`: the program asks for the parameters, so that what it called by name (`net.layer4(x)`) is taken for a module;
-    otherwise it may as well be a method.
+    `asked`: the program asks for the parameters, so that what it called by name (`net.layer4(x)`) is taken for a
+    module; otherwise it may as well be a method.
     """
     seen = {id(value)} if seen is None else seen
     found: list[tuple[str, Tensor]] = []
@@ -130,7 +130,9 @@ def parts_of_unknown(
             found.append((part, child))
         elif is_module(child) or (asked and isinstance(child, Unknown) and child.parameters is not None):
             found += named_parameters(child, f"{part}.", seen)
-        elif isinstance(child, Unknown) and (child.attributes or child.parameters is not None) and id(child) not in seen:
+        elif (
+            isinstance(child, Unknown) and (child.attributes or child.parameters is not None) and id(child) not in seen
+        ):
             seen.add(id(child))
             if child.parameters is not None:
                 found.append((part, child.parameters))
