@@ -10,7 +10,7 @@ from .autograd.graph import Node, Path, Version
 from .autograd.tensor import Grad, Tensor
 from .autograd.truth import Truth
 from .report import Span
-from .values import ClassValue, Site
+from .values import ClassValue, Instance, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,16 @@ class Outdated:
     sink: Sink
 
 
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """An attribute of a module is given a tensor that was computed: what that is, as no parameter of it."""
+
+    site: Site
+    owner: Instance
+    name: str
+    value: Tensor
+
+
 @dataclass(slots=True)
 class Events:
     """Everything recorded in one run, in order."""
@@ -151,6 +161,7 @@ class Events:
     held: list[Held] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     replaced: list[Replaced] = field(default_factory=list)
+    assigned: list[Assigned] = field(default_factory=list)
     applied: list[Applied] = field(default_factory=list)
     outdated: list[Outdated] = field(default_factory=list)
     cleared: dict[Span, tuple[int, frozenset[int]]] = field(default_factory=dict)

@@ -5,30 +5,41 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..autograd.graph import Node
 from ..autograd.tensor import Tensor
+from ..describe import operation_name
 from ..facts import Facts
-from ..report import Finding, Span
+from ..report import Finding, Fix, Span
+from ..source.edits import replace_expr
 from ..torch_model.modules import is_module, named_parameters
 from ..values import DictValue, Instance, ListValue, Value
 from .base import Rule
 
+_MOVES = frozenset({"to", "cuda", "cpu", "half", "float", "double", "bfloat16"})
+
 RULE = Rule(
     name="unregistered-parameters",
-    summary="layers in a plain list or dict of a module are trained by nobody",
+    summary="layers in a plain list, or a parameter that was moved or computed with, are not registered",
     family="the training step",
     severity="warning",
-    fix="no fix: `nn.ModuleList` or `nn.ModuleDict` around them",
+    fix="`nn.Parameter` around the whole expression; no fix for layers: `nn.ModuleList` around them",
     what="""\
 Finds layers that a module keeps in a plain `list`, `tuple` or `dict`, when a loss gives them a gradient and an
-optimizer holds other parameters of the same module but not theirs.
+optimizer holds other parameters of the same module but not theirs. And attributes that are given a parameter which was
+moved or computed with in the same expression: `self.w = nn.Parameter(t).to(device)`, `nn.Parameter(t) * 0.1`.
 
 A module hidden in a list on purpose (a frozen teacher, whose output carries no gradient to a loss) is not reported,
-nor are layers whose parameters are handed to the optimizer by hand.""",
+nor are layers whose parameters are handed to the optimizer by hand. A parameter that is moved to where it is
+(`.to("cpu")` on the CPU) stays a parameter, and is not reported either.""",
     why="""\
 `nn.Module` registers what is assigned to an attribute directly: parameters, modules, and the containers of `torch.nn`.
 A plain list is an ordinary attribute. The layers in it work in the forward pass and even receive gradients, but
 `parameters()` does not yield them: the optimizer never updates them, `.to(device)` leaves them behind, and
-`state_dict()` forgets them. The loss still goes down a little, because the registered layers learn.""",
+`state_dict()` forgets them. The loss still goes down a little, because the registered layers learn.
+
+`.to(device)` and arithmetic make a new tensor. It is no `nn.Parameter`, so it is not registered, and not a leaf: its
+gradient goes on to the parameter it was made from, which nothing holds. On a machine without a GPU `.to(device)` gives
+the parameter itself back, and the program learns: the mistake shows on the GPU only.""",
     example="""\
 import torch
 from torch import nn
@@ -75,12 +86,21 @@ loss = net(torch.randn(2, 4)).mean()
 loss.backward()
 optimizer.step()
 """,
-    fix_safety="There is no automatic fix yet; wrapping in `nn.ModuleList` changes the names in saved checkpoints.",
+    fix_safety="""\
+`nn.Parameter(t.to(device))` is *safe*; the same for arithmetic is *unsafe*: the value is the same at the start, and
+learns at another rate. For layers there is no automatic fix yet; wrapping in `nn.ModuleList` changes the names in saved
+checkpoints.""",
     blind_spots="A module whose optimizer is made in another file is not judged.",
 )
 
 
 def check(facts: Facts) -> Iterator[Finding]:
+    """Layers in plain containers, and parameters that were moved or computed with before they were assigned."""
+    yield from _in_containers(facts)
+    yield from _made_from_parameters(facts)
+
+
+def _in_containers(facts: Facts) -> Iterator[Finding]:
     """Parameters in plain containers of a module that get a gradient and that no optimizer holds."""
     moved = {id(leaf) for sink in facts.events.sinks for leaf, how in sink.outcome.reach.leaves.items() if how.yes}
     said: set[Span] = set()
@@ -108,6 +128,83 @@ def check(facts: Facts) -> Iterator[Finding]:
                 facts.step(held.site.span, "sink", "the optimizer holds the other parameters only"),
             ]
             yield facts.finding(RULE.name, "likely", message, span, trace)
+
+
+def _made_from_parameters(facts: Facts) -> Iterator[Finding]:
+    """Attributes of modules that hold what was made from an `nn.Parameter(...)` in the same expression."""
+    said: set[Span] = set()
+    for event in facts.events.assigned:
+        owner, name, value = event.owner, event.name, event.value
+        leaf = _parameter_behind(value.node)
+        statement = facts.statement_at(facts.innermost_here(value.node)) if value.node is not None else None
+        if leaf is None or not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
+            continue
+        made, span = facts.node_at(leaf.origin), facts.source.span(statement)
+        inside = any(each is made for each in ast.walk(statement.value)) and made is not statement.value
+        known = {id(tensor) for _, tensor in named_parameters(owner)} | facts.held
+        if not inside or not _assigns(statement, name) or {id(leaf), id(value)} & known or span in said:
+            continue
+        said.add(span)
+        message = f"`{name}` is no parameter of `{owner.cls.name}`: it is {_how(value.node)}, and nothing trains it"
+        trace = [
+            facts.step(leaf.origin, "source", "the parameter, which nothing holds"),
+            facts.step(span, "cut", "a new tensor: not registered, not a leaf"),
+        ]
+        fix = _around(facts, statement.value, made)
+        yield facts.finding(RULE.name, "likely", message, span, trace, [fix])
+
+
+def _parameter_behind(node: Node | None) -> Tensor | None:
+    """The parameter at the other end of a chain of operations on it and constants; None if anything else learns."""
+    while node is not None and node.tracked.possible and not node.is_join:
+        live = [edge for edge in node.edges if edge.live.possible]
+        if len(live) != 1:
+            return None
+        leaf = live[0].tensor
+        if leaf is not None and (live[0].node is None or live[0].node.tracked.no):
+            return leaf if leaf.is_parameter and leaf.requires_grad.yes and not leaf.group else None
+        node = live[0].node
+    return None
+
+
+def _assigns(statement: ast.Assign | ast.AnnAssign, name: str) -> bool:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return any(isinstance(each, ast.Attribute) and each.attr == name for each in targets)
+
+
+def _how(node: Node | None) -> str:
+    if node is not None and node.name == "to" and node.note:
+        return "a copy, moved to another device" if "unknown" in node.note else f"a copy, {node.note}"
+    return f"the result of `{operation_name(node)}`" if node is not None else "a copy"
+
+
+def _around(facts: Facts, value: ast.expr, made: ast.AST | None) -> Fix | None:
+    """`nn.Parameter(t).to(d)` becomes `nn.Parameter(t.to(d))`."""
+    if not isinstance(made, ast.Call) or len(made.args) != 1 or isinstance(made.args[0], ast.Starred):
+        return None
+    start, end = facts.source.offsets(value)
+    first, last = facts.source.offsets(made)
+    argument = facts.source.segment(made.args[0])
+    if not isinstance(made.args[0], (ast.Call, ast.Name, ast.Attribute, ast.Subscript)):
+        argument = f"({argument})"
+    text = facts.source.text
+    keywords = "".join(f", {facts.source.segment(each)}" for each in made.keywords)
+    new = f"{facts.source.segment(made.func)}({text[start:first]}{argument}{text[last:end]}{keywords})"
+    moved = all(isinstance(each, (ast.Call, ast.Attribute)) for each in _chain(value, made))
+    return facts.fix("make the parameter last", "safe" if moved else "unsafe", replace_expr(facts.parsed, value, new))
+
+
+def _chain(value: ast.expr, made: ast.Call) -> list[ast.expr]:
+    """The calls of methods that move or cast, from the outside in; a name among them that does more ends it."""
+    found: list[ast.expr] = []
+    inner: ast.expr = value
+    while inner is not made:
+        found.append(inner)
+        if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute) and inner.func.attr in _MOVES:
+            inner = inner.func.value
+        else:
+            return [*found, ast.Constant(None)]
+    return found
 
 
 def _hidden(value: Value) -> list[Tensor]:

@@ -9,6 +9,7 @@ from ..autograd.engine import Operation
 from ..autograd.heap import MISSING
 from ..autograd.tensor import Device, Form, Tensor
 from ..autograd.truth import NO, YES, maybe
+from ..events import Assigned
 from ..values import (
     Call,
     Choice,
@@ -409,6 +410,8 @@ class TorchModel:
             held = owner.attributes.get(name)
             if isinstance(held, Tensor) and held.is_parameter and not held.note:
                 self.rt.error("other", f"cannot assign tensor as parameter '{name}'", site, value)
+            elif value.node is not None and isinstance(owner, Instance):
+                self.rt.events.assigned.append(Assigned(site, owner, name, value))
         if self.rt.events.held and isinstance(owner, (ModuleObject, Instance)):
             modules.replacing(self.rt, owner, name, owner.attributes.get(name), value, site)
         if isinstance(owner, ModuleObject):
