@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .autograd.tensor import Tensor
+from .autograd.tensor import NO_GRAD_YET, Tensor
+from .events import Events
 from .interpreter.machine import ProgramRaises
 from .interpreter.run import run_file
 from .source.parse import parse
@@ -13,11 +14,15 @@ from .torch_model.modules import is_module, named_parameters
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """`raises` is (line, kind, line of the culprit); `grads` has "present", "none" or "maybe" per leaf, also frozen."""
+    """`raises` is (line, kind, line of the culprit); `grads` has "present", "none" or "maybe" per leaf, also frozen.
+
+    `may_raise` has (line, kind) of errors that depend on what is not known, a branch above all.
+    """
 
     raises: tuple[int, str, int | None] | None = None
     grads: dict[str, str] = field(default_factory=dict)
     unsure: str | None = None
+    may_raise: frozenset[tuple[int, str]] = frozenset()
 
 
 def predict(text: str, path: str = "program.py") -> Prediction:
@@ -47,8 +52,18 @@ def predict(text: str, path: str = "program.py") -> Prediction:
             elif is_module(value):
                 for dotted, tensor in named_parameters(value):
                     grads[f"{name}.{dotted}"] = _state(tensor)
-    return Prediction(raises, grads, unsure)
+    return Prediction(raises, grads, unsure, _doubts(machine.events) if machine is not None else frozenset())
+
+
+def _doubts(events: Events) -> frozenset[tuple[int, str]]:
+    found = {(each.site.span.start.line, each.kind) for each in events.forbidden}
+    for sink in events.sinks:
+        raised = [sink.outcome.raises] if sink.outcome.raises is not None else []
+        found |= {(sink.site.span.start.line, each.kind) for each in (*raised, *sink.outcome.doubts)}
+    return frozenset(found)
 
 
 def _state(tensor: Tensor) -> str:
-    return {True: "present", False: "none", None: "maybe"}[tensor.grad.present.value]
+    several = tensor.either if tensor.grad is NO_GRAD_YET else ()
+    states = {each.grad.present.value for each in several or (tensor,)}
+    return {True: "present", False: "none", None: "maybe"}[states.pop() if len(states) == 1 else None]

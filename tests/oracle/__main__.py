@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import sys
 from collections import Counter
 from pathlib import Path
@@ -73,7 +74,11 @@ def show(torch_side: Torch, batch: Batch, arguments: argparse.Namespace) -> None
 def minimal(torch_side: Torch, case: Case) -> str:
     """The case's program made small while both sides still disagree in the same way."""
 
+    tests = branches(case.program.text)
+
     def keep(text: str) -> bool:
+        if not branches(text) <= tests:
+            return False  # a condition that nobody can know must stay one
         exact = case.program.profile == "straight"
         outcome, verdict, *_ = judge(torch_side, text, exact, case.program.conditions)
         return (
@@ -81,6 +86,11 @@ def minimal(torch_side: Torch, case: Case) -> str:
         )
 
     return shrink(case.program.text, keep)
+
+
+def branches(text: str) -> set[str]:
+    """What the program branches on."""
+    return {ast.unparse(node.test) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.If)}
 
 
 def summary(outcome: Outcome) -> str:

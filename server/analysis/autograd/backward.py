@@ -84,20 +84,25 @@ def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
     return found
 
 
-def _refused(found: Reach, inputs: Sequence[Tensor] | None, wants: Truth, executed: dict[Node, None]) -> list[Raise]:
-    """Leaves whose `.grad` is an inference tensor, which may not be added to in place (accumulate_grad.h).
+def _refused(
+    autograd: Autograd, found: Reach, inputs: Sequence[Tensor] | None, executed: dict[Node, None], create: Truth
+) -> list[Raise]:
+    """Leaves that may not take the gradient that comes to them (accumulate_grad.{h,cpp}).
 
-    It is raised right after the last node that feeds the leaf.
+    One whose `.grad` is an inference tensor, which may not be added to in place; one that an in-place operation has
+    made a non-leaf since. It is raised right after the last node that feeds the leaf.
     """
     chosen = None if inputs is None else {id(tensor) for tensor in inputs}
+    in_place = create.no and not autograd.mode.inference
     refused = []
     for leaf, sure in found.leaves.items():
-        grad = leaf.grad
-        written = grad.inference and grad.present.yes and sure.yes and wants.yes and leaf.requires_grad.yes
-        if written and (chosen is None or id(leaf) in chosen):
+        if not sure.yes or not leaf.requires_grad.yes or not (chosen is None or id(leaf) in chosen):
+            continue
+        moved = leaf.node is not None and leaf.node.tracked.yes
+        if moved or (in_place and leaf.grad.inference and leaf.grad.present.yes):
             last = found.newest_first_user(leaf)
             node = next((n for n in executed if n.order == last), None)
-            refused.append(Raise("inference", True, node))
+            refused.append(Raise("other" if moved else "inference", True, node))
     return refused
 
 
@@ -221,8 +226,8 @@ def backward(
                 certain = change.certain and sure_node and not change.silent
                 item = Raise(change.kind, certain, node, saved, change.culprit, change.silent)
                 (raises if certain else doubts).append(item)
-    if accumulate and create.no and not autograd.mode.inference:
-        raises += _refused(found, inputs, wants, executed)
+    if accumulate and wants.yes:
+        raises += _refused(autograd, found, inputs, executed, create)
     first = max(raises, key=lambda r: r.order, default=None)
     early: set[int] = set()
     if first is not None and first.node is not None:

@@ -219,7 +219,7 @@ class Autograd:
                 device=self._device(operation.operands),
                 origin=operation.span,
             )
-            result.inference = self.mode.inference
+            result.inference = result.uncounted = self.mode.inference
             result.output = len(results)
             node.result = node.result or result
             if operation.view and base is not None:
@@ -243,7 +243,7 @@ class Autograd:
         result.counter, result.memory = base.counter, base.memory
         differentiable = result.floating.possible
         result.floating = base.floating if differentiable else NO
-        result.inference = base.inference
+        result.inference = result.uncounted = base.inference
         result.seen = result.counter.version
         if base.floating.no:
             result.requires_grad = NO
@@ -267,6 +267,7 @@ class Autograd:
         for operand in operation.operands:
             by_name.setdefault(operand.name, []).append(operand)
         saved = []
+        outside = not self.mode.inference
         for save in operation.saves:
             guard = truth.either(
                 o.tensor.live for name in save.when for o in by_name.get(name, ()) if o.tensor is not None
@@ -280,7 +281,7 @@ class Autograd:
             else:
                 kept = [o.tensor for o in by_name.get(save.what, ()) if o.tensor is not None]
             for tensor in kept:
-                if tensor.inference and not self.mode.inference and guard.yes and node.tracked.yes:
+                if (tensor.inference or tensor.uncounted) and outside and guard.yes and node.tracked.yes:
                     raise AutogradError("inference", "Inference tensors cannot be saved for backward.", tensor)
                 sure = save.sure and guard.yes
                 for each in tensor.either or (tensor,):
@@ -311,7 +312,7 @@ class Autograd:
         Source: check_inplace in torch/csrc/autograd/VariableTypeUtils.h.
         """
         tracked = NO if untracked else truth.both(wants, self.mode.enabled)
-        if tensor.inference and not self.mode.inference:
+        if tensor.uncounted and not self.mode.inference:
             # The counter is asked after the checks of autograd (ADInplaceOrViewType).
             if tracked.yes and tensor.requires_grad.yes and tensor.is_leaf.yes:
                 raise AutogradError(
@@ -363,7 +364,7 @@ class Autograd:
     def force_inplace(self, operation: Operation, target: Tensor) -> Tensor:
         """The effect of an in-place operation without the checks."""
         wants = truth.either((self._wanted(operation.operands), target.requires_grad))
-        tracked = truth.both(wants, self.mode.enabled) if target.floating.possible else NO
+        tracked = truth.both(wants, self.mode.enabled) if target.floating.possible and not operation.untracked else NO
         if self.mode.inference and target.requires_grad.possible:
             tracked = NO
         if tracked.yes:
@@ -427,6 +428,7 @@ class Autograd:
         result = Tensor(node=node, floating=tensor.floating, device=tensor.device, origin=cut.span)
         node.result = result
         result.inference = tensor.inference or (self.mode.inference and share == "")
+        result.uncounted = result.inference and self.mode.inference
         if share:
             result.memory = tensor.memory
         if share == "counter":

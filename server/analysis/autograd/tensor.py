@@ -73,6 +73,8 @@ class Tensor:
     marks a view without a grad_fn of its own: it requires grad because its base does
     (`DifferentiableViewMeta::requires_grad`), and gradient that comes to it goes nowhere.
     `output` says which of its node's outputs it is.
+    `inference` marks an inference tensor, `uncounted` that it has no version counter and may not be written to outside
+    inference mode: `.detach()` of an inference tensor is one too, but gets a counter.
     `view_kind` is PyTorch's `CreationMeta`: "view" (the default), "multi", "no_grad", "inference".
     """
 
@@ -101,6 +103,7 @@ class Tensor:
         "retains_grad",
         "scalar",
         "seen",
+        "uncounted",
         "view_kind",
         "view_of",
     )
@@ -125,7 +128,7 @@ class Tensor:
         self.retains_grad = False
         self.view_of: Tensor | None = None
         self.view_kind = ""
-        self.inference = False
+        self.inference = self.uncounted = False
         self.group = False
         self.dtype = ""
         self.scalar = False

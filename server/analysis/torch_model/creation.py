@@ -46,7 +46,7 @@ def make(
     wanted = truth_of(rt, call.kwargs.get("requires_grad", False), "the flag is not known")
     tensor = Tensor(floating=floating, device=device, origin=call.site.span, node=node)
     tensor.dtype = dtype.name if dtype is not None else ""
-    tensor.inference = rt.autograd.mode.inference
+    tensor.inference = tensor.uncounted = rt.autograd.mode.inference
     tensor.form = Form(shape, "plain")
     if wanted.possible:
         if floating.no:
@@ -232,6 +232,7 @@ def parameter(rt: Runtime, data: Value, site: Site, requires_grad: Truth = YES, 
         result.counter, result.memory = tensor.counter, tensor.memory
         result.device, result.dtype = tensor.device, tensor.dtype
         result.form, result.inference = tensor.form, tensor.inference
+        result.uncounted = tensor.inference and rt.autograd.mode.inference
         if tensor.requires_grad.possible and not tensor.note:
             cut = Cut("rewrap", site.span, "nn.Parameter")
             result.node = Node("Parameter", site.span, (tensor.edge(),), tracked=NO, path=rt.autograd.path, cut=cut)

@@ -58,6 +58,9 @@ def _set_data(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
     version = Version("data", site.span, rt.autograd.path)
     rt.heap.write(tensor.memory, "version", version)
     rt.heap.write(tensor, "form", value.form if isinstance(value, Tensor) else ANY_FORM)
+    if isinstance(value, Tensor) and value.inference is not tensor.inference:
+        # The dispatch keys come along (TensorImpl::copy_tensor_metadata).
+        rt.heap.write(tensor, "inference", value.inference)
 
 
 @setter("grad")
@@ -68,6 +71,9 @@ def _set_grad(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
         rt.events.cleared[site.span] = (rt.events.unknown_calls, had)
     inference = isinstance(value, Tensor) and value.inference
     rt.heap.write(tensor, "grad", Grad(present, site.span, inference=inference))
+    for each in tensor.either:
+        # It is one of several: for each it is so or as before.
+        rt.heap.write(each, "grad", Grad(truth.join(each.grad.present, present), site.span))
 
 
 @attribute("requires_grad")
@@ -138,7 +144,7 @@ def _grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
         return None
     gradient = Tensor(device=tensor.device, origin=site.span, floating=tensor.floating)
     gradient.form = Form(tensor.shape)
-    gradient.inference = tensor.grad.inference
+    gradient.inference = gradient.uncounted = tensor.grad.inference
     if tensor.grad.graph is not None and not tensor.either:
         gradient.node, gradient.requires_grad = tensor.grad.graph, tensor.grad.graph.tracked
     gradient.note = "gradient"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ..autograd.engine import Operation
 from ..autograd.tensor import CPU, Tensor
+from ..autograd.truth import NO
 from ..values import Call, Runtime, Scalar, TorchName, Unknown, Value, unknown_tensor
 from .arguments import device_of, operands_for
-from .ops import in_place
+from .ops import OVERLAPS, in_place
 from .registry import function
 
 _CUDA_AVAILABLE = Scalar("bool")
@@ -56,11 +57,19 @@ def _checkpoint(rt: Runtime, call: Call) -> Value:
     return result
 
 
+_CONSTANTS = frozenset({"zeros_", "ones_", "constant_", "eye_"})
+"""Initialisers that may fill an expanded tensor, whose elements share memory."""
+
+
 def initialise(rt: Runtime, dotted: str, call: Call) -> Value:
     """`torch.nn.init.*_`: writes in place under no_grad."""
     tensor = call.args[0] if call.args else call.kwargs.get("tensor")
     if isinstance(tensor, Tensor):
-        rt.autograd.bump(tensor, dotted.rpartition(".")[2], call.site.span)
+        name = dotted.rpartition(".")[2]
+        rt.guard(lambda: rt.autograd.check_inplace(tensor, NO), call.site, lambda: None)  # type: ignore[attr-defined]
+        if tensor.layout == "overlaps" and name not in _CONSTANTS:
+            rt.error("other", OVERLAPS, call.site, tensor)
+        rt.autograd.bump(tensor, name, call.site.span)
         return tensor
     return tensor if tensor is not None else Unknown("nn.init")
 

@@ -56,7 +56,7 @@ def enter(rt: Runtime, value: GradModeValue, function: Value = None) -> None:
     flag: Truth = YES if value.enabled is True else NO if value.enabled is False else maybe("the flag is not known")
     mode = rt.autograd.mode
     if mode.inference and value.enabled is True and value.kind != "inference_mode":
-        # enable_grad inside inference_mode has no effect; inference_mode(False) ends it (c10/core/InferenceMode.h).
+        # enable_grad in inference_mode has no effect; inference_mode(False) there ends it (c10/core/InferenceMode.h).
         return
     cut = None if flag.yes else value.cut(function)
     inference = value.inference or (mode.inference and value.kind != "inference_mode")

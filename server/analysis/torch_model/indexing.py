@@ -64,6 +64,10 @@ def put(rt: Runtime, tensor: Tensor, index: Value, value: Value, site: Site) -> 
         operation = Operation("index_put_", site.span, operands, saves=saves, holds_numbers=True)
         in_place(rt, operation, tensor, site)
         return
+    if shapes.writes_all(index, tensor.shape):
+        whole = Operation("copy_", site.span, (*operands_for("self", tensor, True), *written))
+        in_place(rt, whole, tensor, site)
+        return
     view = Operation("__getitem__", site.span, tuple(operands_for("self", tensor, True)), view="view", view_of="self")
     target = apply(rt, view, site)[0]
     if tensor.floating.no:

@@ -84,7 +84,7 @@ _VIEWS = {"no": "", "view": "view", "multi": "multi", "maybe": "view"}
 
 _ONE_BY_ONE = frozenset(["zero", "fill", "masked_fill", "index_put"])
 """In-place operations that may write to an expanded tensor, whose elements share memory (measured on torch 2.13)."""
-_OVERLAPS = "unsupported operation: more than one element of the written-to tensor refers to a single memory location."
+OVERLAPS = "unsupported operation: more than one element of the written-to tensor refers to a single memory location."
 _NO_OUT = (
     "{}(): functions with out=... arguments don't support automatic differentiation, "
     "but one of the arguments requires grad."
@@ -319,7 +319,7 @@ def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> T
         else:
             result = rt.autograd.force_inplace(operation, target)
     if target.layout == "overlaps" and shapes.plain_name(operation.name) not in _ONE_BY_ONE:
-        rt.error("other", _OVERLAPS, site, target)
+        rt.error("other", OVERLAPS, site, target)
     if shapes.plain_name(operation.name) in _RESHAPING:
         rt.heap.write(target, "form", ANY_FORM)
     rt.wrote(site, target, before, operation.name)  # type: ignore[attr-defined]

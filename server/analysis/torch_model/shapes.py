@@ -291,6 +291,8 @@ _VIEWS: dict[str, Callable[[Shape, Bound], Shape | None]] = {
     "ravel": lambda shape, bound: _flatten(shape, {}),
     "unbind": lambda shape, bound: _selected(shape, {"dim": bound.get("dim", 0)}),
 }
+_PIECES = {"chunk": 0, "split": 0, "tensor_split": 0, "split_with_sizes": 0, "unsafe_chunk": 0, "unsafe_split": 0}
+"""Views of some rows each, of the same number of dimensions; with the dimension that is divided by default."""
 TURNING = frozenset(["t", "T", "mT", "transpose", "permute"])
 
 
@@ -334,6 +336,9 @@ def after(name: str, bound: Bound) -> Shape | None:
         return None if other is None else other.shape
     if name in ("view", "reshape"):
         return _view(shape, bound)
+    if name in _PIECES:
+        dim = _dim(bound.get("dim", _PIECES[name]), len(shape or ()))
+        return None if not shape or dim is None else (*shape[:dim], UNKNOWN, *shape[dim + 1 :])
     rule = _VIEWS.get(name)
     return None if rule is None or shape is None else rule(shape, bound)
 
@@ -416,6 +421,25 @@ def same_elements(index: Value) -> bool:
         or (isinstance(part, SliceValue) and part.lower is None and part.upper is None and part.step is None)
         for part in parts
     )
+
+
+def writes_all(index: Value, shape: Shape | None) -> bool:
+    """Whether `x[index] = v` writes to `x` itself: `...` and slices that leave nothing out make no view.
+
+    Measured on torch 2.13; the slice is dropped by `applySlice` in ATen/TensorIndexing.h.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    after = [i for i, part in enumerate(parts) if part is Ellipsis]
+    for place, part in enumerate(parts):
+        if part is Ellipsis:
+            continue
+        if not isinstance(part, SliceValue) or part.lower not in (None, 0) or part.step not in (None, 1):
+            return False
+        dim = place if not after or place < after[0] else place - len(parts)
+        size = shape[dim] if shape is not None and -len(shape) <= dim < len(shape) else UNKNOWN
+        if part.upper is not None and not (isinstance(part.upper, int) and 0 <= size <= part.upper):
+            return False
+    return bool(parts)
 
 
 def rows(index: Value) -> bool:

@@ -374,6 +374,117 @@ with torch.inference_mode():
     x = torch.ones(3, requires_grad=True)
 a, b, c = x
 a.backward()
+=== detached_inference_tensor_may_be_changed
+with torch.inference_mode():
+    x = torch.ones(3)
+x.data.add_(1)
+y = x.detach()
+y.mul_(2)
+y.sum().backward()
+=== view_of_a_detached_inference_tensor_may_not
+with torch.inference_mode():
+    x = torch.ones(3)
+y = x.detach()
+y[0].add_(1)
+=== detached_inference_tensor_is_not_saved
+with torch.inference_mode():
+    x = torch.ones(3)
+y = x.detach() * torch.rand(3, requires_grad=True)
+=== data_of_an_inference_tensor_is_not_counted
+with torch.inference_mode():
+    x = torch.ones(3)
+x.data = torch.ones(3)
+y = x * torch.rand(3, requires_grad=True)
+=== data_set_to_an_inference_tensor_stays_counted
+x = torch.ones(3)
+with torch.inference_mode():
+    x.data = torch.zeros(3)
+x.add_(1)
+x.sum().backward()
+=== pieces_have_dimensions
+x = torch.ones(3, requires_grad=True)
+a, b, c = x.chunk(3)
+if a.dim() > 1:
+    x = x + 1
+else:
+    x[1:] = 0.5
+=== gradient_set_on_one_of_two
+x = torch.full((3,), 0.5)
+w = torch.rand(3)
+if w.sum() > 0:
+    x = x.tanh()
+x.grad = torch.zeros_like(x)
+=== inference_data_in_place_goes_past_the_checks
+x = torch.randn(3, 3, requires_grad=True)
+a, b, c = x
+with torch.inference_mode():
+    a.data = a * 2
+a.mul_(a)
+=== random_fill_of_an_expanded_tensor
+x = torch.rand(3, requires_grad=True)
+y = x.expand(2, 3)
+nn.init.normal_(y)
+=== random_fill_of_an_expanded_tensor_by_method
+y = torch.rand(3).expand(2, 3)
+y.uniform_()
+=== zeros_into_an_expanded_tensor
+y = torch.rand(3).expand(2, 3)
+nn.init.zeros_(y)
+=== inference_leaf_augmented
+with torch.inference_mode():
+    x = torch.rand(3, requires_grad=True)
+x += 1
+=== leaf_moved_into_the_graph
+x = torch.ones((), requires_grad=True)
+y = torch.add(x, x)
+x.requires_grad_(False)
+x.lerp_(y, 0.5)
+y.backward()
+=== data_set_to_an_inference_tensor
+x = torch.tensor([0.75], requires_grad=True)
+with torch.inference_mode():
+    x.data = torch.ones_like(x)
+loss = x.mean()
+=== data_of_an_inference_leaf_set_to_an_ordinary_tensor
+with torch.inference_mode():
+    x = torch.ones(3, requires_grad=True)
+x.data = torch.ones(3)
+x.exp().sum().backward()
+=== assignment_to_all_is_no_view
+x = torch.full((), 0.5, requires_grad=True)
+y = torch.add(x, torch.rand(3))
+y[...] = 0.5
+loss = torch.sum(y)
+torch.autograd.grad(loss, [x])
+loss.backward()
+=== assignment_to_a_full_slice_is_a_view
+x = torch.full((), 0.5, requires_grad=True)
+y = torch.add(x, torch.rand(3))
+y[:] = 0.5
+loss = torch.sum(y)
+torch.autograd.grad(loss, [x])
+loss.backward()
+=== assignment_to_some_rows_is_a_view
+x = torch.full((), 0.5, requires_grad=True)
+y = torch.add(x, torch.rand(3, 3))
+y[0:3, 0:2] = 0.5
+loss = torch.sum(y)
+torch.autograd.grad(loss, [x])
+loss.backward()
+=== assignment_to_all_rows_is_no_view
+x = torch.full((), 0.5, requires_grad=True)
+y = torch.add(x, torch.rand(3, 3))
+y[0:3, ..., :4] = 0.5
+loss = torch.sum(y)
+torch.autograd.grad(loss, [x])
+loss.backward()
+=== augmented_assignment_to_all
+x = torch.rand(3, requires_grad=True)
+y = x + x
+y[...] += 2
+loss = y.sum()
+loss.backward()
+loss.backward()
 === inference_leaf_as_a_parameter
 with torch.inference_mode():
     x = torch.ones(3)
