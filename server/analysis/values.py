@@ -317,6 +317,18 @@ class ModuleObject:
         return f"<{self.dotted}>"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Distribution:
+    """A probability distribution of torch: the name of its class and its parameters by name."""
+
+    name: str
+    parameters: tuple[tuple[str, Value], ...]
+
+    def parameter(self, name: str) -> Value:
+        """A parameter that was given; None if it was not."""
+        return next((value for each, value in self.parameters if each == name), None)
+
+
 @dataclass(frozen=True, slots=True)
 class DType:
     """A torch dtype: its name and whether it is floating (or complex)."""

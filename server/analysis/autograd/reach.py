@@ -216,6 +216,9 @@ def severed(roots: Sequence[Tensor], reached: Iterable[Tensor]) -> list[Severed]
     for node in queue:
         for edge in node.edges:
             tensor = edge.tensor
+            if not edge.flows and edge.live.yes and node.cut is None:
+                # Only its shape went in (`view_as`), or its values where they have no derivative.
+                continue
             if tensor is not None and edge.live.possible and id(tensor) not in reached_set and id(tensor) not in found:
                 leaf = _leaf_of(tensor, edge.node)
                 if leaf is not None and leaf.requires_grad.possible:

@@ -19,6 +19,7 @@ from ..values import (
     Call,
     Choice,
     DictValue,
+    Distribution,
     Instance,
     IterValue,
     ListValue,
@@ -390,6 +391,8 @@ class Machine:
             children = list(value.attributes.values())
         elif isinstance(value, ModuleObject):
             children = [*value.attributes.values(), *value.items]
+        elif isinstance(value, Distribution):
+            children = [v for _, v in value.parameters]
         elif isinstance(value, Unknown):
             if value.tensor is not None:
                 found.append(value.tensor)

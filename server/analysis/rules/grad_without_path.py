@@ -6,12 +6,14 @@ import ast
 from collections.abc import Iterator
 
 from ..autograd.reach import severed
-from ..events import GradRead
+from ..events import Forbidden, GradRead
 from ..facts import Facts
 from ..report import Finding
 from .base import Rule
 from .device_move_leaf import only_asked
 from .function_none_gradient import denied
+
+NOT_TRACKED = "One of the differentiated Tensors does not require grad"
 
 RULE = Rule(
     name="grad-without-path",
@@ -93,6 +95,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         confidence = facts.confidence_on(event.path, event.sure)
         yield facts.finding(RULE.name, confidence, message, facts.marked(event.site.span), trace)
     for forbidden in facts.events.forbidden:
+        if forbidden.message == NOT_TRACKED and forbidden.certain and not forbidden.after_error:
+            yield from _untracked_input(facts, forbidden)
         if forbidden.kind != "unused-input" or forbidden.after_error or not facts.here(forbidden.site.span):
             continue
         name = facts.name_of(forbidden.tensor) if forbidden.tensor is not None else ""
@@ -101,6 +105,24 @@ def check(facts: Facts) -> Iterator[Finding]:
         trace = [facts.step(forbidden.site.span, "sink", f"raises: {forbidden.message}")]
         confidence = facts.confidence_on(forbidden.path)
         yield facts.finding(RULE.name, confidence, message, facts.marked(forbidden.site.span), trace)
+
+
+def _untracked_input(facts: Facts, event: Forbidden) -> Iterator[Finding]:
+    """An input of `autograd.grad` that requires no grad: where it is made, or the call if that is out of sight."""
+    tensor = event.tensor
+    if tensor is None or not facts.here(event.site.span):
+        return
+    span = facts.innermost_here(tensor.node) if tensor.node is not None else tensor.origin
+    made = span if facts.here(span) else None
+    name = facts.name_of(tensor)
+    subject = f"`{name}`" if name else "an input"
+    message = f"{subject} does not require grad, so `autograd.grad` has nothing to differentiate for it: PyTorch raises"
+    trace = [
+        facts.step(facts.marked(made), "source", f"{subject} is made here and does not require grad") if made else None,
+        facts.step(event.site.span, "sink", f"raises: {event.message}"),
+    ]
+    confidence = facts.confidence_on(event.path)
+    yield facts.finding(RULE.name, confidence, message, facts.marked(made or event.site.span), trace)
 
 
 def _is_missing(facts: Facts, event: GradRead) -> bool:

@@ -131,7 +131,8 @@ def lost_leaf(facts: Facts, result: Tensor, node: Node | None) -> Span | None:
     while todo:
         for edge in todo.pop().edges:
             tensor = edge.tensor
-            is_leaf = tensor is not None and edge.node is None and tensor.requires_grad.yes
+            untracked = edge.node is None or (edge.node.tracked.no and not edge.node.is_join)
+            is_leaf = tensor is not None and untracked and tensor.requires_grad.yes
             if tensor is not None and is_leaf and not tensor.is_parameter:
                 same_name = bool(tensor.name) and tensor.name == result.name
                 if same_name or facts.statement_at(tensor.origin) is place:

@@ -11,7 +11,7 @@ from ..describe import operation_name
 from ..facts import Facts
 from ..report import Finding, Fix, Span
 from ..source.edits import replace_expr
-from ..torch_model.modules import is_module, named_parameters
+from ..torch_model.modules import is_module, modules, named_parameters
 from ..values import DictValue, Instance, ListValue, Value
 from .base import Rule
 
@@ -104,7 +104,8 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
     """Parameters in plain containers of a module that get a gradient and that no optimizer holds."""
     moved = {id(leaf) for sink in facts.events.sinks for leaf, how in sink.outcome.reach.leaves.items() if how.yes}
     said: set[Span] = set()
-    for owner in facts.machine.named:
+    owners = {id(owner): owner for named in facts.machine.named for owner in modules(named)}
+    for owner in owners.values():
         if not isinstance(owner, Instance):
             continue
         registered = named_parameters(owner)

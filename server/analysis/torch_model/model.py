@@ -15,6 +15,7 @@ from ..values import (
     Choice,
     ClassValue,
     DictValue,
+    Distribution,
     FunctionValue,
     GradModeValue,
     Instance,
@@ -32,7 +33,20 @@ from ..values import (
 )
 from . import backward as _backward
 from . import creation as _creation
-from . import custom, flags, frameworks, functions, grad_modes, indexing, leaving, modules, ops, optimizers
+from . import (
+    custom,
+    distributions,
+    flags,
+    frameworks,
+    functions,
+    grad_modes,
+    hooks,
+    indexing,
+    leaving,
+    modules,
+    ops,
+    optimizers,
+)
 from . import einsum as _einsum
 from . import placement as _placement
 from .arguments import dtype_of, history, operands_for
@@ -185,6 +199,8 @@ class TorchModel:
             return Unknown(f"`{dotted}`")
         if dotted.startswith("torch.optim.") and dotted.count(".") <= 3:
             return optimizers.build(rt, dotted, call)
+        if dotted.startswith("torch.distributions."):
+            return distributions.build(rt, dotted, call)
         if dotted.startswith("torch.utils.data."):
             value = Unknown(f"`{dotted}`")
             value.plain = True
@@ -292,6 +308,8 @@ class TorchModel:
             return MISSING
         if isinstance(owner, custom.Context):
             return custom.attribute(rt, owner, name, site)
+        if isinstance(owner, Distribution):
+            return distributions.attribute(rt, owner, name, site)
         return optimizers.attribute(rt, owner, name, site)
 
     def _name_attribute(self, owner: TorchName, name: str) -> Value:
@@ -506,7 +524,9 @@ class TorchModel:
         tensor = self._operand(value)
         if tensor is None:
             if isinstance(value, Unknown):
-                return Unknown(value.reason, deps=(value,), symbolic=value.symbolic)
+                result = Unknown(value.reason, deps=(value,), symbolic=value.symbolic)
+                result.plain = value.plain
+                return result
             return Scalar(
                 value.kind if isinstance(value, Scalar) else "number", value.node if isinstance(value, Scalar) else None
             )
@@ -705,6 +725,9 @@ class TorchModel:
             return Unknown("a call of a custom function's object")
         if not modules.is_module(instance) or instance.cls.find("__call__") is not None:
             return MISSING
+        return hooks.around(self.rt, instance, call, lambda inner: self._forward(instance, inner))
+
+    def _forward(self, instance: Instance, call: Call) -> Value:
         bound = modules.call_method(instance)
         if bound is not MISSING:
             return self.rt.call(bound, call)
@@ -733,6 +756,8 @@ class TorchModel:
             if kind.dotted in modules.BASE:
                 return modules.is_module(value)
             return kind.dotted in value.cls.torch_bases() or (None if value.cls.unknown_base() else False)
+        if isinstance(value, Distribution):
+            return kind.dotted.rpartition(".")[2] in (value.name, "Distribution")
         return False if isinstance(value, Tensor) else None
 
     def iterate(self, value: Value, site: Site) -> tuple[list[Value], bool] | None:

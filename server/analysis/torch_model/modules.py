@@ -26,7 +26,7 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import shapes
+from . import hooks, shapes
 from .arguments import device_of, dtype_of, truth_of
 from .ops import module_forward
 from .table import TABLE
@@ -243,7 +243,11 @@ def _as_parameter(rt: Runtime, value: ModuleObject, item: Value, site: Site) -> 
 
 
 def forward(rt: Runtime, value: ModuleObject, call: Call) -> Value:
-    """Call a module of torch."""
+    """Call a module of torch, with its hooks."""
+    return hooks.around(rt, value, call, lambda inner: _forward(rt, value, inner))
+
+
+def _forward(rt: Runtime, value: ModuleObject, call: Call) -> Value:
     rt.events.called.add(id(value))
     if value.dotted == "torch.nn.Sequential":
         result: Value = call.args[0] if call.args else Unknown("the input of a Sequential")
@@ -518,8 +522,8 @@ _METHODS: dict[str, Callable[[Runtime, Value, Call], Value]] = {
     "register_module": _register_buffer,
     "state_dict": _state_dict,
     "load_state_dict": _load_state_dict,
-    "register_forward_hook": _handle,
-    "register_forward_pre_hook": _handle,
+    "register_forward_hook": hooks.on_forward,
+    "register_forward_pre_hook": hooks.before_forward,
     "register_full_backward_hook": _handle,
     "register_backward_hook": _handle,
     "get_submodule": _get_submodule,
