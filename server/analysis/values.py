@@ -125,8 +125,8 @@ class DictValue:
 class IterValue:
     """An iterator with known elements (a generator's yields, zip, map), or, `open`, one repeated element.
 
-    `source` (journaled) is a generator that has not started yet, opaque to all but the interpreter; `modes` are the
-    grad modes in which it stopped at each element, where they are known.
+    `source` (journaled) is a generator that has not started yet; `modes` are the grad modes in which it stopped at each
+    element, where they are known.
     """
 
     __slots__ = ("born", "items", "modes", "open", "source", "used")
@@ -134,8 +134,17 @@ class IterValue:
     def __init__(self, items: Sequence[Value], open_: bool = False) -> None:
         self.items, self.open, self.used = tuple(items), open_, False
         self.born = birth()
-        self.source: Any = None
+        self.source: Source | None = None
         self.modes: tuple[Any, ...] = ()
+
+
+@dataclass(slots=True)
+class Source:
+    """A generator that was called and has not started."""
+
+    function: FunctionValue
+    bound: dict[str, Value]
+    site: Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 from ..autograd.engine import Mode
 from ..autograd.heap import MISSING
-from ..autograd.truth import NO, YES, join, maybe
+from ..autograd.truth import NO, YES, Truth, join, maybe
 from ..values import Choice, External, GradModeValue, Instance, IterValue, NativeMethod, Unknown, Value
 from . import expected, expressions, generators
 from .blocks import Leave, run_block
@@ -67,22 +68,25 @@ def enter(machine: Machine, manager: Value, site: Any) -> Value:
     """`__enter__` of a manager; for one of several possible managers, a grad mode that may be either."""
     if isinstance(manager, Choice):
         modes = [each for _, each in manager.alternatives if isinstance(each, GradModeValue)]
-        if modes:
-            flag = None
-            for _, each in manager.alternatives:
-                enabled = each.enabled if isinstance(each, GradModeValue) else True
-                one = YES if enabled is True else NO if enabled is False else maybe("the flag is not known")
-                flag = one if flag is None else join(flag, one)
+        outer = machine.autograd.mode
+        flags = [_enabled_in(each, outer.enabled) for _, each in manager.alternatives]
+        flag = reduce(join, flags)
+        if modes and flag is not outer.enabled:
             off = next((each for each in modes if each.enabled is not True), None)
-            outer = machine.autograd.mode
-            assert flag is not None
-            if off is not None and outer.enabled.possible:
-                machine.autograd.set_mode(Mode(flag, off.cut(), outer.inference))
+            cut = off.cut() if off is not None and outer.enabled.possible else outer.cut
+            machine.autograd.set_mode(Mode(flag, cut, outer.inference))
         return Unknown("one of several context managers")
     if isinstance(manager, ExitStackValue):
         return manager
     value = machine.torch.enter(manager, site)
     return expressions.enter_manager(machine, manager, site) if value is MISSING else value
+
+
+def _enabled_in(manager: Value, outer: Truth) -> Truth:
+    """Grad mode inside a manager; one that is not torch's leaves it as it is."""
+    if not isinstance(manager, GradModeValue):
+        return outer
+    return YES if manager.enabled is True else NO if manager.enabled is False else maybe("the flag is not known")
 
 
 def attribute(machine: Machine, owner: ExitStackValue, name: str) -> Value:

@@ -13,20 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..autograd.heap import Pending, Table
-from ..values import Call, FunctionValue, IterValue, NativeMethod, Site, Value
+from ..values import Call, FunctionValue, IterValue, NativeMethod, Site, Source, Value
 from . import blocks
 from .blocks import DEAD, Leave
 from .machine import Abandon, DeadEnd, Frame, Machine
 from .scope import Scope
-
-
-@dataclass(slots=True)
-class Source:
-    """A generator that was called and has not started."""
-
-    function: FunctionValue
-    bound: dict[str, Value]
-    site: Site
 
 
 @dataclass(slots=True)
@@ -156,6 +147,7 @@ def start(machine: Machine, value: IterValue, site: Site) -> Value:
 def around(machine: Machine, value: IterValue, inside: Callable[[Value], Leave | None]) -> Leave | None:
     """`with manager():` for a generator under `contextlib.contextmanager`: the block runs at its `yield`."""
     source = value.source
+    assert source is not None
     machine.heap.write(value, "source", None)
     leaves: list[Leave | None] = []
 

@@ -10,7 +10,7 @@ from ..autograd.graph import Edge, Node, Path, Version, join_versions
 from ..autograd.heap import MISSING
 from ..autograd.tensor import ANY_FORM, UNKNOWN_DEVICE, Device, Form, Grad, Tensor
 from ..autograd.truth import Truth, maybe
-from ..values import Choice, Scalar, Unknown, Value, unknown_tensor
+from ..values import Choice, Scalar, Source, Unknown, Value, unknown_tensor
 
 _NUMBERS = (int, float, complex, bool)
 _MAX_ALTERNATIVES = 4
@@ -41,6 +41,9 @@ class Joiner:
             as_tensor = self._tensor_of(other)
             if as_tensor is not None:
                 return self.autograd.joined(one, as_tensor)
+        if isinstance(left, Source) or isinstance(right, Source):
+            # A generator that was started on one of the paths is taken as one that was not.
+            return left if isinstance(left, Source) else right
         if _numeric(left) and _numeric(right):
             return Scalar(_number_kind(left, right), self._nodes(_node(left), _node(right)))
         return self._choice(left, right, left_path, right_path)

@@ -170,6 +170,7 @@ def run_for(machine: Machine, node: ast.For | ast.AsyncFor) -> Leave | None:
 def _over_generator(machine: Machine, node: ast.For | ast.AsyncFor, iterable: IterValue) -> Leave | None:
     """`for x in generator():` the generator runs, and the body of the loop at each of its yields."""
     source = iterable.source
+    assert source is not None
     machine.heap.write(iterable, "source", None)
     loop = Loop(machine, node)
     frame = machine.frame

@@ -107,7 +107,7 @@ def _grad(rt: Runtime, call: Call) -> Value:
         gradient = Tensor(device=tensor.device, origin=call.site.span)
         gradient.form = Form(tensor.shape)
         if create.possible:
-            _give_graph(rt, gradient, outcome, tensor, call.site, given)
+            _give_graph(rt, gradient, outcome, tensor, call.site, given, used)
             if not create.yes and gradient.requires_grad.possible:
                 gradient.requires_grad = truth.maybe("create_graph is not known")
         gradient.note = "gradient"
@@ -115,10 +115,17 @@ def _grad(rt: Runtime, call: Call) -> Value:
     return tuple(results)
 
 
-def _give_graph(rt: Runtime, gradient: Tensor, outcome: Outcome, tensor: Tensor, site: Site, given: Value) -> None:
+def _give_graph(
+    rt: Runtime, gradient: Tensor, outcome: Outcome, tensor: Tensor, site: Site, given: Value, used: Truth
+) -> None:
     """The graph of a gradient made with `create_graph`; gradients that were handed in are part of it."""
     node = gradient_graph(rt.autograd, outcome.reach.nodes, tensor, site.span)
     handed = [t.edge() for t in _tensors(given) if t.live.possible]
+    if node is None and (used.maybe or any(n.opaque for n in outcome.reach.nodes)):
+        # The way to the tensor leads through unknown code, and so may what the gradient depends on.
+        unknown = "the gradient goes through code that is not known"
+        edges = (*(root.edge() for root in outcome.roots), *handed)
+        node = Node("grad", site.span, edges, tracked=truth.maybe(unknown), path=rt.autograd.path, opaque=unknown)
     if node is None and handed:
         tracked = truth.either(e.live for e in handed)
         node = Node("grad", site.span, tuple(handed), tracked=tracked, path=rt.autograd.path)

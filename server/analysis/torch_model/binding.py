@@ -71,6 +71,8 @@ def bind(
         count = first
     for index in range(count):
         param = places[index]
+        if positional[index] == "unknown" and param.kind in ("dtype", "device") and strictness == 2:
+            return None  # `t.view(x)` of an unknown `x`: a shape, rather than the dtype that another overload takes.
         if not _fits(param, positional[index], strictness, last=index == len(positional) - 1):
             return None
         bound[param.name] = index

@@ -182,7 +182,11 @@ class TorchModel:
             target = call.args[0] if call.args else None
             decorated = grad_modes.decorate(rt, function, target, call.site)
             return target if decorated is MISSING else decorated
-        return self.opaque(None, [function, *call.args, *call.kwargs.values()], call.site, "a call of an unknown value")
+        arguments = [*call.args, *call.kwargs.values()]
+        if isinstance(function, (str, int, float)):
+            # What cannot be called is a placeholder (`net: nn.Module = "mlp"`) that something else puts a module for.
+            return self.opaque(Unknown("a placeholder"), arguments, call.site, "a call of a placeholder")
+        return self.opaque(None, [function, *arguments], call.site, "a call of an unknown value")
 
     def _call_name(self, dotted: str, call: Call) -> Value:
         rt = self.rt
@@ -253,7 +257,7 @@ class TorchModel:
                 owner.parameters.requires_grad = YES
                 trainable = True
             operands += operands_for("function", owner.parameters, True)
-            for _, tensor in modules.parts_of_unknown(owner, asked=False):
+            for _, tensor in modules.parts_of_unknown(owner):
                 operands += operands_for("function", tensor, True)
             for tensor in behind:
                 # `net.log_prob(x)` of an unknown `net` may use everything `net` has.

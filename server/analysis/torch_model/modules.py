@@ -112,15 +112,9 @@ def named_parameters(value: Value, prefix: str = "", seen: set[int] | None = Non
     return found
 
 
-def parts_of_unknown(
-    value: Unknown, prefix: str = "", seen: set[int] | None = None, *, asked: bool = True
-) -> list[tuple[str, Tensor]]:
-    """Parameters of an unknown module that are known: of what was put into it (`net.fc = nn.Linear(...)`), or asked for
-    by name (`net.layer4.parameters()`).
-
-    `asked`: the program asks for the parameters, so that what it called by name (`net.layer4(x)`) is taken for a
-    module; otherwise it may as well be a method.
-    """
+def parts_of_unknown(value: Unknown, prefix: str = "", seen: set[int] | None = None) -> list[tuple[str, Tensor]]:
+    """Parameters of an unknown module that are known: of what was put into it (`net.fc = nn.Linear(...)`), asked for by
+    name (`net.layer4.parameters()`), or that may be behind what was called by name (`net.layer4(x)`, `net.sample(x)`)."""
     seen = {id(value)} if seen is None else seen
     found: list[tuple[str, Tensor]] = []
     for name, child in list(value.attributes.items()):
@@ -128,15 +122,13 @@ def parts_of_unknown(
         if isinstance(child, Tensor) and child.is_parameter and id(child) not in seen:
             seen.add(id(child))
             found.append((part, child))
-        elif is_module(child) or (asked and isinstance(child, Unknown) and child.parameters is not None):
+        elif is_module(child):
             found += named_parameters(child, f"{part}.", seen)
-        elif (
-            isinstance(child, Unknown) and (child.attributes or child.parameters is not None) and id(child) not in seen
-        ):
+        elif isinstance(child, Unknown) and id(child) not in seen:
             seen.add(id(child))
             if child.parameters is not None:
                 found.append((part, child.parameters))
-            found += parts_of_unknown(child, f"{part}.", seen, asked=asked)
+            found += parts_of_unknown(child, f"{part}.", seen)
     return found
 
 
@@ -146,7 +138,7 @@ def behind(value: Unknown, depth: int = 4) -> list[Tensor]:
     for owner in value.deps if depth else ():
         if isinstance(owner, Unknown):
             if owner.module_like and owner.parameters is not None:
-                found += [owner.parameters, *(tensor for _, tensor in parts_of_unknown(owner, asked=False))]
+                found += [owner.parameters, *(tensor for _, tensor in parts_of_unknown(owner))]
             found += behind(owner, depth - 1)
     return found
 
