@@ -8,9 +8,9 @@ built or run) and which is unpacked below `--sources`. `TARGET:part,part` restri
 Each file is checked as `gradsight check --no-jedi` does, in a process apart: at most `--memory` MB, ended when a file
 takes more than `--timeout` seconds, and replaced after a crash or a hundred files. What is known about a file is
 appended to the results at once, one JSON object a line: `target`, `path`, `lines`, `seconds` (of processor time),
-`findings` (errors and warnings), and, where there is something to tell, `exhausted`, `problems`, `crash` (an internal error, or the end of the
-process) and `timeout`. Files that are already in the results are not checked again, so an interrupted run goes on where
-it stopped; no TARGET at all prints the tables of the results there are.
+`findings` (errors and warnings), and, where there is something to tell, `exhausted`, `problems`, `crash` (an internal
+error, or the end of the process) and `timeout`. Files that are already in the results are not checked again, so an
+interrupted run goes on where it stopped; no TARGET at all prints the tables of the results there are.
 
 Each target's true and false alarms are counted from the verdicts in the tables of `docs/real-code.md`.
 """

@@ -169,6 +169,7 @@ def around(machine: Machine, value: IterValue, inside: Callable[[Value], Leave |
 def as_decorator(machine: Machine, value: IterValue, function: Value) -> NativeMethod:
     """`@manager()`: each call of the function runs inside a manager of its own (contextlib.ContextDecorator)."""
     source = value.source
+    assert source is not None
 
     def run(call: Call) -> Value:
         results: list[Value] = []

@@ -114,7 +114,7 @@ def named_parameters(value: Value, prefix: str = "", seen: set[int] | None = Non
 
 def parts_of_unknown(value: Unknown, prefix: str = "", seen: set[int] | None = None) -> list[tuple[str, Tensor]]:
     """Parameters of an unknown module that are known: of what was put into it (`net.fc = nn.Linear(...)`), asked for by
-    name (`net.layer4.parameters()`), or that may be behind what was called by name (`net.layer4(x)`, `net.sample(x)`)."""
+    name (`net.layer4.parameters()`), or perhaps behind what was called by name (`net.layer4(x)`, `net.sample(x)`)."""
     seen = {id(value)} if seen is None else seen
     found: list[tuple[str, Tensor]] = []
     for name, child in list(value.attributes.items()):
