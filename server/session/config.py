@@ -277,7 +277,9 @@ def _client_verify(reader: _Reader, flat: Mapping[str, object], verify: VerifyCo
             changes[option] = None
         elif chosen is not None:
             changes |= reader.typed(f"verify.{option}", chosen, option, str, "a string")
-    if flat.get("verify.timeout") is not None:
+    if "verify.timeout" in flat and flat["verify.timeout"] is None:
+        changes["timeout"] = None
+    elif flat.get("verify.timeout") is not None:
         changes |= reader.seconds("verify.timeout", flat["verify.timeout"], "timeout")
     if flat.get("verify.launcher") is not None:
         launcher = reader.strings("verify.launcher", flat["verify.launcher"])

@@ -89,3 +89,10 @@ def test_unset_editor_options_leave_the_word_to_pyproject() -> None:
     assert config.VerifyConfig(timeout=5).over(config.VerifyConfig(device="cpu", timeout=9)) == config.VerifyConfig(
         device="cpu", timeout=5
     )
+
+
+def test_a_time_limit_taken_back_leaves_the_word_to_pyproject() -> None:
+    limited, _ = read_client_settings({"verify": {"timeout": 5}})
+    assert limited.verify.timeout == 5
+    again, problems = read_client_settings({"verify": {"timeout": None}}, limited)
+    assert again.verify.timeout is None and not problems
