@@ -9,6 +9,14 @@ from .facts import Facts
 from .verdicts import Observation
 
 
+_GRAD_MODES = {
+    "no_grad": "was entered: tracking off",
+    "inference_mode": "was entered: inference mode",
+    "enable_grad": "was entered: tracking on",
+    "set_grad_enabled": "was run",
+}
+
+
 def observations(facts: Facts) -> tuple[Observation, ...]:
     """One entry per step of the trace that lies in this file."""
     out = []
@@ -46,6 +54,8 @@ def _sink(facts: Facts) -> tuple[str, bool | None]:
 def _words(message: dict[str, Any]) -> str:
     facts = message["facts"]
     name = f"`{message['name']}`"
+    if facts["type"] in _GRAD_MODES:
+        return f"{name} {_GRAD_MODES[facts['type']]}"
     if not facts.get("tensor"):
         return f"{name} is a {facts['type']}, not a tensor"
     kind = "a leaf" if facts["is_leaf"] else f"made by {facts['grad_fn']}"
