@@ -8,7 +8,6 @@ from typing import Any
 from .facts import Facts
 from .verdicts import Observation
 
-
 _GRAD_MODES = {
     "no_grad": "was entered: tracking off",
     "inference_mode": "was entered: inference mode",

@@ -35,6 +35,7 @@ from . import backward as _backward
 from . import creation as _creation
 from . import (
     custom,
+    data,
     distributions,
     flags,
     frameworks,
@@ -205,10 +206,8 @@ class TorchModel:
             return optimizers.build(rt, dotted, call)
         if dotted.startswith("torch.distributions."):
             return distributions.build(rt, dotted, call)
-        if dotted.startswith("torch.utils.data."):
-            value = Unknown(f"`{dotted}`")
-            value.plain = True
-            return value
+        if dotted.startswith(data.PREFIX):
+            return data.made(f"`{dotted}`", call)
         if TABLE.module(dotted) is not None or f"torch.nn.{dotted.rpartition('.')[2]}" in modules.CONTAINERS:
             return modules.build(rt, dotted, call)
         short = dotted.rpartition(".")[2]

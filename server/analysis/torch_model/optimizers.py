@@ -1,4 +1,4 @@
-"""Optimizers, gradient scalers and data loaders: objects of torch that are not modules."""
+"""Optimizers and gradient scalers: objects of torch that are not modules."""
 
 from __future__ import annotations
 
@@ -153,11 +153,3 @@ def _scaler_step(rt: Runtime, name: str, call: Call) -> Value:
 @function("torch.cuda.amp.GradScaler", "torch.amp.GradScaler")
 def _scaler(rt: Runtime, call: Call) -> Value:
     return Scaler()
-
-
-@function("torch.utils.data.DataLoader")
-def _loader(rt: Runtime, call: Call) -> Value:
-    """Batches of a loader are data: they do not require grad."""
-    value = Unknown("a batch of a DataLoader")
-    value.plain = True
-    return value
