@@ -149,6 +149,18 @@ class Assigned:
     value: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """A sum or a list has taken in a tensor with a history, in a loop of unknown length: the sum, or what was taken."""
+
+    site: Site
+    value: Tensor
+    node: Node
+    path: Path
+    entry: str
+    after_error: bool
+
+
 @dataclass(slots=True)
 class Events:
     """Everything recorded in one run, in order."""
@@ -161,6 +173,7 @@ class Events:
     held: list[Held] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     replaced: list[Replaced] = field(default_factory=list)
+    grown: list[Grown] = field(default_factory=list)
     assigned: list[Assigned] = field(default_factory=list)
     applied: list[Applied] = field(default_factory=list)
     outdated: list[Outdated] = field(default_factory=list)

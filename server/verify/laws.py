@@ -79,6 +79,7 @@ LAWS: dict[str, Law] = {
     "cleared-gradient": Law("unseen"),
     "function-gradients": Law("raises", GRADIENTS),
     "function-none-gradient": CUT,
+    "graph-hoarding": Law("unseen"),
     "function-dirty": Law("unseen"),
     "function-saved": Law("unseen"),
     "inplace-on-leaf": Law("raises-at", LEAF),

@@ -507,6 +507,7 @@ def _list_method(machine: Machine, owner: ListValue, name: str, call: Call) -> V
             grown = grown[:256]
             heap.write(owner, "open", True)
         heap.write(owner, "items", grown)
+        machine.grown(call.site, first)
         return None
     if name in ("extend", "update"):
         items, open_ = machine.iterate(first, call.site)

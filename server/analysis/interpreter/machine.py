@@ -13,7 +13,7 @@ from ..autograd.heap import Heap, Pending
 from ..autograd.tensor import Tensor
 from ..autograd.truth import maybe
 from ..check_types import Cancelled, Token
-from ..events import Events, Forbidden
+from ..events import Events, Forbidden, Grown
 from ..report import Span
 from ..values import (
     Call,
@@ -318,6 +318,12 @@ class Machine:
             raise DeadEnd
         if certain:
             self.after_error = True
+
+    def grown(self, site: Site, value: Value) -> None:
+        """Record that a sum or a list has taken in a tensor with a history, in a loop whose length is not known."""
+        if self.frame.loose and self.module is self.main and isinstance(value, Tensor) and value.node is not None:
+            made = Grown(site, value, value.node, self.path, self.entry, self.after_error)
+            self.events.grown.append(made)
 
     def expected(self) -> bool:
         """Whether the program expects an error of the statement that is running."""

@@ -22,6 +22,8 @@ def _expr(machine: Machine, node: ast.Expr) -> None:
 
 def _assign(machine: Machine, node: ast.Assign) -> None:
     value = expressions.evaluate(machine, node.value)
+    if machine.frame.loose and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Add):
+        machine.grown(machine.site(node), value)
     for target in node.targets:
         assign(machine, target, value)
 

@@ -158,6 +158,8 @@ def augmented(machine: Machine, node: ast.AugAssign) -> None:
         result = machine.each(
             current, lambda each: expressions.binary(machine, node.op, each, value, site, in_place=True), skip_none=True
         )
+    if isinstance(node.op, ast.Add):
+        machine.grown(site, result)
     if isinstance(target, ast.Name):
         _name_it(machine, result, target.id)
         machine.frame.scope.store(machine.heap, target.id, result)

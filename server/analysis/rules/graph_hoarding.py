@@ -1,0 +1,311 @@
+"""`graph-hoarding`: a sum or list that is only looked at keeps the graph of every iteration alive."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..autograd.graph import Node
+from ..autograd.reach import constants, reach
+from ..events import Grown, Sink
+from ..facts import Facts
+from ..report import Finding, Fix, Span, TraceStep
+from ..source.edits import append_call
+from .base import Rule
+
+RULE = Rule(
+    name="graph-hoarding",
+    summary="a loss is added up with its graph: the graph of every iteration stays alive",
+    family="life of the graph",
+    severity="warning",
+    fix="`.item()` or `.detach()` on what is added",
+    what="""\
+Finds `total += loss` (also `total = total + loss` and `losses.append(loss)`) in a loop of many iterations, where what
+is added carries a graph that is of no use any more:
+
+- a `backward()` has gone through it, and freed it: another one through the sum would raise; or
+- the program is over and no `backward()` has gone through the sum (only where all uses are in sight: not in a function
+  that returns it, not if it is handed to unknown code).
+
+A sum that a loss is made of (gradient accumulation, losses over time steps or tasks), one made under `no_grad`, and one
+of numbers or detached tensors is not reported.""",
+    why="""\
+A tensor holds its graph: `grad_fn`, the nodes behind it and, until a backward has freed them, the activations they
+saved. `total += loss` makes a new node on top of the old sum, so the graphs of all iterations hang together and none is
+released before `total` is. In a training loop memory grows slowly, by the nodes; in an evaluation loop without
+`no_grad` every batch leaves all its activations behind, which ends in *CUDA out of memory*.
+
+What one wants there is the number: `total += loss.item()`, or `loss.detach()`, which does not wait for the GPU.""",
+    example="""\
+import torch
+from torch import nn
+
+model = nn.Linear(4, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+total = 0.0
+for _ in range(100):
+    optimizer.zero_grad()
+    loss = model(torch.randn(8, 4)).pow(2).mean()
+    loss.backward()
+    optimizer.step()
+    total += loss
+print(total / 100)
+""",
+    instead="""\
+import torch
+from torch import nn
+
+model = nn.Linear(4, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+total = 0.0
+for _ in range(100):
+    optimizer.zero_grad()
+    loss = model(torch.randn(8, 4)).pow(2).mean()
+    loss.backward()
+    optimizer.step()
+    total += loss.item()
+print(total / 100)
+""",
+    fix_safety="""\
+`.detach()` is *safe*: the same tensor without the graph, which nothing goes back through. `.item()` is offered where
+the sum starts as a number and is only printed and computed with; it is *safe*, and prints a number for a tensor.""",
+    blind_spots="""\
+- Loops of known length with up to 24 iterations are run exactly and not reported: what they keep is bounded.
+- Sums inside helper objects (`meter.update(loss)`) and in files of other modules are not seen.
+- How much memory is lost the rule cannot tell, and the execution check does not measure it.""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The statement that adds: the name it adds to, what it adds, and the loop it stands in."""
+
+    statement: ast.stmt
+    name: str
+    term: ast.expr
+    loop: ast.For | ast.AsyncFor | ast.While
+    is_list: bool
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Sums and lists whose graph nobody can use or nobody uses; one finding per statement."""
+    if facts.machine.exhausted:
+        return
+    told: set[Span] = set()
+    for event in facts.events.grown:
+        growth = _growth(facts, event)
+        if growth is None or event.after_error or event.site.span in told or not _only_collects(facts, growth):
+            continue
+        freed_by = _freed_by(facts, event, growth)
+        if freed_by is None and not _never_used(facts, event, growth):
+            continue
+        told.add(event.site.span)
+        span = facts.source.span(growth.statement)
+        term = facts.text(growth.term, 30)
+        message = f"`{growth.name}` keeps the graph of every iteration alive: `{term}` is added with its history"
+        trace: list[TraceStep | None] = [
+            facts.step(freed_by.site.span, "note", "has gone through this graph, and freed it") if freed_by else None,
+            facts.step(span, "mutation", f"`{growth.name}` holds on to the graph of `{term}`"),
+        ]
+        yield facts.finding(RULE.name, "likely", message, span, trace, [_fix(facts, growth)])
+
+
+def _growth(facts: Facts, event: Grown) -> Growth | None:
+    """What an event's statement adds to what; None if it is of another form."""
+    statement = facts.statement_at(event.site.span)
+    loop = _loop(facts, statement)
+    if statement is None or loop is None:
+        return None
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.target, (ast.Name, ast.Attribute)):
+        return Growth(statement, facts.text(statement.target), statement.value, loop, False)
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.value, ast.BinOp):
+        name, value = facts.text(statement.targets[0]), statement.value
+        for old, term in ((value.left, value.right), (value.right, value.left)):
+            if isinstance(old, (ast.Name, ast.Attribute)) and facts.text(old) == name:
+                return Growth(statement, name, term, loop, False)
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        call = statement.value
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "append" and len(call.args) == 1:
+            return Growth(statement, facts.text(call.func.value), call.args[0], loop, True)
+    return None
+
+
+def _loop(facts: Facts, node: ast.AST | None) -> ast.For | ast.AsyncFor | ast.While | None:
+    """The innermost loop around a statement, in the same function."""
+    while node is not None and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+        node = facts.parsed.parents.get(node)
+        if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
+            return node
+    return None
+
+
+def _only_collects(facts: Facts, growth: Growth) -> bool:
+    """Whether the loop only adds to the name: it is not begun anew in each pass, nor used but to look at it."""
+    if _mentions(facts, growth.term, growth.name):
+        return False
+    for statement in growth.loop.body:
+        if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement is not growth.statement:
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            if any(_mentions(facts, each, growth.name) for each in targets):
+                return False
+    if growth.is_list and not _starts_as_list(facts, growth):
+        return False
+    for node in ast.walk(growth.loop):
+        if _is_name(facts, node, growth.name) and isinstance(getattr(node, "ctx", None), ast.Load):
+            around = facts.parsed.statement_of(node)
+            if around is growth.statement or isinstance(around, ast.Expr):
+                continue
+            return False
+    return True
+
+
+def _is_name(facts: Facts, node: ast.AST, name: str) -> bool:
+    return isinstance(node, (ast.Name, ast.Attribute)) and facts.text(node) == name
+
+
+def _mentions(facts: Facts, node: ast.AST, name: str) -> bool:
+    return any(_is_name(facts, each, name) for each in ast.walk(node))
+
+
+def _starts_as_list(facts: Facts, growth: Growth) -> bool:
+    """Whether the name is given an empty list somewhere outside of the loop, and nothing else."""
+    values = _starts(facts, growth)
+    return bool(values) and all(
+        (isinstance(each, ast.List) and not each.elts)
+        or (isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id == "list" and not each.args)
+        for each in values
+    )
+
+
+def _starts(facts: Facts, growth: Growth) -> list[ast.expr]:
+    """What the name is given by assignments in the same function; for an attribute, anywhere in the file."""
+    scope = facts.enclosing_function(growth.statement) if "." not in growth.name else None
+    found: list[ast.expr] = []
+    for node in ast.walk(scope or facts.parsed.tree):
+        if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node is growth.statement or node.value is None:
+            continue
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            pairs = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=False))
+            found += [value for each, value in pairs if _is_name(facts, each, growth.name)]
+    return found
+
+
+def _freed_by(facts: Facts, event: Grown, growth: Growth) -> Sink | None:
+    """The backward that has freed what is added, when no backward goes through what is collected."""
+    sinks = facts.events.sinks
+    if growth.is_list:
+        mine = [sink for sink in sinks if event.node in sink.outcome.reach.nodes]
+        inside = {id(node) for node in ast.walk(growth.loop)}
+        if any(id(sink.site.node) not in inside for sink in mine):
+            return None
+    elif any(event.node in sink.outcome.reach.nodes for sink in sinks):
+        return None
+    return next((sink for sink in sinks if _frees(sink) and _joins(event.node, sink)), None)
+
+
+def _joins(node: Node, sink: Sink) -> bool:
+    """Whether a node leads, through operations that are known, to one that a backward has surely gone through.
+
+    `hits += accuracy(out, y)` with an unknown function is a number for all we know.
+    """
+    sure = {*sink.outcome.reach.sure_nodes, *_spine(sink)}
+    found, todo = {node}, [node]
+    for each in todo:
+        if each in sure:
+            return any(n.opaque or (n.has_saved and n.freed.possible) for n in _below(each))
+        if each.opaque or (each.tracked.no and not each.is_join):
+            continue
+        for edge in each.edges:
+            if edge.node is not None and edge.node not in found and edge.live.possible and edge.flows:
+                found.add(edge.node)
+                todo.append(edge.node)
+    return False
+
+
+def _spine(sink: Sink) -> list[Node]:
+    """The roots of a backward and what is below them without a choice: tracked, or the backward would have raised."""
+    found: list[Node] = []
+    for root in sink.outcome.roots:
+        node = root.node
+        while node is not None and node not in found and not node.is_join:
+            found.append(node)
+            live = [edge for edge in node.edges if edge.live.possible and edge.flows]
+            node = live[0].node if len(live) == 1 else None
+    return found
+
+
+def _frees(sink: Sink) -> bool:
+    """Whether a backward frees its graph, as far as one can see from the call."""
+    node = sink.site.node
+    keywords = node.keywords if isinstance(node, ast.Call) else []
+    return sink.kind == "backward" and all(each.arg in ("gradient", "inputs") for each in keywords)
+
+
+def _below(node: Node) -> dict[Node, None]:
+    """A node and everything gradient flows to from it."""
+    found: dict[Node, None] = {node: None}
+    todo = [node]
+    for each in todo:
+        for edge in each.edges:
+            if edge.node is not None and edge.node not in found and edge.live.possible and edge.flows:
+                found[edge.node] = None
+                todo.append(edge.node)
+    return found
+
+
+def _never_used(facts: Facts, event: Grown, growth: Growth) -> bool:
+    """Whether a graph of data and parameters surely grows in the module's own run, and no backward goes through it."""
+    if event.entry != "module" or not event.node.tracked.yes or "." in growth.name:
+        return False
+    if _returned(facts, growth) or not constants([event.value]):
+        return False
+    every = [*facts.events.sinks, *facts.events.weak]
+    if any(event.node in sink.outcome.reach.nodes for sink in every):
+        return False
+    escaped = list(dict.fromkeys(facts.events.escaped))
+    return not (escaped and event.node in reach(escaped[:400]).nodes) and len(escaped) <= 400
+
+
+def _returned(facts: Facts, growth: Growth) -> bool:
+    """Whether the function around hands the sum out."""
+    scope = facts.enclosing_function(growth.statement)
+    return scope is not None and any(
+        isinstance(node, (ast.Return, ast.Yield))
+        and node.value is not None
+        and _mentions(facts, node.value, growth.name)
+        for node in ast.walk(scope)
+    )
+
+
+def _fix(facts: Facts, growth: Growth) -> Fix | None:
+    name = ".item()" if _only_numbers(facts, growth) else ".detach()"
+    edits = append_call(facts.parsed, growth.term, name)
+    return facts.fix(f"add the {'number' if name == '.item()' else 'value'} only: `{name}`", "safe", edits)
+
+
+def _only_numbers(facts: Facts, growth: Growth) -> bool:
+    """Whether the name starts as a number and is used in a way in which a number does as well as a tensor."""
+    starts = _starts(facts, growth)
+    numbers = [isinstance(each, ast.Constant) and isinstance(each.value, (int, float)) for each in starts]
+    if growth.is_list or not starts or not all(numbers) or "." in growth.name or _returned(facts, growth):
+        return False
+    scope = facts.enclosing_function(growth.statement) or facts.parsed.tree
+    for node in ast.walk(scope):
+        if not _is_name(facts, node, growth.name) or facts.parsed.statement_of(node) is growth.statement:
+            continue
+        if isinstance(getattr(node, "ctx", None), ast.Load) and not _printed(facts, node):
+            return False
+    return True
+
+
+def _printed(facts: Facts, node: ast.AST) -> bool:
+    """Whether a value goes through arithmetic into `print`, a formatted string or `float` at most."""
+    above = facts.parsed.parents.get(node)
+    while isinstance(above, (ast.BinOp, ast.UnaryOp)):
+        above = facts.parsed.parents.get(above)
+    if isinstance(above, ast.Call) and isinstance(above.func, ast.Name):
+        return above.func.id in ("print", "float", "round", "str")
+    return isinstance(above, ast.FormattedValue)
