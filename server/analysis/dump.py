@@ -161,6 +161,8 @@ class _Writer:
             result = f"raises: {_RAISES.get(outcome.raises.kind, outcome.raises.kind)}"
         elif outcome.doubts:
             result = f"may raise: {_RAISES.get(outcome.doubts[0].kind, outcome.doubts[0].kind)}"
+        elif outcome.silent:
+            result = f"gives a wrong gradient: {_RAISES['silently-wrong']}"
         else:
             count = len(outcome.reach.leaves)
             result = f"gives {count} {'leaf' if count == 1 else 'leaves'} a gradient"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .autograd.engine import Autograd
-from .autograd.graph import Cut, Node, Path
+from .autograd.graph import Cut, Memory, Node, Path
 from .autograd.heap import Heap, Table
 from .autograd.order import birth
 from .autograd.tensor import UNKNOWN_DEVICE, Tensor
@@ -85,13 +85,14 @@ class Unknown:
 class Scalar:
     """A number, string or array whose value is not known. `node` remembers the tensors it was computed from.
 
-    `kind`: "int", "float", "bool", "str", "number", "array" (numpy), "shape".
+    `kind`: "int", "float", "bool", "str", "number", "array" (numpy), "shape". `memory` is what an array shares with
+    tensors and other arrays, where that is known.
     """
 
-    __slots__ = ("kind", "node")
+    __slots__ = ("kind", "memory", "node")
 
-    def __init__(self, kind: str, node: Node | None = None) -> None:
-        self.kind, self.node = kind, node
+    def __init__(self, kind: str, node: Node | None = None, memory: Memory | None = None) -> None:
+        self.kind, self.node, self.memory = kind, node, memory
 
     def __repr__(self) -> str:
         return f"<Scalar {self.kind}>"

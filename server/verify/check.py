@@ -14,6 +14,7 @@ from .facts import Facts, facts_of
 from .fixes import choose_fix, edited_text, judge_fix, move_finding
 from .interpreter import InterpreterNotFound, find_interpreter
 from .judge import judge
+from .laws import law_of
 from .plan import make_plan
 from .room import Heard, run_probe
 from .verdicts import CheckReport, CheckRequest, FixResult, Result
@@ -84,11 +85,15 @@ class _Check:
     # -- runs ------------------------------------------------------------------------------------------------
 
     def _observe(self, text: str, findings: Sequence[Finding]) -> tuple[list[Facts], Heard]:
-        """One run; a second with the program's own placement where a default CUDA device got in its way."""
+        """One run; a second with the program's own placement where a default CUDA device got in its way.
+
+        Where a finding claims a wrong gradient, one more, in which what the forward pass saved stays as it was.
+        """
         plan = make_plan(self.path, text, findings, self.request.sinks)
+        compare = {"compare": "as-is"} if any(law_of(f.rule).claim == "wrong" for f in findings) else {}
         placements = ("default-cuda", "as-is") if self.request.device != "cpu" else ("as-is",)
         for placement in placements:
-            heard = self._run(plan.document(self.path, text, placement=placement))
+            heard = self._run(plan.document(self.path, text, placement=placement, **compare))
             facts = [facts_of(heard, watched) for watched in plan.watched]
             place = heard.last("place") or {}
             if not place.get("defaulted") or heard.ended == "timeout":
@@ -96,6 +101,11 @@ class _Check:
             if all(judge(one, "").verdict in ("confirmed", "refuted") for one in facts):
                 break
             self.progress("Running again, the program's own devices untouched")
+        if compare:
+            self.progress("Running again, autograd keeps copies of what it saves")
+            kept = self._run(plan.document(self.path, text, placement=placement, compare="kept"))
+            for one in facts:
+                one.kept = facts_of(kept, one.watched)
         return facts, heard
 
     def _run(self, document: dict[str, Any]) -> Heard:

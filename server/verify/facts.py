@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .plan import Watched
 from .room import Heard
-from .verdicts import LeafGrad, Raised
+from .verdicts import LeafGrad, Raised, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A tensor after the sink. `touched` is False when this sink added nothing to a gradient that was there before."""
+    """A tensor after the sink. `touched` is False when this sink added nothing to a gradient that was there before.
+
+    `print` tells gradients of two runs apart.
+    """
 
     grad: LeafGrad
     requires_grad: bool
     is_leaf: bool
     steps: tuple[str, ...]
     touched: bool
+    print: tuple[float, ...] | None = None
 
     @property
     def severed(self) -> bool:
@@ -28,13 +33,14 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """A target statement has run: what it raised, and every leaf."""
+    """A target statement has run: what it raised, and every leaf. `root` tells the losses of two runs apart."""
 
     target: str
     number: int
     raised: Raised | None
     trace: str
     leaves: tuple[Leaf, ...]
+    root: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,16 @@ class Read:
     is_leaf: bool
 
 
+Decision = tuple[Verdict, str, "Raised | None", Sequence[Leaf]]
+"""A verdict, its reason, what was raised, and the leaves it is about."""
+
+
 @dataclass(slots=True)
 class Facts:
-    """Everything about one finding; `how` is how the program ended ("" when it never said)."""
+    """Everything about one finding; `how` is how the program ended ("" when it never said).
+
+    `kept` is what a second run showed in which autograd saved copies, where the rule asks for one.
+    """
 
     heard: Heard
     watched: Watched
@@ -62,6 +75,7 @@ class Facts:
     code: Any = None
     sinks_run: int = 0
     final: tuple[Leaf, ...] = ()
+    kept: Facts | None = None
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -101,6 +115,10 @@ def raised_of(data: dict[str, Any] | None) -> Raised | None:
     return Raised(data["type"], data["message"], data.get("line")) if data else None
 
 
+def _numbers(values: list[float] | None) -> tuple[float, ...] | None:
+    return tuple(values) if values is not None else None
+
+
 def _leaves(items: list[dict[str, Any]]) -> tuple[Leaf, ...]:
     return tuple(
         Leaf(
@@ -109,6 +127,7 @@ def _leaves(items: list[dict[str, Any]]) -> tuple[Leaf, ...]:
             bool(item.get("is_leaf")),
             tuple(item.get("steps", ())),
             bool(item.get("touched", True)),
+            _numbers(item.get("print")),
         )
         for item in items
     )
@@ -128,6 +147,7 @@ def facts_of(heard: Heard, watched: Watched) -> Facts:
                     raised_of(error),
                     (error or {}).get("trace", ""),
                     _leaves(message.get("leaves", [])),
+                    _numbers(message.get("root")),
                 )
             )
         elif kind == "read" and set(message["ids"]) & set(watched.targets):

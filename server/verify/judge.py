@@ -10,7 +10,8 @@ import re
 import signal
 from collections.abc import Sequence
 
-from .facts import Facts, Leaf
+from .compare import compared
+from .facts import Decision, Facts, Leaf
 from .laws import Law, law_of
 from .observe import first_difference, observations
 from .verdicts import LeafGrad, Raised, Result, Verdict
@@ -61,9 +62,6 @@ def _summary(verdict: Verdict, device: str, reason: str) -> str:
     return f"{label}: {first}"
 
 
-Decision = tuple[Verdict, str, Raised | None, Sequence[Leaf]]
-
-
 def _decide(facts: Facts, law: Law) -> Decision:
     early = _never_ran(facts)
     if early:
@@ -96,6 +94,8 @@ def _decide(facts: Facts, law: Law) -> Decision:
         return _not_there(facts)
     if law.claim in ("raises", "raises-at"):
         return _did_not_raise(facts)
+    if law.claim == "wrong":
+        return compared(facts)
     return _gradients(facts, law)
 
 

@@ -5,6 +5,7 @@
     "raises-at" the marked statement itself raises one of `messages`
     "unread"    the `.grad` that is read is None
     "harmless"  the finding says that all is well: a gradient that is there refutes that it is missing
+    "wrong"     a gradient differs from that of a second run, in which what the forward pass saved stays as it was
     "unseen"    nothing a gradient could show: the check says so
 
 A new rule is a new row; a rule without one is judged as "cut".
@@ -16,7 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Claim = Literal["cut", "raises", "raises-at", "unread", "harmless", "unseen"]
+Claim = Literal["cut", "raises", "raises-at", "unread", "harmless", "wrong", "unseen"]
 
 NO_GRAD = (
     r"does not require grad",
@@ -87,6 +88,7 @@ LAWS: dict[str, Law] = {
     "out-argument": Law("raises-at", (r"out=.*don't support automatic differentiation", r"arguments don't support")),
     "inplace-on-saved": Law("raises", CHANGED, passes=3),
     "step-before-backward": Law("raises", CHANGED, passes=3),
+    "data-mutation": Law("wrong", passes=3),
     "freed-graph": Law("raises", FREED, passes=3),
     "inference-tensor": Law("raises", INFERENCE),
     "inplace-on-loss-path": Law("harmless", CHANGED),

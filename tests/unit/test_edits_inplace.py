@@ -95,3 +95,21 @@ def test_assign_out(before, after):
         return next((n for n in calls if any(k.arg == "out" for k in n.keywords)), calls[0])
 
     check(before, after, E.assign_out, select)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("y.data.mul_(m)  # c\n", "y = y.mul(m)  # c\n"),
+        ("self.y.data.add_(1, alpha=2)\n", "self.y = self.y.add(1, alpha=2)\n"),
+        ("y.data += a if b else c\n", "y = y + (a if b else c)\n"),
+        ("y.data = y.data * m\n", "y = y * m\n"),
+        ("y.data = m\n", None),
+        ("y.data.copy_(m)\n", None),
+        ("y.data[0] = 1\n", None),
+        ("y.mul_(m)\n", None),
+        ("f(y).data.mul_(m)\n", None),
+    ],
+)
+def test_without_data(before, after):
+    check(before, after, E.without_data, lambda parsed: parsed.tree.body[-1])

@@ -53,6 +53,33 @@ CASES = {
         "don't support automatic differentiation",
         "verified",
     ),
+    "what backward needs is changed behind its back": (
+        HEAD + "y = x.exp()\ny.data.mul_(3)\nloss = y.sum()\nloss.backward()\n",
+        Claim(
+            "data-mutation",
+            "y.data.mul_(3)",
+            [X, ("mutation", "y.data.mul_(3)", "changed"), SINK],
+            ("y.data.mul_(3)", "y = y.mul(3)"),
+        ),
+        "confirmed",
+        "`x.grad` is wrong: its norm is",
+        "verified",
+    ),
+    "other memory under a weight": (
+        HEAD + "w = torch.randn(3, requires_grad=True)\ny = w * x\nw.data = w.data * 2\n"
+        "loss = y.sum()\nloss.backward()\n",
+        Claim("data-mutation", "w.data = w.data * 2", [X, ("mutation", "w.data = w.data * 2", "changed"), SINK]),
+        "confirmed",
+        "`x.grad` is wrong",
+        None,
+    ),
+    "a clipping that clips nothing": (
+        HEAD + "y = x.sigmoid()\ny.data.clamp_(0, 1)\nloss = y.sum()\nloss.backward()\n",
+        Claim("data-mutation", "y.data.clamp_(0, 1)", [X, ("mutation", "y.data.clamp_(0, 1)", "changed"), SINK]),
+        "refuted",
+        "is the same with the values that the forward pass saved",
+        None,
+    ),
     "the same graph twice": (
         HEAD + "loss = x.exp().sum()\nloss.backward()\nloss.backward(inputs=[x])\n",
         Claim(

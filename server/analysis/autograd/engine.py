@@ -287,7 +287,7 @@ class Autograd:
                 for each in tensor.either or (tensor,):
                     keep_sure = sure and not tensor.either
                     version, contents = each.counter.version, each.memory.version
-                    saved.append(Saved(each, version, contents, save.what, keep_sure, save.when))
+                    saved.append(Saved(each, version, contents, save.what, keep_sure, save.when, each.memory))
         if operation.holds_numbers:
             node.has_saved = True
         node.saved = tuple(saved)

@@ -118,7 +118,7 @@ class Cut:
 class Saved:
     """A tensor kept for backward at the version it had; `sure` is False where shapes or backends decide.
 
-    `used_for` names the operands whose gradient is computed with it.
+    `used_for` names the operands whose gradient is computed with it. `memory` is where its contents were.
     """
 
     tensor: Tensor
@@ -127,6 +127,7 @@ class Saved:
     operand: str
     sure: bool = True
     used_for: frozenset[str] = frozenset()
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Tensor:
     """A tensor value. Fields that the program changes are written through the heap by the engine.
 
     Journaled: `requires_grad`, `idle`, `node`, `seen`, `counter`, `memory`, `grad`, `retains_grad`, `view_of`, `name`,
-    `form`.
+    `form`, `swapped`.
 
     `seen` is the state of the version counter at which a view's `node` was made (`attr_version` in PyTorch). `idle`
     marks a view without a grad_fn of its own: it requires grad because its base does
@@ -75,6 +75,7 @@ class Tensor:
     `output` says which of its node's outputs it is.
     `inference` marks an inference tensor, `uncounted` that it has no version counter and may not be written to outside
     inference mode: `.detach()` of an inference tensor is one too, but gets a counter.
+    `swapped` is the last `t.data = v`, which puts other memory under the same tensor.
     `view_kind` is PyTorch's `CreationMeta`: "view" (the default), "multi", "no_grad", "inference".
     """
 
@@ -103,6 +104,7 @@ class Tensor:
         "retains_grad",
         "scalar",
         "seen",
+        "swapped",
         "uncounted",
         "view_kind",
         "view_of",
@@ -139,6 +141,7 @@ class Tensor:
         self.output = 0
         self.form = ANY_FORM
         self.seen: Version = self.counter.version
+        self.swapped: Version | None = None
 
     @property
     def shape(self) -> tuple[int, ...] | None:

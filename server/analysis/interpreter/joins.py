@@ -6,7 +6,7 @@ from typing import Any
 
 from ..autograd import truth
 from ..autograd.engine import Autograd, Mode
-from ..autograd.graph import Edge, Node, Path, Version, join_versions
+from ..autograd.graph import Edge, Memory, Node, Path, Version, join_versions
 from ..autograd.heap import MISSING
 from ..autograd.tensor import ANY_FORM, UNKNOWN_DEVICE, Device, Form, Grad, Tensor
 from ..autograd.truth import Truth, maybe
@@ -55,6 +55,10 @@ class Joiner:
             return truth.join(left, right)
         if isinstance(left, Version):
             return join_versions(left, right)
+        if isinstance(left, Memory):
+            either = Memory()
+            either.version = join_versions(left.version, right.version)
+            return either
         if isinstance(left, Node):
             return self._nodes(left, right)
         if isinstance(left, Device):
@@ -78,7 +82,8 @@ class Joiner:
             return (*joined, *longer[len(shorter) :])
         if isinstance(left, Scalar):
             kind = left.kind if left.kind == right.kind else "number"
-            return Scalar(kind, self._nodes(left.node, right.node))
+            memory = left.memory if left.memory is right.memory else None
+            return Scalar(kind, self._nodes(left.node, right.node), memory)
         if isinstance(left, Unknown):
             both = Unknown(left.reason, name=left.name, deps=(left, right), symbolic=left.symbolic and right.symbolic)
             both.plain = left.plain and right.plain

@@ -19,14 +19,14 @@ from .edit_precedence import operand_text
 from .parse import Parsed
 
 _OPERATORS = {"add_": ("+", 11), "sub_": ("-", 11), "mul_": ("*", 12), "div_": ("/", 12)}
-_AUGMENTED: dict[type[ast.operator], tuple[str, int]] = {
+AUGMENTED: dict[type[ast.operator], tuple[str, int]] = {
     ast.Add: ("+", 11), ast.Sub: ("-", 11), ast.Mult: ("*", 12), ast.Div: ("/", 12), ast.FloorDiv: ("//", 12),
     ast.Mod: ("%", 12), ast.MatMult: ("@", 12), ast.Pow: ("**", 13), ast.LShift: ("<<", 10), ast.RShift: (">>", 10),
     ast.BitAnd: ("&", 9), ast.BitXor: ("^", 8), ast.BitOr: ("|", 7),
 }  # fmt: skip
 
 # Methods that end in `_` and have no namesake without it that returns the same value.
-_NO_NAMESAKE = frozenset({
+NO_NAMESAKE = frozenset({
     "requires_grad_", "detach_", "set_", "resize_", "resize_as_", "share_memory_", "apply_", "map_", "map2_",
     "normal_", "uniform_", "random_", "exponential_", "cauchy_", "log_normal_", "geometric_", "bernoulli_", "retain_",
     "copy_", "zero_", "fill_", "fill_diagonal_", "swap_", "rename_", "squeeze__", "as_strided_",
@@ -109,7 +109,7 @@ def _augmented(parsed: Parsed, node: ast.AugAssign) -> Edits | None:
     if not _is_target(node.target):
         return None
     source = parsed.source
-    sign, level = _AUGMENTED[type(node.op)]
+    sign, level = AUGMENTED[type(node.op)]
     target_end = source.offsets(node.target)[1]
     value_start, value_end = source.offsets(node.value)
     between = source.text[target_end:value_start]
@@ -150,7 +150,7 @@ def _inplace_call(parsed: Parsed, call: ast.Call, name: str, torch: str) -> Edit
             text = f"{target} = {torch}.{_FILLED[name]}({', '.join(arguments)})"
             return checked(parsed, [edit(parsed, start, end, text)], changed)
     methods = _chain(call) if whole else [call.func]
-    if not methods or any(one.attr in _NO_NAMESAKE for one in methods):
+    if not methods or any(one.attr in NO_NAMESAKE for one in methods):
         return None
     edits = [_without_underscore(parsed, one) for one in methods if one.attr.endswith("_")]
     if whole:
@@ -183,7 +183,7 @@ def _is_function(call: ast.Call) -> bool:
 def _functional(parsed: Parsed, call: ast.Call, name: str) -> Edits | None:
     """`torch.relu_(x)` becomes `x = torch.relu(x)` as a statement, and loses the underscore elsewhere."""
     source = parsed.source
-    if name in _NO_NAMESAKE or not call.args:
+    if name in NO_NAMESAKE or not call.args:
         return None
     end = source.offsets(call.func)[1]
     edits: list[Edit] = [edit(parsed, end - 1, end, "")]

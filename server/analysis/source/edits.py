@@ -22,6 +22,7 @@ from .edit_calls import (
     set_keyword,
     unwrap_call,
 )
+from .edit_data import without_data
 from .edit_ignore import ignore_comment
 from .edit_inplace import clone_before, drop_inplace_argument, inplace_to_outofplace
 from .edit_out import assign_out
@@ -51,4 +52,5 @@ __all__ = [
     "replace_expr",
     "set_keyword",
     "unwrap_call",
+    "without_data",
 ]

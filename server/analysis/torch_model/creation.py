@@ -8,7 +8,7 @@ from ..autograd.heap import MISSING
 from ..autograd.tensor import CPU, Device, Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
-from . import shapes
+from . import arrays, shapes
 from .arguments import device_of, dtype_of, floating_of, truth_of
 from .registry import function, method
 
@@ -209,7 +209,10 @@ def _as_tensor(rt: Runtime, call: Call) -> Value:
             )
         return move(rt, tensor, call.site, device=device, dtype=dtype)
     name = getattr(getattr(call.site.node, "func", None), "attr", "as_tensor")
-    return wrap(rt, data, call, f"torch.{name}")
+    made = wrap(rt, data, call, f"torch.{name}")
+    if len(call.args) <= 1 and not call.kwargs.keys() & {"dtype", "device", "copy"}:
+        arrays.seen_by(made, data)
+    return made
 
 
 @function("torch.from_numpy", "torch.from_dlpack", "torch.frombuffer")
@@ -218,6 +221,7 @@ def _from_numpy(rt: Runtime, call: Call) -> Value:
     edges = tuple(contents(data))
     node = Node("from_numpy", call.site.span, edges, tracked=NO, path=rt.autograd.path) if edges else None
     tensor = make(rt, call, YES, node=node)
+    arrays.seen_by(tensor, data)
     if isinstance(data, Unknown) and data.node is None:
         tensor.floating = truth.maybe("the array's dtype is not known")
     return tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..autograd import truth
 from ..autograd.engine import Operation
-from ..autograd.graph import Cut
+from ..autograd.graph import Cut, Memory, Version, join_versions
 from ..autograd.heap import MISSING
 from ..autograd.tensor import ANY_FORM, Device, Form, Grad, Tensor
 from ..autograd.truth import NO, YES, Truth
@@ -14,6 +14,8 @@ from . import ops, shapes
 from .arguments import operands_for, truth_of
 from .ops import in_place
 from .registry import attribute, method, setter
+
+_KEEP_NUMBERS = frozenset(["to", "clone", "contiguous", "cuda", "cpu", "detach", "data"])
 
 
 @method("detach")
@@ -52,15 +54,37 @@ def _set_requires_grad(rt: Runtime, tensor: Tensor, value: Value, site: Site) ->
 
 @setter("data")
 def _set_data(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
-    """`t.data = v`: the contents change, and no version counter sees it (torch/csrc/autograd/variable.cpp set_data)."""
-    from ..autograd.graph import Version
-
-    version = Version("data", site.span, rt.autograd.path)
-    rt.heap.write(tensor.memory, "version", version)
+    """`t.data = v`: other memory under the same tensor and counter (torch/csrc/autograd/variable.cpp, set_data)."""
+    version = Version("data", site.span, rt.autograd.path, previous=tensor.swapped)
+    version.stack = rt.autograd.stack
+    if not _same_numbers(value, tensor):
+        if tensor.either:
+            for each in tensor.either:
+                rt.heap.write(each.memory, "version", join_versions(version, each.memory.version))
+        elif isinstance(value, Tensor):
+            rt.heap.write(tensor, "memory", value.memory)
+        else:
+            fresh = Memory()
+            fresh.version = version
+            rt.heap.write(tensor, "memory", fresh)
+        rt.heap.write(tensor, "swapped", version)
     rt.heap.write(tensor, "form", value.form if isinstance(value, Tensor) else ANY_FORM)
     if isinstance(value, Tensor) and value.inference is not tensor.inference:
         # The dispatch keys come along (TensorImpl::copy_tensor_metadata).
         rt.heap.write(tensor, "inference", value.inference)
+
+
+def _same_numbers(value: Value, tensor: Tensor) -> bool:
+    """Whether a value is a tensor's own contents, moved or copied: `t.data = t.data.clone()`."""
+    if not isinstance(value, Tensor):
+        return False
+    node = value.node
+    memory = value.memory
+    while memory is not tensor.memory:
+        if node is None or node.name not in _KEEP_NUMBERS or not node.edges or node.edges[0].tensor is None:
+            return False
+        memory, node = node.edges[0].tensor.memory, node.edges[0].node
+    return True
 
 
 @setter("grad")

@@ -6,7 +6,7 @@ from ..autograd.graph import Cut, Edge, Node
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..values import Call, Choice, DictValue, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value
-from . import shapes
+from . import arrays, shapes
 from .arguments import as_tensor, history
 from .registry import attribute, method
 
@@ -63,7 +63,7 @@ def _numpy(rt: Runtime, tensor: Tensor, call: Call) -> Value:
             call.site,
             tensor,
         )
-    return Scalar("array", leave(rt, tensor, call.site, "numpy"))
+    return arrays.array(leave(rt, tensor, call.site, "numpy"), tensor.memory)
 
 
 @method("__bool__", "is_floating_point", "is_complex", "is_contiguous", "equal", "allclose", "is_nonzero")
@@ -149,7 +149,7 @@ def numpy_call(rt: Runtime, dotted: str, call: Call) -> Value:
         ):
             edges.append(Edge(value.node, None, NO))
     node = Node(dotted, call.site.span, tuple(edges), tracked=NO, path=rt.autograd.path) if edges else None
-    return Scalar("array", node)
+    return arrays.array(node, arrays.of_call(rt, dotted, call))
 
 
 def _flat(values: list[Value], depth: int) -> list[Value]:

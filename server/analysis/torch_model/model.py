@@ -26,14 +26,14 @@ from ..values import (
     Runtime,
     Scalar,
     Site,
+    SliceValue,
     TorchName,
     Unknown,
     Value,
     unknown_tensor,
 )
-from . import backward as _backward
-from . import creation as _creation
 from . import (
+    arrays,
     custom,
     data,
     distributions,
@@ -48,6 +48,8 @@ from . import (
     ops,
     optimizers,
 )
+from . import backward as _backward
+from . import creation as _creation
 from . import einsum as _einsum
 from . import placement as _placement
 from .arguments import dtype_of, history, operands_for
@@ -410,12 +412,17 @@ class TorchModel:
         if owner.kind in ("array", "number", "any") or name in ("mean", "sum", "item", "astype", "copy"):
             if name in ("shape",):
                 return Scalar("shape")
-            return NativeMethod(
-                owner, name, lambda call: Scalar("array", history([owner, *call.args], name, call.site, self.rt))
-            )
+            return NativeMethod(owner, name, lambda call: self._array_method(owner, name, call))
         if owner.kind == "shape":
             return NativeMethod(owner, name, lambda call: Scalar("int"))
         return NativeMethod(owner, name, lambda call: Scalar(owner.kind, owner.node))
+
+    def _array_method(self, owner: Scalar, name: str, call: Call) -> Value:
+        if name in arrays.WRITERS:
+            arrays.changed(self.rt, owner, name, call.site)
+            return None
+        memory = owner.memory if name in arrays.VIEWS else None
+        return arrays.array(history([owner, *call.args], name, call.site, self.rt), memory)
 
     def set_attribute(self, owner: Value, name: str, value: Value, site: Site) -> Value:
         """An assignment to an attribute of a tensor or module; MISSING if it is an ordinary one."""
@@ -485,6 +492,9 @@ class TorchModel:
         one = self._operand(left)
         other = self._operand(right)
         if one is None and other is None:
+            if in_place and isinstance(left, Scalar) and left.kind == "array" and left.memory is not None:
+                arrays.changed(self.rt, left, f"i{name}", site)
+                return Scalar("array", history([left, right], name, site, self.rt), left.memory)
             return self._plain_binary(name, left, right, site)
         if one is not None:
             dunder = f"__i{name}__" if in_place and TABLE.method(f"__i{name}__") is not None else f"__{name}__"
@@ -544,7 +554,9 @@ class TorchModel:
         if isinstance(owner, Scalar):
             if owner.kind == "shape":
                 return Scalar("shape" if type(index).__name__ == "SliceValue" else "int")
-            return Scalar("str" if owner.kind == "str" else owner.kind, owner.node)
+            # A slice looks at the same memory, an element is a number of its own.
+            memory = owner.memory if any(isinstance(i, SliceValue) for i in _parts(index)) else None
+            return Scalar("str" if owner.kind == "str" else owner.kind, owner.node, memory)
         if isinstance(owner, ModuleObject):
             return self._element(owner, index)
         if isinstance(owner, Instance):
@@ -612,6 +624,7 @@ class TorchModel:
                 self.rt.heap.write(owner, "items", tuple(items))
         elif isinstance(owner, Scalar) and owner.kind == "array":
             owner.node = history([owner, value], "setitem", site, self.rt)
+            arrays.changed(self.rt, owner, "setitem", site)
 
     # ------------------------------------------------------------------ leaving torch, copies
 
@@ -806,3 +819,7 @@ class TorchModel:
                 items, open_ = items + more, open_ or more_open
             return items, True
         return None
+
+
+def _parts(index: Value) -> tuple[Value, ...]:
+    return index if isinstance(index, tuple) else (index,)

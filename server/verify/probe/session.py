@@ -79,6 +79,7 @@ class Run:
     """The recorder that the rewritten program talks to, and the run around it."""
 
     def __init__(self, plan, sender, place):
+        from .keep import Compare
         from .tensors import Reader
         from .watch import Watch
 
@@ -87,7 +88,8 @@ class Run:
         self.place = place
         self.filename = plan["path"]
         self.reader = Reader(place.device_of)
-        self.watch = Watch(self.filename, self.on_event)
+        self.compare = Compare(plan["compare"]) if plan.get("compare") else None
+        self.watch = Watch(self.filename, self.on_event, self.compare)
         self.left = {target["id"]: int(target.get("passes", 1)) for target in plan["targets"]}
         self.anywhere = [target["id"] for target in plan["targets"] if target.get("span") is None]
         self.passes = dict.fromkeys(self.left, 0)
@@ -194,7 +196,8 @@ class Run:
                 error = self.errors.pop(ident, None)
                 if error:
                     self.left[ident] = 0
-                self.send("after", id=ident, number=self.passes[ident], raised=error, leaves=leaves)
+                root = self.compare.root if self.compare else None
+                self.send("after", id=ident, number=self.passes[ident], raised=error, leaves=leaves, root=root)
         if not any(self.left.values()):
             self.stopping = True
             # Said before the exception: the program may swallow it, or run the sink on a thread of its own.
@@ -237,7 +240,8 @@ class Run:
     def _leaf(self, item, steps, marks):
         tensor = item.tensor
         entry = self.watch.grads.get(id(tensor))
-        if entry is not None and entry[0] is tensor and tensor_grad_is_none(tensor):
+        handed = entry is not None and entry[0] is tensor and tensor_grad_is_none(tensor)
+        if handed:
             state, norm = ("none", None) if entry[1] is None else self.reader.gradient(tensor, entry[1])
         else:
             state, norm = self.reader.gradient(tensor)
@@ -256,6 +260,7 @@ class Run:
             "steps": steps,
             "touched": touched,
             "parameter": item.parameter,
+            "print": self.compare.of_gradient(tensor, entry[1] if handed else None) if self.compare else None,
         }
 
     # -- the run ----------------------------------------------------------------------------------------------
@@ -278,10 +283,13 @@ class Run:
         self.watch.install()
         module = self._as_main()
         how, failure = "completed", None
+        if self.compare:
+            self.compare.seed()
         self.place.enter()
         self.send("place", **self.place.describe(self.reader.saw_cuda))
         try:
-            exec(code, module.__dict__)
+            with self._kept():
+                exec(code, module.__dict__)
         except Stop:
             how = "stopped"
         except SystemExit as exit_error:
@@ -289,7 +297,8 @@ class Run:
         except BaseException as any_error:
             how, failure = "raised", any_error
         if how in ("completed", "exit") and not self.stopping:
-            how = self._harness(module, done, how)
+            with self._kept():
+                how = self._harness(module, done, how)
         leaves = []
         if how != "stopped":
             self.stopping = True
@@ -301,6 +310,9 @@ class Run:
         self.send("place", **self.place.describe(self.reader.saw_cuda))
         self.send("end", how=how, raised=details, code=code, leaves=leaves)
         self._leave()
+
+    def _kept(self):
+        return self.compare.keeping() if self.compare else contextlib.nullcontext()
 
     def _harness(self, module, done, how):
         never = [ident for ident in self.left if not self.passes[ident]]

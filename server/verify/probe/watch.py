@@ -15,11 +15,12 @@ import torch
 class Watch:
     """Counts calls; `on_event(kind, frame, begin, error)` runs at both ends of an outermost one."""
 
-    def __init__(self, filename, on_event):
+    def __init__(self, filename, on_event, compare=None):
         self.filename = filename
         self.on_event = on_event
         self.depth = 0
         self.grads = {}
+        self.compare = compare
         self.count = 0
 
     def install(self):
@@ -41,6 +42,8 @@ class Watch:
             frame = watch.user_frame(sys._getframe(1))
             watch.depth += 1
             watch.count += 1
+            if watch.compare:
+                watch.compare.begin(args)
             watch.on_event(kind, frame, True, None)
             try:
                 result = original(*args, **kwargs)

@@ -1,0 +1,61 @@
+"""A gradient that is there may be wrong: the run as it is against a run in which autograd saved copies.
+
+In the second run nothing that the program does can change what the forward pass has saved. Both have the same seeds;
+a pass counts only if both started backward from the same loss.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .facts import After, Decision, Facts, Leaf
+
+_CLOSE = 1e-4
+
+
+def compared(facts: Facts) -> Decision:
+    """Confirmed where a gradient differs, refuted where all are the same, inconclusive where the runs part before."""
+    kept = facts.kept.afters if facts.kept is not None else []
+    if not kept:
+        return "inconclusive", "The second run, in which autograd keeps copies, did not get there.", None, ()
+    same: Sequence[Leaf] = ()
+    for one, other in zip(facts.afters, kept, strict=False):
+        if one.root is None or other.root is None or not _close(one.root, other.root):
+            break
+        pairs = [(leaf, right) for leaf in one.leaves if (right := _of(other, leaf)) is not None]
+        wrong = [(leaf, right) for leaf, right in pairs if not _close(leaf.print or (), right.print or ())]
+        if wrong:
+            shown = [replace(leaf, grad=replace(leaf.grad, grad="wrong")) for leaf, _ in wrong]
+            return "confirmed", _told(*wrong[0], len(wrong) - 1), None, shown
+        same = [leaf for leaf, _ in pairs]
+    if same:
+        names = ", ".join(f"`{leaf.grad.name}.grad`" for leaf in same[:3])
+        return "refuted", f"{names} is the same with the values that the forward pass saved.", None, same
+    return "inconclusive", "Two runs with the same seeds computed different losses.", None, ()
+
+
+def _of(after: After, leaf: Leaf) -> Leaf | None:
+    """The same leaf in the other run, where both have a gradient."""
+    if leaf.print is None:
+        return None
+    return next((one for one in after.leaves if one.grad.name == leaf.grad.name and one.print is not None), None)
+
+
+def _close(one: Sequence[float], other: Sequence[float]) -> bool:
+    if any(math.isnan(number) for number in (*one, *other)):
+        return True
+    size = max((abs(number) for number in (*one, *other)), default=0.0)
+    return all(abs(a - b) <= _CLOSE * size for a, b in zip(one, other, strict=True))
+
+
+def _told(leaf: Leaf, right: Leaf, more: int) -> str:
+    name = leaf.grad.name
+    others = f" So are {more} more." if more else ""
+    if leaf.grad.norm is None or right.grad.norm is None:
+        return f"`{name}.grad` is wrong: it differs with the values that the forward pass saved.{others}"
+    return (
+        f"`{name}.grad` is wrong: its norm is {leaf.grad.norm:.4g}, "
+        f"and {right.grad.norm:.4g} with the values that the forward pass saved.{others}"
+    )
