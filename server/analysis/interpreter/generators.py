@@ -117,6 +117,7 @@ def collect(machine: Machine, value: IterValue) -> None:
     if source is None:
         return
     machine.heap.write(value, "source", None)
+    machine.heap.write(value, "used", False)
     items: list[Value] = []
     modes: list[Any] = []
     open_ = False
