@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """`value` is True, False, or None for maybe; `why` explains a maybe in a few words."""
+    """`value` is True, False, or None for maybe; `why` explains a maybe in a few words.
+
+    `possible` is yes or maybe. The four questions are fields, as they are asked far more often than a truth is made.
+    """
 
     value: bool | None
     why: str = ""
+    yes: bool = field(init=False, repr=False, compare=False)
+    no: bool = field(init=False, repr=False, compare=False)
+    maybe: bool = field(init=False, repr=False, compare=False)
+    possible: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def yes(self) -> bool:
-        return self.value is True
-
-    @property
-    def no(self) -> bool:
-        return self.value is False
-
-    @property
-    def maybe(self) -> bool:
-        return self.value is None
-
-    @property
-    def possible(self) -> bool:
-        """Yes or maybe."""
-        return self.value is not False
+    def __post_init__(self) -> None:
+        assign, value = object.__setattr__, self.value
+        assign(self, "yes", value is True)
+        assign(self, "no", value is False)
+        assign(self, "maybe", value is None)
+        assign(self, "possible", value is not False)
 
     def __str__(self) -> str:
         return {True: "yes", False: "no", None: "maybe"}[self.value]

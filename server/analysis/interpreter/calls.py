@@ -18,9 +18,11 @@ from ..values import (
     FunctionValue,
     Instance,
     IterValue,
+    ModuleObject,
     NativeMethod,
     Scalar,
     Site,
+    TorchName,
     Unknown,
     Value,
 )
@@ -58,9 +60,13 @@ def make_function(machine: Machine, node: Any, name: str) -> FunctionValue:
 def call_value(machine: Machine, function: Value, call: Call) -> Value:
     """Call any value."""
     machine.tick()
-    if type(function) is Choice:
+    kind = type(function)
+    if kind is Choice:
         function = machine.narrow(function)
-    if isinstance(function, FunctionValue):
+        kind = type(function)
+    if kind is TorchName or kind is ModuleObject or kind is Unknown:
+        return machine.torch.call(function, call)
+    if kind is FunctionValue:
         return _run(machine, function, call)
     if isinstance(function, BoundMethod):
         bound = Call([function.self_value, *call.args], call.kwargs, call.site, call.open_args)

@@ -1,4 +1,10 @@
-"""Pausing the cyclic garbage collector while a run allocates: what a run makes lives until its end anyway."""
+"""Pausing the cyclic garbage collector while a run allocates: what a run makes lives until its end anyway.
+
+After a pause everything that was made is young, and the collector would walk over all of it at the next allocation: a
+tenth of the time a check takes, for nothing. So it is made old at once, and the collector runs when as much was made
+since it last ran as Python's own rule for the old generation asks for (a quarter of what lives), or a set amount.
+Source: docs.python.org/3/library/gc.html (`freeze`, `set_threshold`).
+"""
 
 from __future__ import annotations
 
@@ -7,9 +13,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+MOST = 400_000
+"""Objects made since the last collection that call for the next one; a check of 1,000 lines makes about 80,000."""
+
 _lock = threading.Lock()
 _pauses = 0
 _was_enabled = False
+_made = 0
 
 
 @contextmanager
@@ -27,4 +37,17 @@ def collector_paused() -> Iterator[None]:
         with _lock:
             _pauses -= 1
             if not _pauses and _was_enabled:
-                gc.enable()
+                _resume()
+
+
+def _resume() -> None:
+    """Make what is young old without looking at it, or collect when there is much; then let the collector go on."""
+    global _made
+    _made += gc.get_count()[0]
+    if _made > MOST or gc.get_freeze_count():
+        _made = 0
+        gc.collect()
+    else:
+        gc.freeze()
+        gc.unfreeze()
+    gc.enable()

@@ -32,6 +32,7 @@ from ..values import (
 )
 from . import builtins, records
 from .calls import PropertyValue, call_function, call_value, make_function
+from .imports import LazyImport
 from .keys import key_of
 from .machine import DeadEnd, Machine, Negation
 
@@ -80,12 +81,16 @@ OPERATOR_NAMES: dict[type, str] = {
     ast.GtE: "ge",
 }
 _CONSTANTS = (int, float, complex, str, bytes, bool, type(None))
-_TENSORS = (Tensor,)
+POLL = 31
+"""The caller may have lost interest: asked once in so many steps and one."""
 
 
 def evaluate(machine: Machine, node: ast.expr) -> Value:
     """The value of an expression."""
-    machine.tick()
+    # A tick of the budget, written out: nothing else is done as often.
+    machine.steps += 1
+    if machine.steps > machine.max_steps or not machine.steps & POLL:
+        machine.tick(0)
     handler = _HANDLERS.get(type(node))
     if handler is None:
         machine.unresolved(f"expression {type(node).__name__}")
@@ -95,7 +100,7 @@ def evaluate(machine: Machine, node: ast.expr) -> Value:
 
 def record(machine: Machine, node: ast.AST, value: Value) -> None:
     """Remember the tensor at a place, for hover."""
-    if isinstance(value, Tensor) and machine.module is machine.main:
+    if type(value) is Tensor and machine.module is machine.main:
         kept = machine.recorded.setdefault(node, [])
         if len(kept) < 4:
             kept.append((value, value.node, value.requires_grad))
@@ -113,10 +118,18 @@ def load_name(machine: Machine, name: str, node: ast.AST) -> Value:
         # The same unresolved name is the same unknown everywhere.
         machine.module.namespace.setdefault(name, value)
         return machine.module.namespace[name]
-    value = machine.importer.settle(machine, value)
-    if type(value) is Choice:
+    kind = type(value)
+    if kind is Tensor:
+        if machine.module is machine.main:
+            record(machine, node, value)
+        return value
+    if kind is LazyImport:
+        value = machine.importer.settle(machine, value)
+        record(machine, node, value)
+        kind = type(value)
+    if kind is Choice:
         value = machine.narrow(value)
-    record(machine, node, value)
+        record(machine, node, value)
     return value
 
 

@@ -50,6 +50,10 @@ _FIELDS = {
 def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
     """`owner.name`."""
     owner = machine.narrow(owner)
+    kind = type(owner)
+    if kind is Tensor or kind is TorchName or kind is ModuleObject or kind is Scalar:
+        value = machine.torch.attribute(owner, name, site)
+        return Unknown(f"`.{name}`", deps=(owner,)) if value is MISSING else value
     if isinstance(owner, Instance):
         value = classes.get_attribute(machine, owner, name, site)
         if value is MISSING:
@@ -82,9 +86,6 @@ def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
         return owner[_FIELDS[name]]
     if isinstance(owner, (ListValue, DictValue, IterValue, tuple, str)):
         return builtins.method(machine, owner, name)
-    if isinstance(owner, (Tensor, TorchName, ModuleObject, Scalar)):
-        value = machine.torch.attribute(owner, name, site)
-        return Unknown(f"`.{name}`", deps=(owner,)) if value is MISSING else value
     if isinstance(owner, Unknown):
         if name in owner.attributes:
             return owner.attributes[name]

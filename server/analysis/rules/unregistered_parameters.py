@@ -115,8 +115,10 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
         for name, value in owner.attributes.items():
             hidden = [t for t in _hidden(value) if id(t) not in known]
             lost = [t for t in hidden if id(t) in moved and id(t) not in facts.held]
+            if not lost or len(lost) != len(hidden):
+                continue
             span = _assignment(facts, owner, name)
-            if not lost or len(lost) != len(hidden) or span is None or span in said:
+            if span is None or span in said:
                 continue
             said.add(span)
             kind = "dict" if isinstance(value, DictValue) else "list"

@@ -8,6 +8,7 @@ A shape is a tuple of sizes, -1 for one that is not known, or None where not eve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from ..autograd.tensor import Form, Tensor
 from ..values import IterValue, ListValue, Scalar, SliceValue, Value
@@ -62,6 +63,7 @@ _SAME_MODULES = frozenset(
 Bound = Mapping[str, Value]
 
 
+@lru_cache(maxsize=4096)
 def plain_name(name: str) -> str:
     """`add_`, `__iadd__`, `__radd__` and `add` compute the same shape."""
     if name.startswith("__") and name.endswith("__"):
