@@ -1,8 +1,8 @@
 """Files as they are and cut off anywhere: nothing may raise, nothing may take longer than 5 s.
 
-    python tools/robustness.py [FOLDER-OR-FILE ...] [--sample N] [--cuts 50] [--seed N] [--torch] [--limit 5] [--json FILE]
+    python tools/robustness.py [FOLDER-OR-FILE ...] [--sample N] [--cuts 50] [--seed N] [--torch] [--json FILE]
 
-Without folders: the site-packages of the Python that runs it. Each file is checked whole and then cut at `--cuts` random
+Without folders: the site-packages of the Python that runs it. Each file is checked whole, then cut at `--cuts` random
 places, with GRADSIGHT_STRICT=1, so that what people would lose a statement or a rule to ends the check. Around a check:
 hover at 20 places, and the edits of every fix. `--torch` adds a comment with the word to every text: a file that never
 mentions torch is done after one look, and is no test of the engine.
@@ -66,7 +66,7 @@ def python_files(paths: Iterable[str]) -> list[str]:
 
 
 def examine(path: str, text: str, limit: float) -> dict[str, Any] | None:
-    """Check a text as if it stood at `path`; what went wrong, or None. Seconds are added under "seconds" by `watched`."""
+    """Check a text as if it stood at `path`; what went wrong, or None."""
     from gradsight.analysis.check import Project, Snapshot, check
     from gradsight.analysis.report import apply_edits
 
@@ -86,7 +86,7 @@ def examine(path: str, text: str, limit: float) -> dict[str, Any] | None:
 
 
 def watched(run: Any, limit: float) -> dict[str, Any] | None:
-    """Run it for at most `limit` seconds of the processor's time."""
+    """Run it for at most `limit` seconds of the processor's time; what went wrong, with the seconds, or None."""
 
     def stop(*_: object) -> None:
         raise TooLong
@@ -111,7 +111,7 @@ def watched(run: Any, limit: float) -> dict[str, Any] | None:
 
 
 def serve() -> None:
-    """Read orders (path, cuts, seed, limit, torch) as JSON lines; answer each text, then an empty object for the file."""
+    """Read orders (a path and the options) as JSON lines; answer for each text, then for the whole file."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
