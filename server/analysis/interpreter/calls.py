@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..autograd.heap import MISSING, Pending, Table
@@ -153,14 +154,21 @@ def _run(machine: Machine, function: FunctionValue, call: Call) -> Value:
         return _remembered(machine, function, bound, call.site)
     if is_generator(function):
         return generators.suspended(function, bound, call.site)
+    if function.module is machine.main:
+        return _run_decorated(machine, function, bound, call.site)
+    return foreign.run(machine, function, bound, call, partial(_run_decorated, machine, function, bound, call.site))
+
+
+def _run_decorated(machine: Machine, function: FunctionValue, bound: dict[str, Value], site: Site) -> Value:
+    if not function.contexts:
+        return run_body(machine, function, bound, site)
     mode = machine.autograd.mode
     for manager, _site in function.contexts:
-        machine.torch.enter_decorated(manager, function, call.site)
+        machine.torch.enter_decorated(manager, function, site)
     try:
-        return run_body(machine, function, bound, call.site)
+        return run_body(machine, function, bound, site)
     finally:
-        if function.contexts:
-            machine.autograd.set_mode(mode)
+        machine.autograd.set_mode(mode)
 
 
 def _remembered(machine: Machine, function: FunctionValue, bound: dict[str, Value], site: Site) -> Value:
@@ -269,4 +277,4 @@ def symbolic(name: str, annotation: ast.expr | None) -> Value:
 
 
 # These parts call functions themselves; they are needed when calls happen, not to define them.
-from . import blocks, builtins, classes, expressions, externals, generators  # noqa: E402
+from . import blocks, builtins, classes, expressions, externals, foreign, generators  # noqa: E402

@@ -25,7 +25,7 @@ MAX_MODULES = 200
 """Files of the workspace that one run may run; further ones are external names."""
 MAX_EAGER_MODULES = 40
 """Files that are run although nothing of theirs was used yet (they may register something)."""
-MAX_STEPS = 250_000
+MAX_STEPS = 100_000
 """Steps that all imported bodies of one run may take together. They are not the checked file's."""
 
 CONSTANTS: dict[str, Value] = {"typing.TYPE_CHECKING": False, "typing_extensions.TYPE_CHECKING": False}

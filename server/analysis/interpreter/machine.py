@@ -34,6 +34,9 @@ from .joins import Joiner
 from .scope import Scope
 from .third_party import ThirdParty
 
+FOREIGN_STEPS = 60_000
+"""Steps that all calls of functions of other files may take together (`foreign`)."""
+
 
 def strict() -> bool:
     """Whether a mistake of the analysis ends it instead of being stepped over."""
@@ -98,6 +101,8 @@ class Machine:
         self.main: ModuleValue
         self.depth = 0
         self.entry_steps = 0
+        self.foreign_left, self.foreign_inside = FOREIGN_STEPS, False
+        self.foreign_spent: dict[ast.AST, int] = {}
         self.active: list[Any] = []
         self.expecting: list[frozenset[int] | None] = []
         self.sinks: tuple[str, ...] = ()
