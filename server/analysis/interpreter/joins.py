@@ -36,9 +36,6 @@ class Joiner:
                 return same
         if isinstance(left, Node) or isinstance(right, Node):
             return self._nodes(left, right)
-        if isinstance(left, Source) or isinstance(right, Source):
-            # A generator that one side has consumed: whoever consumes it next sees what the other side would.
-            return left if isinstance(left, Source) else right
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             one, other = (left, right) if isinstance(left, Tensor) else (right, left)
             as_tensor = self._tensor_of(other)
