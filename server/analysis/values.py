@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .autograd.engine import Autograd
 from .autograd.graph import Cut, Memory, Node, Path
-from .autograd.heap import Heap, Table
+from .autograd.heap import Heap, Table, remember
 from .autograd.order import birth
 from .autograd.tensor import UNKNOWN_DEVICE, Tensor
 from .autograd.truth import NO, maybe
@@ -430,6 +430,7 @@ def unknown_tensor(value: Unknown) -> Tensor:
         tensor.made = tensor.counter.made = tensor.memory.made = 0  # It was there before anybody looked.
         if value.node is not None:
             tensor.requires_grad = value.node.tracked
-            value.node.result = value.node.result or tensor
-        value.tensor = tensor
+            remember(value.node, "result", value.node.result or tensor)
+        remember(value, "tensor", tensor)
+        return tensor
     return value.tensor

@@ -46,6 +46,23 @@ Writes = dict[Key, tuple[Any, Any, Any]]
 
 Joiner = Callable[[Any, Any], Any]
 
+_listener: list[tuple[Any, Any, Any]] | None = None
+"""Where `remember` tells what it changes, while somebody wants to know."""
+
+
+def listen(listener: list[tuple[Any, Any, Any]] | None) -> None:
+    """Tell `listener` (object, field, value before) of everything that is remembered from now on."""
+    global _listener
+    _listener = listener
+
+
+def remember(obj: Any, name: Any, value: Any) -> None:
+    """Set a field (or dict entry) that was only waiting to be asked for: the same on every branch, so no branch takes
+    it back. A run that is taken up again does: who asks first may be another one then."""
+    if _listener is not None:
+        _listener.append((obj, name, _get(obj, name)))
+    _set(obj, name, value)
+
 
 @dataclass(slots=True)
 class Pending:

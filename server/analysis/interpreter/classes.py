@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd.heap import MISSING
+from ..autograd.heap import MISSING, remember
 from ..values import (
     BoundMethod,
     Call,
@@ -134,7 +134,7 @@ def get_super_attribute(machine: Machine, value: SuperValue, name: str, site: Si
         return handled
     if name == "__init__":
         if isinstance(owner, Instance) and cls.unknown_base() is not None:
-            owner.data["unknown"] = Unknown(f"a base class of `{cls.name}`")
+            remember(owner.data, "unknown", Unknown(f"a base class of `{cls.name}`"))
         from ..values import NativeMethod
 
         return NativeMethod(owner, name, lambda call: None)

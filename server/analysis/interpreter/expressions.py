@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd.heap import MISSING
+from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import Tensor
 from ..torch_model import frameworks
 from ..values import (
@@ -116,7 +116,8 @@ def load_name(machine: Machine, name: str, node: ast.AST) -> Value:
             return Builtin(name)
         value = Unknown(f"`{name}` is not defined here", name=name)
         # The same unresolved name is the same unknown everywhere.
-        machine.module.namespace.setdefault(name, value)
+        if name not in machine.module.namespace:
+            remember(machine.module.namespace, name, value)
         return machine.module.namespace[name]
     kind = type(value)
     if kind is Tensor:

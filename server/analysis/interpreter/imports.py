@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from ..autograd.heap import remember
 from ..names.workspace import mentions_torch
 from ..source.text import SourceText
 from ..values import Call, External, ListValue, ModuleValue, Site, TorchName, Unknown, Value
@@ -227,7 +228,8 @@ class Importer:
         if value.value is value:
             stack, machine.autograd.stack = machine.autograd.stack, value.stack
             # A second look while this one is under way finds nothing rather than itself.
-            value.value = Unknown(f"`{value.member or value.name}`, imported in a circle", name=value.member or "")
+            circle = Unknown(f"`{value.member or value.name}`, imported in a circle", name=value.member or "")
+            remember(value, "value", circle)
             try:
                 found = self._load(machine, value.path, value.name, value.site)
                 if value.member is not None and isinstance(found, ModuleValue):

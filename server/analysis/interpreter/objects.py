@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..autograd.heap import MISSING
+from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import Tensor
 from ..values import (
     BoundMethod,
@@ -92,7 +92,7 @@ def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
         value = machine.torch.attribute(owner, name, site)
         if value is MISSING:
             value = Unknown(owner.reason, name=name, deps=(owner,), symbolic=owner.symbolic)
-            owner.attributes[name] = value
+            remember(owner.attributes, name, value)
         return value
     if isinstance(owner, PropertyValue):
         return Unknown("a property")
@@ -123,7 +123,7 @@ def _instance_fallback(machine: Machine, owner: Instance, name: str) -> Value:
     reason = f"attribute `{name}` of `{owner.cls.name}`"
     value = Unknown(reason, name=name, deps=(owner.data["unknown"],) if "unknown" in owner.data else ())
     # The same missing attribute is the same unknown twice.
-    owner.attributes[name] = value
+    remember(owner.attributes, name, value)
     return value
 
 

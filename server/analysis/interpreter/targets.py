@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from ..autograd.heap import MISSING
+from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import Tensor
 from ..values import Choice, DictValue, Instance, ListValue, ModuleObject, Scalar, SliceValue, Unknown, Value
 from . import expressions, slices
@@ -40,7 +40,7 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
 
 def _name_it(machine: Machine, value: Value, name: str) -> None:
     if isinstance(value, (Tensor, Unknown, Instance, ModuleObject)) and not value.name:
-        value.name = name
+        remember(value, "name", name)
         if isinstance(value, (Instance, ModuleObject)) and machine.torch.is_module(value):
             machine.named.append(value)
     elif type(value) is tuple and len(value) == 1:

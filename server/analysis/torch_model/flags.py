@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..autograd import truth
 from ..autograd.engine import Operation
 from ..autograd.graph import Cut, Memory, Version, join_versions
-from ..autograd.heap import MISSING
+from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import ANY_FORM, Device, Form, Grad, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..events import GradRead
@@ -201,7 +201,7 @@ def _retain_grad(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     elif not tensor.is_leaf.yes:
         rt.heap.write(tensor, "retains_grad", True)
         if tensor.node is not None:
-            tensor.node.result = tensor
+            remember(tensor.node, "result", tensor)
     return None
 
 

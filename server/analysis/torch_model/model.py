@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..autograd import truth
 from ..autograd.engine import Operation
-from ..autograd.heap import MISSING
+from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import Device, Form, Tensor
 from ..autograd.truth import NO, YES, maybe
 from ..events import Assigned
@@ -252,10 +252,10 @@ class TorchModel:
                 group = Tensor(requires_grad=NO if frozen else maybe(reason), is_parameter=True, name=owner.name)
                 group.group, group.note = True, "unknown"
                 group.made = group.counter.made = group.memory.made = 0  # It was there before anybody looked.
-                owner.parameters = group
+                remember(owner, "parameters", group)
             trainable = owner.module_like and owner.parameters.requires_grad.yes
             if owner.module_like and owner.parameters.requires_grad.maybe:
-                owner.parameters.requires_grad = YES
+                remember(owner.parameters, "requires_grad", YES)
                 trainable = True
             operands += operands_for("function", owner.parameters, True)
             for _, tensor in modules.parts_of_unknown(owner):
@@ -377,7 +377,7 @@ class TorchModel:
         if owner.node is not None or owner.plain:
             value = Unknown(owner.reason, name=name, deps=(owner,), symbolic=owner.symbolic, node=owner.node)
             value.plain = owner.plain
-            owner.attributes[name] = value
+            remember(owner.attributes, name, value)
             return value
         return MISSING
 
@@ -482,7 +482,7 @@ class TorchModel:
         """The torch module inside an instance, with the parameters the instance has now."""
         for name in inner.attributes:
             if name in owner.attributes:
-                inner.attributes[name] = owner.attributes[name]
+                remember(inner.attributes, name, owner.attributes[name])
         return inner
 
     # ------------------------------------------------------------------ operators
@@ -575,7 +575,7 @@ class TorchModel:
             value = Unknown(owner.reason, deps=(owner,), symbolic=owner.symbolic, node=owner.node)
             value.plain = owner.plain
             if key is not None:
-                owner.attributes[key] = value
+                remember(owner.attributes, key, value)
             return value
         return owner
 

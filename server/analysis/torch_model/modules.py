@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ..autograd.heap import MISSING
+from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import CPU, NO_GRAD_YET, Form, Grad, Tensor
 from ..autograd.truth import NO, YES
 from ..events import Replaced
@@ -150,10 +150,13 @@ def parameters_of_unknown(value: Unknown) -> Tensor:
         tensor.group, tensor.note = True, "unknown"
         tensor.device = CPU
         tensor.made = tensor.counter.made = tensor.memory.made = 0  # It was there before anybody looked.
-        value.parameters = tensor
-    value.module_like = True
-    value.parameters.requires_grad = YES if not value.parameters.requires_grad.no else NO
-    return value.parameters
+        remember(value, "parameters", tensor)
+    if not value.module_like:
+        remember(value, "module_like", True)
+    parameters: Tensor = value.parameters  # type: ignore[assignment]
+    if parameters.requires_grad.maybe:
+        remember(parameters, "requires_grad", YES)
+    return parameters
 
 
 def replacing(rt: Runtime, owner: Value, name: str, before: Value, after: Value, site: Site) -> None:
@@ -269,7 +272,7 @@ def initialise(rt: Runtime, instance: Instance, call: Call) -> None:
             continue
         inner = build(rt, dotted, call)
         if isinstance(inner, ModuleObject):
-            instance.data["torch"] = inner
+            remember(instance.data, "torch", inner)
             for name, tensor in inner.attributes.items():
                 rt.heap.put(instance.attributes, name, tensor)
         return
@@ -450,7 +453,7 @@ def _register_buffer(rt: Runtime, owner: Value, call: Call) -> Value:
     name, tensor = call.argument(0, "name"), call.argument(1, "tensor")
     if isinstance(name, str) and isinstance(owner, (Instance, ModuleObject)):
         if isinstance(tensor, Tensor) and not tensor.name:
-            tensor.name = name
+            remember(tensor, "name", name)
         rt.heap.put(owner.attributes, name, tensor)
     return None
 
