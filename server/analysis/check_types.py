@@ -9,6 +9,10 @@ class Cancelled(Exception):
     """Raised inside an analysis whose token was cancelled."""
 
 
+class StartOver(Cancelled):
+    """Raised inside an analysis that took up an older run and cannot go on so: it has to be made from the start."""
+
+
 class Token(Protocol):
     """Polled while the analysis runs; `threading.Event` fits."""
 

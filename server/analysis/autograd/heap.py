@@ -100,6 +100,16 @@ def _set(obj: Any, name: Any, value: Any) -> None:
         setattr(obj, name, value)
 
 
+def field_of(obj: Any, name: Any) -> Any:
+    """An attribute or dict entry; MISSING if it is not there."""
+    return _get(obj, name)
+
+
+def set_field(obj: Any, name: Any, value: Any) -> None:
+    """Set an attribute or (with MISSING delete) a dict entry, and remember nothing."""
+    _set(obj, name, value)
+
+
 class Mark(int):
     """A point in the journal, and the birth number when the alternatives that start there parted."""
 
@@ -157,6 +167,19 @@ class Heap:
             _set(obj, name, before)
         del log[mark:]
         return final
+
+    def since(self, mark: int) -> list[tuple[Any, Any, Any]]:
+        """(object, field, value before) of the writes since `mark`, the oldest first."""
+        return self._log[mark:]
+
+    def clear(self) -> None:
+        """Keep everything for good: no mark is valid any more."""
+        self._log.clear()
+
+    def set(self, obj: Any, name: Any, value: Any) -> None:
+        """Set an attribute or (with MISSING delete) a dict entry; remembered."""
+        self._log.append((obj, name, _get(obj, name)))
+        _set(obj, name, value)
 
     def commit(self, mark: int) -> None:
         """Keep everything since `mark` for good: going back to an older mark does not take it back."""

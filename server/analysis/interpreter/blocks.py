@@ -35,6 +35,9 @@ HANDLERS: dict[type, Callable[[Machine, Any], Leave | None]] = {}
 
 def run_block(machine: Machine, body: list[ast.stmt]) -> Leave | None:
     """Run statements in order."""
+    if machine.trunk is not None and machine.trunk.holds(body):
+        taken: Leave | None = machine.trunk.run_block(body)
+        return taken
     for statement in body:
         leave = run_statement(machine, statement)
         if leave is not None:

@@ -191,6 +191,9 @@ def run_body(machine: Machine, function: FunctionValue, bound: dict[str, Value],
     scope = Scope(function.module, function.scope if not _is_module(function.scope) else None)
     scope.names = Table(bound)
     scope.function = function
+    trunk = machine.trunk
+    if trunk is not None:
+        scope = trunk.scope_for(function, scope, site)
     frame = Frame(scope, function)
     outer_frame, outer_module, outer_statement = machine.frame, machine.module, machine.statement
     outer_path = machine.path
@@ -206,6 +209,8 @@ def run_body(machine: Machine, function: FunctionValue, bound: dict[str, Value],
             return expressions.evaluate(machine, node.body)
         if is_generator(function):
             frame.yields = []
+        if trunk is not None:
+            trunk.entered_call(function, scope)
         leave = blocks.run_block(machine, node.body)
         live = leave is None or leave.kind == "return"
         value = leave.value if leave is not None and leave.kind == "return" else None

@@ -44,10 +44,10 @@ def run_entries(machine: Machine, module: ModuleValue) -> None:
             first, machine.entry_steps = False, max(machine.entry_steps, 0) + FILE_STEPS
         machine.after_error = False
         if isinstance(value, FunctionValue):
-            if value.node not in machine.entered:
-                _enter(machine, frame, module, value.name, partial(_run_function, machine, value, None))
+            if not machine.has_entered(value.node):
+                _enter(machine, frame, value, partial(_run_function, machine, value, None))
         else:
-            _enter(machine, frame, module, value.name, partial(_run_class, machine, value))
+            _enter(machine, frame, value, partial(_run_class, machine, value))
 
 
 def _belongs(value: Value, module: ModuleValue) -> bool:
@@ -59,8 +59,8 @@ def _belongs(value: Value, module: ModuleValue) -> bool:
 def _done(machine: Machine, value: Value) -> bool:
     """Whether there is nothing left of it to enter."""
     if isinstance(value, FunctionValue):
-        return value.node in machine.entered
-    return not _methods(value, machine.entered)
+        return machine.has_entered(value.node)
+    return not _methods(machine, value)
 
 
 def _called_by_nobody(values: list[Value]) -> set[str]:
@@ -70,20 +70,37 @@ def _called_by_nobody(values: list[Value]) -> set[str]:
         return defined
     mentioned: set[str] = set()
     for value in values:
-        names = {n.id for n in ast.walk(value.node) if isinstance(n, ast.Name)}
-        mentioned |= names - {getattr(value.node, "name", "")}
+        mentioned |= _mentions(value.node) - {getattr(value.node, "name", "")}
     return defined - mentioned
 
 
-def _enter(machine: Machine, frame: Frame, module: ModuleValue, name: str, run: Callable[[], Any]) -> None:
+def _mentions(node: Any) -> frozenset[str]:
+    """The names in a syntax node, found once."""
+    known: frozenset[str] | None = getattr(node, "gradsight_mentions", None)
+    if known is None:
+        known = node.gradsight_mentions = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+    return known
+
+
+def _enter(machine: Machine, frame: Frame, value: Value, run: Callable[[], Any]) -> None:
     """Run one entry point from the state the module left, and take its effects back."""
+    allowed = min(ENTRY_STEPS, max(machine.entry_steps, LATE_STEPS))
+    machine.frame, machine.module, machine.statement = frame, value.module, None
+    _start(machine, value.name)
+    entered = partial(_run_entry, machine, run, allowed)
+    before = machine.steps
+    if machine.trunk is not None:
+        machine.trunk.entry(value, entered, allowed)
+    else:
+        entered()
+    machine.entry_steps -= machine.steps - before
+
+
+def _run_entry(machine: Machine, run: Callable[[], Any], allowed: int) -> None:
     mark = machine.heap.mark()
-    machine.frame, machine.module, machine.statement = frame, module, None
-    _start(machine, name)
     mode = machine.autograd.mode
     machine.autograd.set_mode(Mode())
-    before = machine.steps
-    machine.max_steps = before + min(ENTRY_STEPS, max(machine.entry_steps, LATE_STEPS))
+    machine.max_steps = machine.steps + allowed
     try:
         run()
     except (BudgetExhausted, RecursionError):
@@ -91,7 +108,6 @@ def _enter(machine: Machine, frame: Frame, module: ModuleValue, name: str, run: 
     except DeadEnd:
         pass
     finally:
-        machine.entry_steps -= machine.steps - before
         machine.autograd.set_mode(mode)
         machine.heap.undo(mark)
         machine.path = ALWAYS
@@ -126,18 +142,18 @@ def _run_function(
 # ---------------------------------------------------------------------- classes
 
 
-def _methods(cls: ClassValue, entered: set[Any]) -> list[FunctionValue]:
+def _methods(machine: Machine, cls: ClassValue) -> list[FunctionValue]:
     found: list[FunctionValue] = []
     for value in list(cls.namespace.values()):
         each = value.getter if isinstance(value, PropertyValue) else value
-        if isinstance(each, FunctionValue) and each.node not in entered and not isinstance(each.node, ast.Lambda):
+        if isinstance(each, FunctionValue) and not isinstance(each.node, ast.Lambda) and not machine.has_entered(each.node):
             found.append(each)
     return found
 
 
 def _run_class(machine: Machine, cls: ClassValue) -> None:
     """Every method on one instance, each from the state `__init__` left."""
-    methods = _methods(cls, machine.entered)
+    methods = _methods(machine, cls)
     if not methods or any(b.startswith("torch.autograd.") for b in cls.torch_bases()):
         return
     instance = _instance(machine, cls)
@@ -147,7 +163,7 @@ def _run_class(machine: Machine, cls: ClassValue) -> None:
     mark = machine.heap.mark()
     returned: list[tuple[FunctionValue, Site, Value]] = []
     for function in methods:
-        if function.node in machine.entered and function.name != "training_step":
+        if machine.has_entered(function.node) and function.name != "training_step":
             continue
         _start(machine, f"{cls.name}.{function.name}")
         owner = instance if function.kind != "static" else None

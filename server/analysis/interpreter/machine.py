@@ -95,7 +95,7 @@ class Machine:
         self.events = Events()
         self.joiner = Joiner(self.autograd)
         self.stop_at_error = stop_at_error
-        self.steps, self.max_steps, self.token = 0, max_steps, token
+        self.steps, self.max_steps, self.most_steps, self.token = 0, max_steps, max_steps, token
         self.frame: Frame
         self.module: ModuleValue
         self.main: ModuleValue
@@ -107,6 +107,7 @@ class Machine:
         self.expecting: list[frozenset[int] | None] = []
         self.sinks: tuple[str, ...] = ()
         self.entered: set[Any] = set()
+        self.trunk: Any = None
         self.entry = ""
         self.statement: ast.stmt | None = None
         self.after_error = False
@@ -122,6 +123,20 @@ class Machine:
         self.observer: Callable[[Any, ast.stmt], None] | None = None
         self._sites: dict[ast.AST, Site] = {}
         self._comparisons: dict[Hashable, Value] = {}
+
+    def restart(self, token: Token | None) -> None:
+        """Forget what was recorded and where the run stopped; what the program made stays (see `trunk`)."""
+        self.events, self.named, self.crashes, self.recorded = Events(), [], [], {}
+        self.steps, self.max_steps, self.entry_steps, self.token = 0, self.most_steps, 0, token
+        self.depth, self.active, self.expecting, self.loop_passes, self.entered = 0, [], [], [], set()
+        self.statement, self.after_error, self.path, self.exhausted = None, False, ALWAYS, False
+        self.autograd.stack = ()
+        self._sites = {}
+        self.heap.clear()
+
+    def has_entered(self, function: Any) -> bool:
+        """Whether the body of a function (its syntax node) has been run."""
+        return function in self.entered or (self.trunk is not None and function in self.trunk.entered)
 
     # ------------------------------------------------------------------ budget and places
 

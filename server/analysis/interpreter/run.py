@@ -9,6 +9,7 @@ from typing import Any
 
 from ..autograd.backward import Outcome
 from ..autograd.graph import ALWAYS, first_write_after
+from ..autograd.heap import listen
 from ..autograd.tensor import Tensor
 from ..check_types import Cancelled, Token
 from ..events import InplaceWrite, Outdated, Sink, Step
@@ -20,6 +21,7 @@ from .imports import Importer
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine, ProgramRaises
 from .scope import Scope
 from .third_party import ThirdParty
+from .trunk import Trunk
 
 RECURSION_LIMIT = 12_000
 IMPORT_STEPS = 60_000
@@ -125,8 +127,12 @@ def run_file(
     known: Mapping[str, str] | None = None,
     observer: Callable[[Any, ast.stmt], None] | None = None,
     sinks: tuple[str, ...] = (),
+    keep: bool = False,
 ) -> Interpreter:
-    """Run a parsed file. Gives the interpreter with its events; raises Cancelled, and ProgramRaises when predicting."""
+    """Run a parsed file. Gives the interpreter with its events; raises Cancelled, and ProgramRaises when predicting.
+
+    `keep`: the run will be taken up again by `run_again`.
+    """
     if sys.getrecursionlimit() < RECURSION_LIMIT:
         sys.setrecursionlimit(RECURSION_LIMIT)
     machine = Interpreter(importer, stop_at_error=stop_at_error, token=token)
@@ -134,20 +140,58 @@ def run_file(
     machine.observer = observer
     machine.sinks = sinks
     module = ModuleValue("__main__", parsed.source.path, parsed.source)
-    machine.main = machine.module = module
-    machine.entry = "module"
+    machine.main = module
     machine.frame = _module_frame(module)
-    try:
-        statements.run_block(machine, parsed.tree.body)
-    except (BudgetExhausted, RecursionError):
-        machine.exhausted = True
-    except (ProgramRaises, Cancelled):
-        raise
-    except DeadEnd:
-        pass
-    if entries:
-        run_entries(machine, module)
+    if keep:
+        machine.trunk = Trunk(machine)
+    _run(machine, parsed, entries)
     return machine
+
+
+def run_again(machine: Interpreter, parsed: Any, token: Token | None = None) -> None:
+    """Run the machine of a kept run on an edited text whose unchanged statements are the nodes they were (`reparse`).
+
+    Afterwards it is as if it had run the new text alone. Raises Cancelled, and StartOver when it cannot be done; then
+    the machine is of no use any more.
+    """
+    older: Trunk = machine.trunk
+    machine.restart(token)
+    machine.main.source = parsed.source
+    machine.frame = Frame(older.module_scope)
+    machine.trunk = Trunk(machine, older, _trunk_statements(parsed.tree))
+    _run(machine, parsed, True)
+
+
+def _trunk_statements(tree: ast.Module) -> list[ast.stmt]:
+    """The statements that may be steps of the trunk."""
+    found = list(tree.body)
+    for statement in tree.body:
+        if isinstance(statement, (ast.FunctionDef, ast.If)):
+            found += statement.body
+    return found
+
+
+def _run(machine: Interpreter, parsed: Any, entries: bool) -> None:
+    machine.module = machine.main
+    machine.entry = "module"
+    trunk: Trunk | None = machine.trunk
+    try:
+        if trunk is not None:
+            trunk.begin(parsed.tree.body)
+        try:
+            statements.run_block(machine, parsed.tree.body)
+        except (BudgetExhausted, RecursionError):
+            machine.exhausted = True
+        except (ProgramRaises, Cancelled):
+            raise
+        except DeadEnd:
+            pass
+        if entries:
+            run_entries(machine, machine.main)
+        if trunk is not None:
+            trunk.end()
+    finally:
+        listen(None)
 
 
 def _module_frame(module: ModuleValue) -> Frame:

@@ -34,7 +34,11 @@ class Parsed:
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
         """Each node's parent; the module has none. Built at first use."""
-        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+        found: dict[ast.AST, ast.AST] = {}
+        for statement in self.tree.body:
+            found[statement] = self.tree
+            found.update(parents_in(statement))
+        return found
 
     def statement_of(self, node: ast.AST) -> ast.stmt | None:
         """The innermost statement that is or holds the node."""
@@ -42,6 +46,27 @@ class Parsed:
         while current is not None and not isinstance(current, ast.stmt):
             current = self.parents.get(current)
         return current
+
+
+def parents_in(statement: ast.stmt) -> dict[ast.AST, ast.AST]:
+    """The nodes below a statement to their parents; kept with the statement, which may outlive its module's tree."""
+    known: dict[ast.AST, ast.AST] | None = getattr(statement, "gradsight_parents", None)
+    if known is None:
+        known = {}
+        todo: list[ast.AST] = [statement]
+        for node in todo:
+            for name in node._fields:
+                value = getattr(node, name, None)
+                if isinstance(value, ast.AST):
+                    known[value] = node
+                    todo.append(value)
+                elif type(value) is list:
+                    for each in value:
+                        if isinstance(each, ast.AST):
+                            known[each] = node
+                            todo.append(each)
+        statement.gradsight_parents = known  # type: ignore[attr-defined]
+    return known
 
 
 def empty_module() -> ast.Module:

@@ -47,7 +47,7 @@ class SourceText:
         return text
 
     @cached_property
-    def _starts(self) -> list[int]:
+    def line_starts(self) -> list[int]:
         return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
 
     @cached_property
@@ -63,7 +63,7 @@ class SourceText:
     @property
     def line_count(self) -> int:
         """How many lines there are; a text that ends with a newline has an empty last line."""
-        return len(self._starts)
+        return len(self.line_starts)
 
     @cached_property
     def lines_in_strings(self) -> frozenset[int]:
@@ -82,21 +82,21 @@ class SourceText:
 
     def line_start(self, line: int) -> int:
         """The offset of the first character of the 1-based line; the length of the text past the last line."""
-        if line > len(self._starts):
+        if line > len(self.line_starts):
             return len(self.text)
-        return self._starts[max(line, 1) - 1]
+        return self.line_starts[max(line, 1) - 1]
 
     def line_text(self, line: int) -> str:
         """The 1-based line without its line end; empty outside the text."""
-        if not 1 <= line <= len(self._starts):
+        if not 1 <= line <= len(self.line_starts):
             return ""
-        return self.text[self._starts[line - 1] : self.line_end(line)]
+        return self.text[self.line_starts[line - 1] : self.line_end(line)]
 
     def line_end(self, line: int) -> int:
         """The offset after the last character of the line, before its line end."""
-        if line >= len(self._starts):
+        if line >= len(self.line_starts):
             return len(self.text)
-        end = self._starts[max(line, 1)]
+        end = self.line_starts[max(line, 1)]
         return end - (2 if self.text.startswith("\r\n", end - 2) else 1)
 
     def indent_of(self, line: int) -> str:
@@ -107,16 +107,16 @@ class SourceText:
     def position_at(self, offset: int) -> Position:
         """The 1-based position of an offset."""
         offset = min(max(offset, 0), len(self.text))
-        line = bisect_right(self._starts, offset)
-        return Position(line, offset - self._starts[line - 1] + 1)
+        line = bisect_right(self.line_starts, offset)
+        return Position(line, offset - self.line_starts[line - 1] + 1)
 
     def offset_at(self, position: Position) -> int:
         """The offset of a 1-based position; a column past the end of the line is the end of the line."""
-        if position.line > len(self._starts):
+        if position.line > len(self.line_starts):
             return len(self.text)
         if position.line < 1:
             return 0
-        return min(self._starts[position.line - 1] + max(position.column, 1) - 1, self.line_end(position.line))
+        return min(self.line_starts[position.line - 1] + max(position.column, 1) - 1, self.line_end(position.line))
 
     def offset_of_bytes(self, line: int, byte_column: int) -> int:
         """The offset of an `ast` place: 1-based line, 0-based column in UTF-8 bytes."""
@@ -147,7 +147,7 @@ class SourceText:
             return start, max(start, end)
         if isinstance(node, ast.Module):
             return 0, len(self.text)
-        children = [self.offsets(child) for child in ast.iter_child_nodes(node) if not isinstance(child, _PLACELESS)]
+        children = [self.offsets(child) for child in ast.iter_child_nodes(node) if not isinstance(child, PLACELESS)]
         if not children:
             return 0, 0
         return min(start for start, _ in children), max(end for _, end in children)
@@ -173,4 +173,4 @@ class SourceText:
         return self.span_of_offsets(start, self.line_start(line) + len(text.rstrip()))
 
 
-_PLACELESS = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
+PLACELESS = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)

@@ -1,0 +1,114 @@
+"""What a piece of a program can see: the names it mentions, and what can be reached from a value."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from ..autograd.engine import Autograd
+from ..autograd.heap import Heap
+from ..source.text import SourceText
+from ..torch_model.model import TorchModel
+from ..values import FunctionValue, ModuleValue, Value
+from .imports import Importer
+from .machine import Machine
+from .scope import Scope
+
+_MOST = 100_000
+_ENDS = (type, types.ModuleType, ast.AST, Machine, TorchModel, Autograd, Heap, SourceText, ModuleValue, Importer)
+"""Nothing of the program's state is behind these, or what is there is seen by name."""
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def names_of(statement: ast.stmt) -> frozenset[str]:
+    """The names a statement mentions when it runs; not those in the bodies of functions, which run when called, nor a
+    plain target, whose value nobody asks for."""
+    known: frozenset[str] | None = getattr(statement, "gradsight_names", None)
+    if known is None:
+        parts: list[ast.AST] = list(ast.iter_child_nodes(statement))
+        if isinstance(statement, ast.Assign):
+            targets = [e for t in statement.targets for e in (t.elts if isinstance(t, ast.Tuple) else [t])]
+            parts = [statement.value, *(target for target in targets if not isinstance(target, ast.Name))]
+        elif isinstance(statement, _FUNCTIONS):
+            parts = [*statement.decorator_list, statement.args]
+        known = statement.gradsight_names = _mentioned(parts)  # type: ignore[attr-defined]
+    return known
+
+
+def names_inside(function: Any) -> frozenset[str]:
+    """The names that the body of a function mentions, without those in the bodies of functions within."""
+    known: frozenset[str] | None = getattr(function, "gradsight_names_inside", None)
+    if known is None:
+        body = [function.body] if isinstance(function, ast.Lambda) else function.body
+        known = function.gradsight_names_inside = _mentioned(body)
+    return known
+
+
+def holds_functions(function: Any) -> bool:
+    """Whether there are functions, classes or lambdas inside a function."""
+    known: bool | None = getattr(function, "gradsight_holds_functions", None)
+    if known is None:
+        inner = (node for part in function.body for node in ast.walk(part))
+        known = function.gradsight_holds_functions = any(isinstance(n, (*_FUNCTIONS, ast.ClassDef)) for n in inner)
+    return known
+
+
+def _mentioned(parts: Iterable[ast.AST]) -> frozenset[str]:
+    found: set[str] = set()
+    todo = list(parts)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+            continue
+        if isinstance(node, ast.Constant):
+            continue
+        if isinstance(node, ast.alias):
+            found.add(node.asname or node.name.partition(".")[0])
+        for name in ("name", "rest"):  # def, class, except, match
+            text = getattr(node, name, None)
+            if type(text) is str:
+                found.add(text)
+        if isinstance(node, (ast.Global, ast.Nonlocal)):
+            found.update(node.names)
+        if isinstance(node, ast.Lambda):
+            todo.append(node.args)
+        elif isinstance(node, _FUNCTIONS):
+            todo += [*node.decorator_list, node.args]
+        else:
+            todo += ast.iter_child_nodes(node)
+    return frozenset(found)
+
+
+def reaches(values: Iterable[Value], targets: set[int]) -> bool:
+    """Whether one of the objects with these ids can be reached from the values (or there is too much to tell).
+
+    Follows everything Python objects hold, which is more than the program can; names of modules it does not, and what
+    is only in the machine itself.
+    """
+    seen: set[int] = set()
+    todo = [value for value in values if value is not None]
+    while todo:
+        fresh: list[Any] = []
+        for value in todo:
+            if id(value) in seen or isinstance(value, _ENDS):
+                continue
+            if id(value) in targets or len(seen) > _MOST:
+                global LAST
+                LAST = (len(seen), value, type(value))
+                return True
+            seen.add(id(value))
+            if isinstance(value, types.FunctionType):
+                fresh += [cell.cell_contents for cell in value.__closure__ or ()]
+                fresh += value.__defaults__ or ()
+            elif isinstance(value, Scope):
+                fresh += [] if value.is_module else [value.names, value.parent]
+            elif isinstance(value, FunctionValue):
+                fresh += [value.scope, value.defaults, value.kw_defaults, value.contexts, value.owner, value.cache]
+            elif not isinstance(value, (str, int, float, bytes)):
+                fresh += gc.get_referents(value)
+        todo = fresh
+    return False
