@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -14,18 +15,21 @@ from .facts import Facts
 from .interpreter.collector import collector_paused
 from .interpreter.imports import Importer
 from .interpreter.machine import strict
-from .interpreter.run import run_file
+from .interpreter.run import Interpreter, run_file
 from .names.workspace import WorkspaceModules
 from .report import CONFIDENCE_ORDER, FileReport, Finding, Problem, SinkFacts
 from .rules import ALL_RULES, CHECKS, Check
 from .settings import Settings
-from .source.parse import parse
+from .source.parse import Parsed, parse
 from .source.suppress import Suppressions
 from .values import Unknown
 
 __all__ = ["Cancelled", "Project", "Snapshot", "Token", "check"]
 
 _T = TypeVar("_T")
+
+one_at_a_time = threading.RLock()
+"""What an analysis makes is numbered by one counter, and a kept run turns it back: no two at once in a process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +60,37 @@ def check(snapshot: Snapshot, project: Project | None = None, token: Token | Non
     Takes an immutable snapshot; returns its findings, problems, sinks and hover facts. A text that does not parse is
     analysed without its broken statements, each reported as a `Problem`. Raises Cancelled when `token` is set.
     """
-    with collector_paused():
-        return _check(snapshot, project or Project(), token)
+    project = project or Project()
+    with one_at_a_time, collector_paused():
+        parsed = parse(snapshot.path, snapshot.text)
+        workspace = workspace_of(project)
+        if not worth_running(snapshot, workspace):
+            return FileReport(path=snapshot.path, problems=parsed.problems)
+        importer = Importer(workspace)
+        machine = run_file(parsed, importer, token=token, known=project.known, sinks=project.settings.sinks)
+        return report_of(machine, parsed, project)
 
 
-def _check(snapshot: Snapshot, project: Project, token: Token | None) -> FileReport:
-    parsed = parse(snapshot.path, snapshot.text)
-    workspace = _workspace_of(project)
-    if not _worth_running(snapshot, workspace):
-        return FileReport(path=snapshot.path, problems=parsed.problems)
-    machine = run_file(parsed, Importer(workspace), token=token, known=project.known, sinks=project.settings.sinks)
+def report_of(machine: Interpreter, parsed: Parsed, project: Project) -> FileReport:
+    """What there is to say about a file that was run: the rules' findings, and the answers of hover."""
     facts = Facts(machine, parsed)
     problems = [*parsed.problems]
     if machine.exhausted:
         message = "the analysis stopped early: the program takes more steps than the budget allows"
-        problems.append(Problem(snapshot.path, message))
+        problems.append(Problem(parsed.path, message))
     findings: list[Finding] = []
     for name, run in CHECKS.items():
         if project.settings.shows(name):
-            findings += _guarded(name, partial(_listed, run, facts), snapshot.path, problems)
+            findings += _guarded(name, partial(_listed, run, facts), parsed.path, problems)
     findings += _reveals(facts)
     findings = _tidy(findings, project.settings)
     suppressions = Suppressions.of_parsed(parsed)
     problems += suppressions.unknown_rules(ALL_RULES)
     shown = [f for f in findings if not suppressions.hides(f.rule, f.span)]
     hidden = [f for f in findings if suppressions.hides(f.rule, f.span)]
-    sinks = _guarded("the list of losses", lambda: _sinks(facts), snapshot.path, problems)
+    sinks = _guarded("the list of losses", lambda: _sinks(facts), parsed.path, problems)
     return FileReport(
-        path=snapshot.path,
+        path=parsed.path,
         findings=tuple(shown),
         problems=tuple(problems),
         sinks=tuple(sinks),
@@ -113,7 +120,7 @@ def _guarded(what: str, run: Callable[[], list[_T]], path: str, problems: list[P
         return []
 
 
-def _worth_running(snapshot: Snapshot, workspace: WorkspaceModules) -> bool:
+def worth_running(snapshot: Snapshot, workspace: WorkspaceModules) -> bool:
     """A file that neither mentions torch or a framework on top of it nor imports one that does has no gradients."""
     text = snapshot.text
     return "torch" in text or "lightning" in text or "backward" in text or workspace.reaches_torch(snapshot.path, text)
@@ -125,7 +132,8 @@ def _workspace(roots: tuple[str, ...]) -> WorkspaceModules:
     return WorkspaceModules(roots)
 
 
-def _workspace_of(project: Project) -> WorkspaceModules:
+def workspace_of(project: Project) -> WorkspaceModules:
+    """The modules of the workspace as a project sees them."""
     workspace = _workspace(project.roots)
     return workspace.seeing(project.open_texts) if project.open_texts else workspace
 

@@ -35,6 +35,11 @@ class Cause:
     why: Cut
 
 
+def _is_at(node: ast.AST, span: Span) -> bool:
+    # Only what was evaluated has a span; most nodes are told apart by their line.
+    return getattr(node, "lineno", span.start.line) == span.start.line and getattr(node, "gradsight_span", None) == span
+
+
 class Facts:
     """The facts of one run over one file."""
 
@@ -42,6 +47,7 @@ class Facts:
         self.machine, self.parsed, self.source = machine, parsed, parsed.source
         self.events: Events = machine.events
         self.path = parsed.path
+        self._nodes: dict[Span, ast.AST | None] = {}
 
     # ------------------------------------------------------------------ places
 
@@ -49,18 +55,13 @@ class Facts:
         """Whether a span lies in the file that is checked."""
         return span is not None and span.path == self.path
 
-    @cached_property
-    def _nodes_by_span(self) -> dict[Span, ast.AST]:
-        found: dict[Span, ast.AST] = {}
-        for node in ast.walk(self.parsed.tree):
-            span = getattr(node, "gradsight_span", None)
-            if span is not None:
-                found.setdefault(span, node)
-        return found
-
     def node_at(self, span: Span | None) -> ast.AST | None:
         """The syntax node whose evaluation a span stands for."""
-        return self._nodes_by_span.get(span) if span is not None else None
+        if span is None or not self.here(span):
+            return None
+        if span not in self._nodes:
+            self._nodes[span] = next((n for n in self.parsed.nodes_near(span.start.line) if _is_at(n, span)), None)
+        return self._nodes[span]
 
     def statement_at(self, span: Span | None) -> ast.stmt | None:
         """The statement around a span."""

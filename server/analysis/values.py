@@ -66,7 +66,7 @@ class Unknown:
         node: Node | None = None,
     ) -> None:
         self.reason, self.name, self.deps, self.symbolic, self.node = reason, name, deps, symbolic, node
-        self.attributes: dict[Hashable, Value] = {}
+        self.attributes: dict[Hashable, Value] = Table()
         self.tensor: Tensor | None = None
         self.parameters: Tensor | None = None
         self.module_like = False

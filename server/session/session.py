@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..analysis.check import Cancelled, Project, Snapshot, check
+from ..analysis.check import Cancelled, Project, Snapshot
+from ..analysis.recheck import Analyzer
 from ..analysis.report import FileReport, Problem
 from ..analysis.source.text import SourceText
 from ..features.findings import Outcome, Shown, shown_findings
@@ -34,6 +35,8 @@ class AnalysisJob:
 
     document: Document
     project: Project
+    analyzer: Analyzer
+    """Holds the last run of the document; only the worker thread uses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Session:
         self._documents: dict[str, Document] = {}
         self._generation = 0  # keeps results of a document that was closed apart from those of the same one reopened
         self._reports: dict[str, tuple[int, FileReport]] = {}
+        self._analyzers: dict[str, Analyzer] = {}
         self._outcomes: dict[str, tuple[int, dict[str, Outcome]]] = {}
         self._configs: dict[str, Config] = {}
         self._warned: set[str] = set()
@@ -237,6 +241,7 @@ class Session:
     # inner workings
 
     def _forget_results(self, uri: str) -> None:
+        self._analyzers.pop(uri, None)
         self._reports.pop(uri, None)
         self._outcomes.pop(uri, None)
 
@@ -261,16 +266,18 @@ class Session:
 
     def _take(self, uri: str) -> AnalysisJob | None:
         document = self._documents.get(uri)
-        return self._job(document) if document is not None else None
+        if document is None:
+            return None
+        return self._job(document, self._analyzers.setdefault(uri, Analyzer()))
 
-    def _job(self, document: Document) -> AnalysisJob:
+    def _job(self, document: Document, analyzer: Analyzer) -> AnalysisJob:
         project = Project(
             roots=self._roots_for(document.path),
             settings=self.client.over(self._config(document.path).settings),
             open_texts={open_.path: open_.text for open_ in self._documents.values()},
             known=self.refiner.known,
         )
-        return AnalysisJob(document, project)
+        return AnalysisJob(document, project, analyzer)
 
     def _roots_for(self, path: str) -> tuple[str, ...]:
         """The workspace folder the file is in comes first, as imports are looked up in order."""
@@ -295,7 +302,7 @@ class Session:
         return any(document.path == path for document in self._documents.values())
 
     async def _analyse_closed(self, document: Document, stop: threading.Event) -> FileReport:
-        return await self.scheduler.aside(self._job(document), stop)
+        return await self.scheduler.aside(self._job(document, Analyzer(keeps=False)), stop)
 
     def _tell_closed(self, path: str, document: Document | None, report: FileReport) -> None:
         self._found(path, View(document, report, shown_findings(report, {})) if document is not None else None)
@@ -310,7 +317,7 @@ def _analyse(job: AnalysisJob, token: threading.Event) -> FileReport:
     """Runs in the worker thread. A defect of the engine costs this report, never the server."""
     document = job.document
     try:
-        return check(Snapshot(document.path, document.text, document.version), job.project, token)
+        return job.analyzer.check(Snapshot(document.path, document.text, document.version), job.project, token)
     except Cancelled:
         raise
     except Exception as error:

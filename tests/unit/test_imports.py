@@ -41,6 +41,7 @@ ANALYSIS: dict[str, set[str]] = {
     "story": {"facts", "autograd", "events"},
 }
 ANALYSIS["check"] = {*ANALYSIS} - {"predict", "dump"}
+ANALYSIS["recheck"] = {"check", "interpreter", "source"}
 
 ONLY_IN = {"pygls": ("lsp",), "lsprotocol": ("lsp",), "rich": ("cli",), "torch": ("verify/probe",)}
 """Third-party packages and the only rooms that may import them; jedi has a test of its own."""

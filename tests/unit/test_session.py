@@ -103,7 +103,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[..., FileRepor
     slot: dict[str, Callable[..., FileReport]] = {
         "check": lambda snapshot, _project, _token: FileReport(snapshot.path, findings=(finding(),))
     }
-    monkeypatch.setattr(session_module, "check", lambda *args: slot["check"](*args))
+    monkeypatch.setattr(session_module.Analyzer, "check", lambda _self, *args: slot["check"](*args))
     return slot
 
 

@@ -14,6 +14,7 @@ writes are relative to a mark that stays valid because the journal is only ever 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,21 +47,20 @@ Writes = dict[Key, tuple[Any, Any, Any]]
 
 Joiner = Callable[[Any, Any], Any]
 
-_listener: list[tuple[Any, Any, Any]] | None = None
-"""Where `remember` tells what it changes, while somebody wants to know."""
+_here = threading.local()
 
 
 def listen(listener: list[tuple[Any, Any, Any]] | None) -> None:
-    """Tell `listener` (object, field, value before) of everything that is remembered from now on."""
-    global _listener
-    _listener = listener
+    """Tell `listener` (object, field, value before) of everything that this thread remembers from now on."""
+    _here.listener = listener
 
 
 def remember(obj: Any, name: Any, value: Any) -> None:
     """Set a field (or dict entry) that was only waiting to be asked for: the same on every branch, so no branch takes
     it back. A run that is taken up again does: who asks first may be another one then."""
-    if _listener is not None:
-        _listener.append((obj, name, _get(obj, name)))
+    listener = getattr(_here, "listener", None)
+    if listener is not None:
+        listener.append((obj, name, _get(obj, name)))
     _set(obj, name, value)
 
 

@@ -146,7 +146,11 @@ def _methods(machine: Machine, cls: ClassValue) -> list[FunctionValue]:
     found: list[FunctionValue] = []
     for value in list(cls.namespace.values()):
         each = value.getter if isinstance(value, PropertyValue) else value
-        if isinstance(each, FunctionValue) and not isinstance(each.node, ast.Lambda) and not machine.has_entered(each.node):
+        if (
+            isinstance(each, FunctionValue)
+            and not isinstance(each.node, ast.Lambda)
+            and not machine.has_entered(each.node)
+        ):
             found.append(each)
     return found
 

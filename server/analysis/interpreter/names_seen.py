@@ -76,31 +76,30 @@ def _mentioned(parts: Iterable[ast.AST]) -> frozenset[str]:
             found.update(node.names)
         if isinstance(node, ast.Lambda):
             todo.append(node.args)
-        elif isinstance(node, _FUNCTIONS):
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             todo += [*node.decorator_list, node.args]
         else:
             todo += ast.iter_child_nodes(node)
     return frozenset(found)
 
 
-def reaches(values: Iterable[Value], targets: set[int]) -> bool:
+def reaches(values: Iterable[Value], targets: set[int], known: dict[int, Any]) -> bool:
     """Whether one of the objects with these ids can be reached from the values (or there is too much to tell).
 
     Follows everything Python objects hold, which is more than the program can; names of modules it does not, and what
-    is only in the machine itself.
+    is only in the machine itself. `known` are objects, by their ids, that lead to none of them; it grows if these do
+    not.
     """
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}
     todo = [value for value in values if value is not None]
     while todo:
         fresh: list[Any] = []
         for value in todo:
-            if id(value) in seen or isinstance(value, _ENDS):
+            if id(value) in known or id(value) in seen or isinstance(value, _ENDS):
                 continue
             if id(value) in targets or len(seen) > _MOST:
-                global LAST
-                LAST = (len(seen), value, type(value))
                 return True
-            seen.add(id(value))
+            seen[id(value)] = value
             if isinstance(value, types.FunctionType):
                 fresh += [cell.cell_contents for cell in value.__closure__ or ()]
                 fresh += value.__defaults__ or ()
@@ -111,4 +110,5 @@ def reaches(values: Iterable[Value], targets: set[int]) -> bool:
             elif not isinstance(value, (str, int, float, bytes)):
                 fresh += gc.get_referents(value)
         todo = fresh
+    known.update(seen)
     return False

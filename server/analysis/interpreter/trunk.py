@@ -16,8 +16,9 @@ their values. All else runs.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..autograd import order
@@ -25,7 +26,8 @@ from ..autograd.graph import Node
 from ..autograd.heap import Table, field_of, listen, set_field
 from ..autograd.tensor import Tensor
 from ..check_types import StartOver
-from ..values import FunctionValue, Instance, ModuleObject, Site, Value
+from ..events import Events
+from ..values import Builtin, External, FunctionValue, Instance, ModuleObject, Site, TorchName, Unknown, Value
 from . import blocks
 from .blocks import Leave
 from .names_seen import holds_functions, names_inside, names_of, reaches
@@ -34,10 +36,14 @@ from .third_party import MAX_QUESTIONS
 
 STRIDE = 1 << 32
 """How far apart steps are numbered, so that what a step makes anew has its place in the order of things."""
-DBG = 0
 _ROOM = 1 << 23
 MAX_DEPTH = 3
-_LISTS = ("sinks", "weak", "forbidden", "writes", "reads", "held", "steps", "replaced", "escaped", "reveals")
+_NOTHING = Events()
+_LISTS = [each.name for each in fields(Events) if type(getattr(_NOTHING, each.name)) is list]
+_TABLES = [each.name for each in fields(Events) if type(getattr(_NOTHING, each.name)) is dict]
+_SETS = [each.name for each in fields(Events) if type(getattr(_NOTHING, each.name)) is set]
+_COUNTERS = {"sinks_before": 0, "held_before": 1, "unknown_before": 2}
+"""What a recorded fact may hold of what was recorded before it, by the number (`_counts`) that it holds."""
 
 Cell = tuple[Any, Any]
 """(id of an object, field)."""
@@ -54,9 +60,9 @@ class Step:
     writes: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
     """(object, field, before, after) of objects that are older than the step."""
     events: dict[str, list[Any]] = field(default_factory=dict)
-    marks: dict[str, Any] = field(default_factory=dict)
-    """What was recorded in dicts and sets, and the number of unknown calls."""
+    """What was recorded in lists, dicts (as items: their keys may be spans, which move) and sets."""
     counts: tuple[int, ...] = ()
+    calls: int = 0
     recorded: dict[ast.AST, list[Any]] = field(default_factory=dict)
     named: list[Any] = field(default_factory=list)
     entered: set[Any] = field(default_factory=set)
@@ -89,7 +95,12 @@ class Trunk:
         self._lengths: tuple[int, ...] = ()
         self._before_named = 0
         self._before_loaded: set[str] = set()
+        self._avoided: set[int] = set()
+        self._elsewhere: dict[int, Any] = {}
+        """Objects that lead to none of those, as long as nobody writes to them."""
+        self._asked_later: list[tuple[Any, Any, Any]] = []
         # What an older run did.
+        self._run_before = older
         self._older = older.steps if older is not None else []
         self._older_frames = older.frames if older is not None else {}
         self._next = 0
@@ -108,6 +119,9 @@ class Trunk:
 
     def begin(self, body: list[ast.stmt]) -> None:
         """Go back to where the older run began, and start with the statements of the module."""
+        if self._run_before is not None:
+            self._run_before.forget_questions()
+            self._run_before = None
         for step in reversed(self._older):
             for obj, name, before, _ in reversed(step.writes):
                 set_field(obj, name, before)
@@ -116,6 +130,21 @@ class Trunk:
         self._blocks = {id(body)}
         order.go_on_after(self._base)
         self._open(None)
+
+    @contextmanager
+    def questions(self) -> Iterator[None]:
+        """Inside, the finished run is asked for things; what that makes of it is no part of the run."""
+        listen(self._asked_later)
+        try:
+            yield
+        finally:
+            listen(None)
+
+    def forget_questions(self) -> None:
+        """Be as the run left things, before anybody asked."""
+        for obj, name, before in reversed(self._asked_later):
+            set_field(obj, name, before)
+        self._asked_later.clear()
 
     @property
     def module_scope(self) -> Scope:
@@ -128,19 +157,18 @@ class Trunk:
         machine, events = self.machine, self.machine.events
         machine.heap.clear()
         machine.recorded, machine.entered = {}, self.entered
-        events.cleared, events.values, events.unresolved = {}, {}, {}
-        events.exposed, events.called = set(), set()
+        self._empty(events)
         questions: dict[str, None] = {}
+        unresolved: dict[str, int] = {}
         for step in self.steps:
-            events.cleared.update(step.marks["cleared"])
-            events.values.update(step.marks["values"])
-            events.exposed |= step.marks["exposed"]
-            events.called |= step.marks["called"]
-            for reason, count in step.marks["unresolved"].items():
-                events.unresolved[reason] = events.unresolved.get(reason, 0) + count
+            for name in (*_TABLES, *_SETS):
+                getattr(events, name).update(step.events[name])
+            for reason, count in step.events["unresolved"]:
+                unresolved[reason] = unresolved.get(reason, 0) + count
             for node, kept in step.recorded.items():
                 machine.recorded[node] = (machine.recorded.get(node, []) + kept)[:4]
             questions.update(step.questions)
+        events.unresolved = unresolved
         machine.third_party.unknown = dict.fromkeys(list(questions)[:MAX_QUESTIONS])
         self._older, self._differences, self._places, self._older_frames = [], {}, {}, {}
 
@@ -255,12 +283,13 @@ class Trunk:
         return isinstance(function, FunctionValue) and scope_is_plain(function)
 
     def _begin_step(self, what: Any, scope: Scope | None, index: int | None) -> Step:
-        if DBG: print('RUN', index, self._next, ast.unparse(what)[:60])
         now = order.birth()
         if index is not None:
             base = max(now, self._older[index].first)
         else:
-            later = (s.first for s, stays in zip(self._older[self._next :], self._stays[self._next :], strict=True) if stays)
+            later = (
+                s.first for s, stays in zip(self._older[self._next :], self._stays[self._next :], strict=True) if stays
+            )
             limit = min((first for first in later if first > now), default=None)
             base = now + STRIDE if limit is None else (now // _ROOM + 1) * _ROOM
             if limit is not None and base + _ROOM > limit:
@@ -275,8 +304,7 @@ class Trunk:
         self._start = machine.heap.mark()
         self._memos = []
         listen(self._memos)
-        events.cleared, events.values, events.unresolved = {}, {}, {}
-        events.exposed, events.called = set(), set()
+        self._empty(events)
         machine.recorded, machine.entered, machine.third_party.unknown = {}, set(), {}
         self._lengths = tuple(len(getattr(events, name)) for name in _LISTS)
         self._before_named = len(machine.named)
@@ -300,17 +328,10 @@ class Trunk:
             if cell not in writes and _age(obj) <= first:
                 writes[cell] = (obj, name, before)
         step.writes = [(obj, name, before, field_of(obj, name)) for obj, name, before in writes.values()]
-        step.events = {
-            name: getattr(events, name)[length:] for name, length in zip(_LISTS, self._lengths, strict=True)
-        }
-        step.marks = {
-            "cleared": list(events.cleared.items()),
-            "values": list(events.values.items()),
-            "unresolved": events.unresolved,
-            "exposed": events.exposed,
-            "called": events.called,
-            "calls": events.unknown_calls - step.counts[-1],
-        }
+        step.events = {name: getattr(events, name)[length:] for name, length in zip(_LISTS, self._lengths, strict=True)}
+        step.events.update({name: list(getattr(events, name).items()) for name in _TABLES})
+        step.events.update({name: list(getattr(events, name)) for name in _SETS})
+        step.calls = events.unknown_calls - step.counts[-1]
         step.recorded, step.entered, step.questions = machine.recorded, machine.entered, machine.third_party.unknown
         step.named = machine.named[self._before_named :]
         step.loaded = tuple(path for path in machine.importer.loaded if path not in self._before_loaded)
@@ -325,6 +346,7 @@ class Trunk:
             if step.loaded or (step.what is not None and self._loading >= self._next):
                 # Files are run by whoever asks first: what asks anew may be another one than before.
                 raise StartOver
+            self._elsewhere = {}
             for obj, name, before, _ in step.writes:
                 self._differences.setdefault((id(obj), name), (obj, name, before))
         if index is not None:
@@ -336,10 +358,12 @@ class Trunk:
         self._adjust(older)
         for name in _LISTS:
             getattr(events, name).extend(older.events[name])
-        events.unknown_calls += older.marks["calls"]
+        events.unknown_calls += older.calls
         machine.named += older.named
         for obj, name, _, after in older.writes:
             machine.heap.set(obj, name, after)
+            if id(obj) in self._elsewhere:
+                self._elsewhere = {}
             self._differences.pop((id(obj), name), None)
         machine.steps += older.steps
         machine.path, machine.after_error = older.after[0], older.after[1]
@@ -353,16 +377,18 @@ class Trunk:
         now = self._counts()
         if now == step.counts:
             return
-        sinks, held, calls = (new - old for new, old in zip(now, step.counts, strict=True))
-        events, marks = step.events, step.marks
-        events["reads"] = [replace(each, sinks_before=each.sinks_before + sinks) for each in events["reads"]]
-        events["steps"] = [
-            replace(each, sinks_before=each.sinks_before + sinks, unknown_before=each.unknown_before + calls)
-            for each in events["steps"]
-        ]
-        events["replaced"] = [replace(each, held_before=each.held_before + held) for each in events["replaced"]]
-        marks["cleared"] = [(span, (count + calls, had)) for span, (count, had) in marks["cleared"]]
+        more = [new - old for new, old in zip(now, step.counts, strict=True)]
+        for name in _LISTS:
+            step.events[name] = [_counted_anew(each, more) for each in step.events[name]]
+        step.events["cleared"] = [(span, (count + more[2], had)) for span, (count, had) in step.events["cleared"]]
         step.counts = now
+
+    @staticmethod
+    def _empty(events: Events) -> None:
+        for name in _TABLES:
+            setattr(events, name, {})
+        for name in _SETS:
+            setattr(events, name, set())
 
     def _counts(self) -> tuple[int, int, int]:
         events = self.machine.events
@@ -374,6 +400,7 @@ class Trunk:
         return (
             machine.path,
             machine.after_error,
+            bool(machine.events.held),
             machine.entry,
             machine.autograd.stack,
             machine.depth,
@@ -404,7 +431,6 @@ class Trunk:
     def _unchanged(self, step: Step, value: Value) -> bool:
         """Whether the step can see no difference, so that it would do what it did."""
         if not step.whole or step.before != self._registers():
-            if DBG: print('REG',step.whole, [ (a,b) for a,b in zip(step.before,self._registers()) if a!=b], ast.unparse(step.what)[:50])
             return False
         if self.machine.steps + step.steps > self.machine.max_steps and step.scope is not None:
             return False
@@ -421,23 +447,19 @@ class Trunk:
         for obj, name, _ in self._differences.values():
             if obj is module or obj is frame:
                 if name in (seen if obj is module else seen_in_frame):
-                    if DBG: print('NAME',name,ast.unparse(step.what)[:50], field_of(obj,name),_)
                     return False
             else:
                 others.add(id(obj))
         if not others:
             return True
-        if DBG: print('OTHERS',len(others),[ (type(o),n) for o,n,_ in self._differences.values()][:6], ast.unparse(step.what)[:50])
         if self.machine.importer.loaded or id(self.machine.autograd) in others:
             return False
-        roots = [value, *(module.get(name) for name in seen)]
+        roots = [value, *self.machine.events.applied, *(module.get(name) for name in seen)]
         if frame is not None:
             roots += [frame.get(name) for name in seen_in_frame]
-        r = reaches(roots, others)
-        if DBG:
-            from . import names_seen
-            print('REACH', r, names_seen.LAST if r else '')
-        return not r
+        if others != self._avoided:
+            self._avoided, self._elsewhere = others, {}
+        return not reaches(roots, others, self._elsewhere)
 
 
 def scope_is_plain(function: FunctionValue) -> bool:
@@ -453,6 +475,12 @@ def scope_is_plain(function: FunctionValue) -> bool:
     )
 
 
+def _counted_anew(event: Any, more: list[int]) -> Any:
+    """A recorded fact with its counts of what was recorded before raised."""
+    held = [name for name in _COUNTERS if hasattr(event, name)]
+    return replace(event, **{name: getattr(event, name) + more[_COUNTERS[name]] for name in held}) if held else event
+
+
 def has_functions(scope: Scope | None) -> bool:
     """Whether functions are made in a scope: they see its names."""
     function = scope.function if scope is not None else None
@@ -464,7 +492,7 @@ def alike(left: Value, right: Value) -> bool:
     return left is right or (type(left) is type(right) and type(left) in _CONSTANTS and left == right)
 
 
-_CONSTANTS = frozenset({int, float, str, bool, bytes, complex, type(None)})
+_CONSTANTS = frozenset({int, float, str, bool, bytes, complex, type(None), TorchName, External, Builtin})
 
 
 def _age(obj: Any) -> int:
@@ -474,7 +502,7 @@ def _age(obj: Any) -> int:
         return int(obj.born)
     if kind is Node:
         return int(obj.order)
-    if kind is Instance or kind is ModuleObject:
+    if kind is Instance or kind is ModuleObject or kind is Unknown:
         obj = obj.attributes
     return int(getattr(obj, "born", 0) or getattr(obj, "made", 0))
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import warnings
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,6 +41,16 @@ class Parsed:
             found[statement] = self.tree
             found.update(parents_in(statement))
         return found
+
+    def nodes_near(self, line: int) -> Iterator[ast.AST]:
+        """The nodes of the top-level statements on a line, outer ones first."""
+        body = self.tree.body
+        for index in range(bisect_left(body, line, key=lambda s: s.end_lineno or s.lineno), len(body)):
+            statement = body[index]
+            if statement.lineno > line and all(each.lineno > line for each in getattr(statement, "decorator_list", ())):
+                break
+            yield statement
+            yield from parents_in(statement)
 
     def statement_of(self, node: ast.AST) -> ast.stmt | None:
         """The innermost statement that is or holds the node."""

@@ -247,17 +247,18 @@ class TorchModel:
         trainable = False
         if isinstance(owner, Unknown) and not owner.plain:
             behind = modules.behind(owner)
-            if owner.parameters is None:
+            group = owner.parameters
+            if group is None:
                 frozen = bool(behind) and all(tensor.requires_grad.no for tensor in behind)
                 group = Tensor(requires_grad=NO if frozen else maybe(reason), is_parameter=True, name=owner.name)
                 group.group, group.note = True, "unknown"
                 group.made = group.counter.made = group.memory.made = 0  # It was there before anybody looked.
                 remember(owner, "parameters", group)
-            trainable = owner.module_like and owner.parameters.requires_grad.yes
-            if owner.module_like and owner.parameters.requires_grad.maybe:
-                remember(owner.parameters, "requires_grad", YES)
+            trainable = owner.module_like and group.requires_grad.yes
+            if owner.module_like and group.requires_grad.maybe:
+                remember(group, "requires_grad", YES)
                 trainable = True
-            operands += operands_for("function", owner.parameters, True)
+            operands += operands_for("function", group, True)
             for _, tensor in modules.parts_of_unknown(owner):
                 operands += operands_for("function", tensor, True)
             for tensor in behind:
