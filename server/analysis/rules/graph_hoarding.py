@@ -117,12 +117,12 @@ def _growth(facts: Facts, event: Grown) -> Growth | None:
     loop = _loop(facts, statement)
     if statement is None or loop is None:
         return None
-    if isinstance(statement, ast.AugAssign) and isinstance(statement.target, (ast.Name, ast.Attribute)):
+    if isinstance(statement, ast.AugAssign):
         return Growth(statement, facts.text(statement.target), statement.value, loop, False)
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.value, ast.BinOp):
         name, value = facts.text(statement.targets[0]), statement.value
         for old, term in ((value.left, value.right), (value.right, value.left)):
-            if isinstance(old, (ast.Name, ast.Attribute)) and facts.text(old) == name:
+            if _is_name(facts, old, name):
                 return Growth(statement, name, term, loop, False)
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         call = statement.value
@@ -161,7 +161,7 @@ def _only_collects(facts: Facts, growth: Growth) -> bool:
 
 
 def _is_name(facts: Facts, node: ast.AST, name: str) -> bool:
-    return isinstance(node, (ast.Name, ast.Attribute)) and facts.text(node) == name
+    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) and facts.text(node) == name
 
 
 def _mentions(facts: Facts, node: ast.AST, name: str) -> bool:
@@ -180,7 +180,7 @@ def _starts_as_list(facts: Facts, growth: Growth) -> bool:
 
 def _starts(facts: Facts, growth: Growth) -> list[ast.expr]:
     """What the name is given by assignments in the same function; for an attribute, anywhere in the file."""
-    scope = facts.enclosing_function(growth.statement) if "." not in growth.name else None
+    scope = facts.enclosing_function(growth.statement) if growth.name.isidentifier() else None
     found: list[ast.expr] = []
     for node in ast.walk(scope or facts.parsed.tree):
         if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node is growth.statement or node.value is None:
@@ -258,7 +258,7 @@ def _below(node: Node) -> dict[Node, None]:
 
 def _never_used(facts: Facts, event: Grown, growth: Growth) -> bool:
     """Whether a graph of data and parameters surely grows in the module's own run, and no backward goes through it."""
-    if event.entry != "module" or not event.node.tracked.yes or "." in growth.name:
+    if event.entry != "module" or not event.node.tracked.yes or not growth.name.isidentifier():
         return False
     if _returned(facts, growth) or not constants([event.value]):
         return False
@@ -290,7 +290,7 @@ def _only_numbers(facts: Facts, growth: Growth) -> bool:
     """Whether the name starts as a number and is used in a way in which a number does as well as a tensor."""
     starts = _starts(facts, growth)
     numbers = [isinstance(each, ast.Constant) and isinstance(each.value, (int, float)) for each in starts]
-    if growth.is_list or not starts or not all(numbers) or "." in growth.name or _returned(facts, growth):
+    if growth.is_list or not starts or not all(numbers) or not growth.name.isidentifier() or _returned(facts, growth):
         return False
     scope = facts.enclosing_function(growth.statement) or facts.parsed.tree
     for node in ast.walk(scope):
