@@ -65,5 +65,7 @@ def _doubts(events: Events) -> frozenset[tuple[int, str]]:
 
 def _state(tensor: Tensor) -> str:
     several = tensor.either if tensor.grad is NO_GRAD_YET else ()
+    if tensor.is_leaf.maybe and tensor.requires_grad.possible and not tensor.either:
+        return "maybe" if tensor.grad.present.no else "present"
     states = {each.grad.present.value for each in several or (tensor,)}
     return {True: "present", False: "none", None: "maybe"}[states.pop() if len(states) == 1 else None]

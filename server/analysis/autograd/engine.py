@@ -23,6 +23,7 @@ _MADE = {
     "multi": "it is an output of a function that returns multiple views",
     "no_grad": "it is a view that was created in no_grad mode",
     "inference": "it is a view that was created in inference mode",
+    "custom": "it is a view that was created inside a custom function",
 }
 
 
@@ -86,11 +87,15 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """Grad mode as it is now, and who set it so (`cut` is what an operation's result gets when it is off)."""
+    """Grad mode as it is now, and who set it so (`cut` is what an operation's result gets when it is off).
+
+    `casts`: under autocast.
+    """
 
     enabled: Truth = YES
     cut: Cut | None = None
     inference: bool = False
+    casts: bool = False
 
 
 class Autograd:
@@ -414,7 +419,9 @@ class Autograd:
             self.heap.write(target, "node", view)
             self.heap.write(target, "requires_grad", tracked)
             self.heap.write(target, "idle", tracked.no)
-            self.heap.write(target, "seen", target.counter.version)
+            if tracked.possible:
+                # Without tracking there is no rebase, and the view's history stays behind its memory.
+                self.heap.write(target, "seen", target.counter.version)
         return target
 
     # ------------------------------------------------------------------ flags and aliases

@@ -76,7 +76,7 @@ class Tensor:
     `inference` marks an inference tensor, `uncounted` that it has no version counter and may not be written to outside
     inference mode: `.detach()` of an inference tensor is one too, but gets a counter.
     `swapped` is the last `t.data = v`, which puts other memory under the same tensor.
-    `view_kind` is PyTorch's `CreationMeta`: "view" (the default), "multi", "no_grad", "inference".
+    `view_kind` is PyTorch's `CreationMeta`: "view" (the default), "multi", "no_grad", "inference", "custom".
     """
 
     __slots__ = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..autograd import truth
 from ..autograd.graph import Cut, Edge, Node
 from ..autograd.heap import MISSING
-from ..autograd.tensor import CPU, Device, Form, Tensor
+from ..autograd.tensor import ANY_FORM, CPU, Device, Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
 from . import arrays, shapes
@@ -222,6 +222,11 @@ def _from_numpy(rt: Runtime, call: Call) -> Value:
     node = Node("from_numpy", call.site.span, edges, tracked=NO, path=rt.autograd.path) if edges else None
     tensor = make(rt, call, YES, node=node)
     arrays.seen_by(tensor, data)
+    source = edges[0].node if len(edges) == 1 else None
+    if source is not None and source.name == "numpy" and len(source.edges) == 1 and source.edges[0].tensor is not None:
+        tensor.form = source.edges[0].tensor.form
+    else:
+        tensor.form = ANY_FORM
     if isinstance(data, Unknown) and data.node is None:
         tensor.floating = truth.maybe("the array's dtype is not known")
     return tensor

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..autograd.engine import Operand, Operation, Save
 from ..autograd.tensor import Form
 from ..values import Call, Runtime, Value
-from . import ops, shapes
+from . import autocast, ops, shapes
 from .arguments import as_tensor
 from .registry import function
 from .table import TABLE
@@ -43,11 +43,13 @@ def _einsum(rt: Runtime, call: Call) -> Value:
     if labels is None or left is None or right is None:
         return ops.run(rt, op, call)
     sure = _as_they_are(*labels)
-    saves = (
+    saves: tuple[Save, ...] = (
         Save("left", frozenset({"right"}), sure),
         Save("right", frozenset({"left"}), sure),
     )
     operands = (Operand("left", left), Operand("right", right))
+    if rt.autograd.mode.casts:
+        saves = autocast.kept("einsum", saves, operands)
     operation = Operation("einsum", call.site.span, operands, saves=saves, holds_numbers=True, derivative="linear")
     product = ops.apply(rt, operation, call.site)[0]
     # What comes back is a view of a product that no one else holds.

@@ -1,12 +1,17 @@
-"""Other functions of torch that a table cannot say: devices, custom functions, checkpointing, initialisers."""
+"""Other functions of torch that a table cannot say: devices, settings, initialisers, wrappers."""
 
 from __future__ import annotations
 
+import ast
+
+from ..autograd import truth
 from ..autograd.engine import Operation
 from ..autograd.tensor import CPU, Tensor
 from ..autograd.truth import NO
-from ..values import Call, Runtime, Scalar, TorchName, Unknown, Value, unknown_tensor
-from .arguments import device_of, operands_for
+from ..values import Call, ModuleObject, Runtime, Scalar, TorchName, Unknown, Value
+from . import modules
+from .arguments import device_of, operands_for, truth_of
+from .creation import parameter
 from .ops import OVERLAPS, in_place
 from .registry import function
 
@@ -38,23 +43,19 @@ def _is_grad_enabled(rt: Runtime, call: Call) -> Value:
     return Scalar("bool") if value is None else value
 
 
-@function("torch.utils.checkpoint.checkpoint")
-def _checkpoint(rt: Runtime, call: Call) -> Value:
-    """Runs the function; the reentrant kind gives a result without grad_fn if no argument requires grad."""
-    if not call.args:
-        return Unknown("checkpoint()")
-    kwargs = {k: v for k, v in call.kwargs.items() if k not in ("use_reentrant", "preserve_rng_state", "context_fn")}
-    result = rt.call(call.args[0], Call(call.args[1:], kwargs, call.site))
-    reentrant = call.kwargs.get("use_reentrant", True)
-    inputs = [
-        a if isinstance(a, Tensor) else unknown_tensor(a) for a in call.args[1:] if isinstance(a, (Tensor, Unknown))
-    ]
-    if reentrant is True and inputs and all(t.requires_grad.no for t in inputs) and isinstance(result, Tensor):
-        from ..autograd.graph import Cut
-
-        cut = Cut("grad-mode", call.site.span, "checkpoint(use_reentrant=True) without an input that requires grad")
-        return rt.autograd.cut_off(result, cut, "checkpoint", share="")
-    return result
+@function("torch.nn.Embedding.from_pretrained", "torch.nn.EmbeddingBag.from_pretrained")
+def _from_pretrained(rt: Runtime, call: Call) -> Value:
+    """A table of given vectors, frozen unless it is told otherwise (torch/nn/modules/sparse.py)."""
+    written = "" if call.site.node is None else ast.dump(call.site.node)
+    dotted = "torch.nn.EmbeddingBag" if "EmbeddingBag" in written else "torch.nn.Embedding"
+    module = modules.build(rt, dotted, Call([], {}, call.site))
+    frozen = truth_of(rt, call.argument(1, "freeze", True), "the flag is not known")
+    data = call.argument(0, "embeddings")
+    if isinstance(module, ModuleObject):
+        given = data if isinstance(data, (Tensor, Unknown)) else Unknown("the vectors of an embedding")
+        weight = parameter(rt, given, call.site, truth.of(None if frozen.maybe else frozen.no, frozen.why), "weight")
+        rt.heap.put(module.attributes, "weight", weight)
+    return module
 
 
 _CONSTANTS = frozenset({"zeros_", "ones_", "constant_", "eye_"})

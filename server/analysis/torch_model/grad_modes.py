@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..autograd.engine import Mode
 from ..autograd.heap import MISSING
 from ..autograd.truth import NO, YES, Truth, maybe
@@ -53,6 +55,9 @@ def _or_function(rt: Runtime, value: GradModeValue, call: Call) -> Value:
 
 def enter(rt: Runtime, value: GradModeValue, function: Value = None) -> None:
     """Turn the mode on."""
+    if value.kind == "autocast":
+        rt.autograd.set_mode(replace(rt.autograd.mode, casts=value.enabled is not False))
+        return
     flag: Truth = YES if value.enabled is True else NO if value.enabled is False else maybe("the flag is not known")
     mode = rt.autograd.mode
     if mode.inference and value.enabled is True and value.kind != "inference_mode":
@@ -60,7 +65,7 @@ def enter(rt: Runtime, value: GradModeValue, function: Value = None) -> None:
         return
     cut = None if flag.yes else value.cut(function)
     inference = value.inference or (mode.inference and value.kind != "inference_mode")
-    rt.autograd.set_mode(Mode(flag, cut, inference))
+    rt.autograd.set_mode(Mode(flag, cut, inference, mode.casts))
 
 
 def decorate(rt: Runtime, manager: Value, target: Value, site: Site) -> Value:

@@ -476,10 +476,6 @@ def _load_state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
     return Unknown("the result of load_state_dict")
 
 
-def _handle(rt: Runtime, owner: Value, call: Call) -> Value:
-    return Unknown("a hook handle")
-
-
 def _buffers(rt: Runtime, owner: Value, call: Call) -> Value:
     return ListValue([], open_=True)
 
@@ -519,8 +515,8 @@ _METHODS: dict[str, Callable[[Runtime, Value, Call], Value]] = {
     "load_state_dict": _load_state_dict,
     "register_forward_hook": hooks.on_forward,
     "register_forward_pre_hook": hooks.before_forward,
-    "register_full_backward_hook": _handle,
-    "register_backward_hook": _handle,
+    "register_full_backward_hook": hooks.on_backward,
+    "register_backward_hook": hooks.on_backward,
     "get_submodule": _get_submodule,
 }
 

@@ -9,7 +9,7 @@ from ..autograd.engine import AutogradError, Operand, Operation, Save
 from ..autograd.tensor import ANY_FORM, Form, Tensor
 from ..autograd.truth import NO
 from ..values import Call, DType, ListValue, Runtime, Site, Unknown, Value
-from . import inference, shapes
+from . import autocast, inference, shapes
 from .arguments import as_tensor, kind_of, operands_for
 from .binding import Binding
 from .keeps import KEEPS_NOTHING, derivative
@@ -164,6 +164,8 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
     inplace_flag = bound.get("inplace") is True
     target_name = mutated[0] if mutated else "input" if inplace_flag else ""
     saves = _certain(name, bound, _saves_of(overload))
+    if rt.autograd.mode.casts:
+        saves = autocast.kept(name, saves, operands)
     # What may return a view (`einsum`) does so for one operand only; with several it computes.
     copies = overload.view == "maybe" and sum(o.tensor is not None for o in operands) > 1
     shape = shapes.after(name, bound)
@@ -392,6 +394,8 @@ def module_forward(
     for label, tensor in parameters.items():
         operands.append(Operand(label, tensor, None, True))
     saves = _saves_of(overload)
+    if rt.autograd.mode.casts:
+        saves = autocast.kept(name, saves, operands)
     tree = _tree(op.structure)
     count = max(_leaves(tree), len(overload.outputs))
     outputs = overload.outputs if len(overload.outputs) >= count else ("grad",) * count

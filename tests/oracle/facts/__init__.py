@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import changes, flags, forward_modules, found, leaving, modes, optimizers, python, saves, sinks, views
 
-PREAMBLE = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
+PREAMBLE = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nimport torch.utils.checkpoint\n"
 
 
 def programs(text: str) -> dict[str, str]:

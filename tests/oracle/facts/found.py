@@ -489,4 +489,141 @@ loss.backward()
 with torch.inference_mode():
     x = torch.ones(3)
 w = nn.Parameter(x)
+=== array_keeps_its_shape
+x = torch.from_numpy(torch.ones(3).numpy())
+y = x.flatten()
+y.requires_grad = True
+x.sum().backward()
+=== untracked_write_leaves_the_view_behind
+x = torch.rand(3, 3)
+with torch.no_grad():
+    v = x.unsqueeze(0)
+    F.elu(v, inplace=True)
+x.requires_grad_()
+y = x * v
+=== hook_replaces_the_output
+x = torch.rand(2, 3, requires_grad=True)
+net = nn.Linear(3, 3)
+net.register_forward_hook(lambda module, inputs, output: output.detach())
+net(x).sum().backward()
+=== hook_that_was_removed
+x = torch.rand(2, 3, requires_grad=True)
+net = nn.Linear(3, 3)
+handle = net.register_forward_hook(lambda module, inputs, output: output.detach())
+handle.remove()
+net(x).sum().backward()
+=== hook_of_a_class
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+        self.layer = nn.Linear(3, 3)
+        self.layer.register_forward_hook(self.keep)
+    def keep(self, module, inputs, output):
+        self.seen.append(output)
+    def forward(self, t):
+        return self.layer(t)
+net = Net()
+net(torch.rand(2, 3))
+net.seen[0].sum().backward()
+=== pre_hook_replaces_the_input
+x = torch.rand(2, 3, requires_grad=True)
+net = nn.Linear(3, 3)
+net.register_forward_pre_hook(lambda module, inputs: (inputs[0].detach(),))
+net(x).sum().backward()
+=== pre_hook_saves_a_leaf_from_relu_in_place
+x = torch.rand(2, 3, requires_grad=True)
+net = nn.ReLU(inplace=True)
+net.register_forward_pre_hook(lambda module, inputs: inputs[0].clone())
+net(x).sum().backward()
+=== backward_hook_makes_views
+net = nn.Linear(3, 3)
+net.register_full_backward_hook(lambda module, into, out: None)
+y = net(torch.rand(2, 3))
+y.mul_(2)
+=== backward_hook_before_relu_in_place
+x = torch.rand(2, 3, requires_grad=True)
+net = nn.ReLU(inplace=True)
+net.register_full_backward_hook(lambda module, into, out: None)
+net(x * 1)
+=== checkpoint_makes_its_result_again
+x = torch.rand(3, requires_grad=True)
+y = torch.utils.checkpoint.checkpoint(lambda t: t.exp(), x, use_reentrant=False)
+y.mul_(2)
+y.sum().backward()
+=== checkpoint_keeps_its_inputs
+x = torch.rand(3, requires_grad=True) * 1
+y = torch.utils.checkpoint.checkpoint(lambda t: t * t, x, use_reentrant=False)
+x.mul_(2)
+y.sum().backward()
+=== checkpoint_that_saves_nothing_looks_at_nothing
+x = torch.rand(3, requires_grad=True) * 1
+y = torch.utils.checkpoint.checkpoint(lambda t: t + 1, x, use_reentrant=False)
+x.mul_(2)
+y.sum().backward()
+=== reentrant_checkpoint_keeps_its_inputs
+x = torch.rand(3, requires_grad=True) * 1
+y = torch.utils.checkpoint.checkpoint(lambda t: t + 1, x, use_reentrant=True)
+x.mul_(2)
+y.sum().backward()
+=== reentrant_checkpoint_and_parameters
+x = torch.rand(2, 3, requires_grad=True)
+net = nn.Linear(3, 3)
+y = torch.utils.checkpoint.checkpoint(net, x, use_reentrant=True)
+y.sum().backward()
+=== reentrant_checkpoint_is_freed
+x = torch.rand(3, requires_grad=True)
+y = torch.utils.checkpoint.checkpoint(lambda t: t + 1, x, use_reentrant=True).sum()
+y.backward()
+y.backward()
+=== vmap_runs_the_function
+x = torch.rand(3, requires_grad=True)
+y = torch.vmap(lambda t: t.tanh())(x)
+y.neg_()
+y.norm().backward()
+=== vmap_gives_back_its_input
+x = torch.rand(3)
+y = torch.vmap(lambda t: t)(x)
+y.requires_grad_()
+x.sum().backward()
+=== functional_gradient_of_what_is_linear
+x = torch.rand(3, requires_grad=True)
+g = torch.func.grad(lambda t: (t * 2).sum())(x)
+g.sum().backward()
+=== functional_gradient_has_a_graph
+x = torch.rand(3, requires_grad=True)
+g = torch.func.grad(lambda t: t.exp().sum())(x)
+g.sum().backward()
+=== functional_gradient_and_value
+x = torch.rand(3, requires_grad=True)
+g, value = torch.func.grad_and_value(lambda t: (t ** 2).sum())(x)
+(g.sum() + value).backward()
+=== product_under_autocast_keeps_casts
+x = torch.rand(2, 3)
+w = torch.rand(3, 3, requires_grad=True)
+with torch.autocast('cpu', dtype=torch.bfloat16):
+    y = x @ w
+x.mul_(2)
+y.sum().backward()
+=== sum_under_autocast_is_freed
+x = torch.rand(2, 3)
+w = torch.rand(3, 3, requires_grad=True)
+with torch.autocast('cpu', dtype=torch.bfloat16):
+    y = (x @ w).sum()
+y.backward()
+y.backward()
+=== function_under_autocast
+w = torch.rand(3, 3, requires_grad=True)
+@torch.autocast('cpu', dtype=torch.bfloat16)
+def f(t):
+    return t @ w
+f(torch.rand(2, 3)).sum().backward()
+=== given_vectors_are_frozen
+table = nn.Embedding.from_pretrained(torch.rand(4, 3))
+y = table(torch.tensor([2])).sum()
+y.backward()
+=== given_vectors_are_trained
+table = nn.Embedding.from_pretrained(torch.rand(4, 3), freeze=False)
+y = table(torch.tensor([2])).sum()
+y.backward()
 """

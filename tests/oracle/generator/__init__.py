@@ -9,7 +9,25 @@ from __future__ import annotations
 
 import random
 
-from . import containers, custom, cuts, functions, inplace, leaves, loops, modes, modules, operations, sinks, views
+from . import (
+    containers,
+    custom,
+    cuts,
+    functions,
+    hooks,
+    idioms,
+    inplace,
+    keeping,
+    layers,
+    leaves,
+    loops,
+    modes,
+    modules,
+    operations,
+    sinks,
+    transforms,
+    views,
+)
 from .model import Builder, Program
 
 #: the kinds of statements: name -> (maker, weight in each profile; a profile that is not named does not use the kind)
@@ -32,7 +50,15 @@ MAKERS = {
     "container": (containers.container, {"straight": 0.4, "modules": 1.0, "loops": 2.0}),
     "loop": (loops.loop, {"loops": 3.0}),
     "training": (loops.training, {"loops": 1.5}),
-    "custom": (custom.custom, {"modules": 0.3, "loops": 0.6}),
+    "custom": (custom.custom, {"modules": 0.7, "loops": 0.6}),
+    "hook": (hooks.on_tensor, {"straight": 0.4, "modules": 0.3, "loops": 0.2}),
+    "out": (keeping.out_argument, {"straight": 0.5, "modules": 0.2, "loops": 0.2}),
+    "checkpoint": (transforms.checkpointed, {"modules": 0.5, "loops": 0.2}),
+    "func": (transforms.functional, {"modules": 0.5, "loops": 0.2}),
+    "layer": (layers.layer, {"modules": 0.8, "loops": 0.4}),
+    "amp": (layers.autocast, {"modules": 0.4, "loops": 0.2}),
+    "idiom": (idioms.idiom, {"modules": 1.5, "loops": 0.8}),
+    "keeping": (keeping.keeping, {"modules": 0.5, "loops": 0.6}),
 }
 
 PROFILES = ("straight", "modules", "loops")
@@ -49,6 +75,8 @@ def generate(seed: int, profile: str, disabled: frozenset[str] = frozenset()) ->
     builder.emit("import torch", "import")
     builder.emit("import torch.nn as nn", "import")
     builder.emit("import torch.nn.functional as F", "import")
+    if profile != "straight":
+        builder.emit("import torch.utils.checkpoint", "import")
     for _ in range(builder.rng.randint(1, 3)):
         leaves.leaf(builder)
     leaves.trainable(builder)

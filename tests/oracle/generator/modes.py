@@ -15,7 +15,11 @@ BLOCKS: tuple[tuple[str, str, float], ...] = (
 )
 
 #: in a block only plain statements: what it defines stays in scope afterwards
-NOT_INSIDE = frozenset({"function", "module", "training", "switch", "custom", "loop", "branch"})
+NOT_INSIDE = frozenset(
+    """
+    function module training switch custom loop branch checkpoint func layer amp idiom keeping
+    """.split()
+)
 
 
 def block(b: Builder) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .hooks import on_module
 from .model import Builder, Value, copy_of
 from .modes import NOT_INSIDE
 
@@ -60,6 +61,8 @@ def module(b: Builder) -> bool:
         freeze(b, name)
     if b.chance(0.1):
         b.emit(f"{name}.eval()", "module:eval")
+    if b.chance(0.15):
+        on_module(b, name)
     use(b, name, bool(trainable))
     return True
 

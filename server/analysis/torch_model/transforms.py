@@ -1,0 +1,155 @@
+"""Functions that run functions: checkpointing, and `torch.func`.
+
+Checkpointing keeps the inputs and runs the function again in backward, so changing what it made on the way harms
+nothing, and changing an input is seen where the function saved anything at all (torch/utils/checkpoint.py).
+`vmap` runs the function once, on tensors with a hidden dimension; `torch.func.grad` is `autograd.grad` with
+`create_graph=True` over the same function.
+"""
+
+from __future__ import annotations
+
+from ..autograd.backward import backward, gradient_graph
+from ..autograd.engine import Operand, Operation, Save
+from ..autograd.graph import Cut, Node, Saved, newest_order
+from ..autograd.tensor import Form, Tensor
+from ..autograd.truth import YES, both, maybe
+from ..values import Call, FunctionValue, NativeMethod, Runtime, Unknown, Value, unknown_tensor
+from . import ops
+from .registry import function
+
+_OPTIONS = ("use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug", "early_stop")
+
+
+@function("torch.utils.checkpoint.checkpoint")
+def _checkpoint(rt: Runtime, call: Call) -> Value:
+    """Runs the function; the reentrant kind gives a result without grad_fn if no argument requires grad."""
+    if not call.args:
+        return Unknown("checkpoint()")
+    kwargs = {k: v for k, v in call.kwargs.items() if k not in _OPTIONS}
+    start = newest_order()
+    given = [a for a in (*call.args[1:], *kwargs.values()) if isinstance(a, Tensor)]
+    inputs = [Saved(t, t.counter.version, t.memory.version, "input") for t in given]
+    result = rt.call(call.args[0], Call(call.args[1:], kwargs, call.site))
+    reentrant = call.kwargs.get("use_reentrant", True)
+    asked = [
+        a if isinstance(a, Tensor) else unknown_tensor(a) for a in call.args[1:] if isinstance(a, (Tensor, Unknown))
+    ]
+    if reentrant is True and asked and all(t.requires_grad.no for t in asked) and isinstance(result, Tensor):
+        cut = Cut("grad-mode", call.site.span, "checkpoint(use_reentrant=True) without an input that requires grad")
+        return rt.autograd.cut_off(result, cut, "checkpoint", share="")
+    for tensor in result if isinstance(result, tuple) else (result,):
+        if isinstance(tensor, Tensor) and tensor.node is not None:
+            _forget(tensor.node, start, tuple(inputs))
+    if reentrant is True and isinstance(result, Tensor) and result.requires_grad.possible:
+        return _reentrant(rt, result, given, call)
+    return result
+
+
+def _forget(node: Node, start: int, inputs: tuple[Saved, ...]) -> None:
+    """What nodes made since `start` saved is made again, from the inputs."""
+    todo, seen = [node], set()
+    while todo:
+        current = todo.pop()
+        if current in seen or current.order <= start:
+            continue
+        seen.add(current)
+        if current.has_saved:
+            current.saved = inputs
+        todo += [edge.node for edge in current.edges if edge.node is not None]
+
+
+def _reentrant(rt: Runtime, result: Tensor, given: list[Tensor], call: Call) -> Tensor:
+    """The result of the custom function, which saves its inputs and goes through all that happened inside."""
+    others = tuple(Operand(f"input{i}", tensor, None, False) for i, tensor in enumerate(given))
+    saves = tuple(Save(other.name, frozenset({"self"})) for other in others)
+    operation = Operation(
+        "CheckpointFunction", call.site.span, (Operand("self", result), *others), saves=saves, holds_numbers=True
+    )
+    made = ops.apply(rt, operation, call.site)[0]
+    made.form = result.form
+    return made
+
+
+@function("torch.vmap", "torch.func.vmap")
+def _vmap(rt: Runtime, call: Call) -> Value:
+    target = call.argument(0, "func")
+    if not isinstance(target, FunctionValue) or call.kwargs.get("out_dims", 0) != 0:
+        return Unknown("torch.vmap()", deps=(target,))
+    dims = call.argument(1, "in_dims", 0)
+
+    def run(inner: Call) -> Value:
+        inside: list[Value] = []
+        sizes: list[int] = []
+        for index, value in enumerate(inner.args):
+            dim = dims[index] if isinstance(dims, tuple) and index < len(dims) else dims
+            if not isinstance(value, Tensor) or dim is None:
+                inside.append(value)
+                continue
+            batched = _alias(rt, value, inner)
+            if value.shape and dim == 0:
+                batched.form, sizes = Form(value.shape[1:]), [*sizes, value.shape[0]]
+            inside.append(batched)
+        result = rt.call(target, Call(inside, inner.kwargs, inner.site))
+        size = sizes[0] if sizes else -1
+        return (
+            tuple(_outside(r, inside, inner, size) for r in result)
+            if isinstance(result, tuple)
+            else _outside(result, inside, inner, size)
+        )
+
+    return NativeMethod(target, "vmap", run)
+
+
+def _alias(rt: Runtime, value: Tensor, call: Call) -> Tensor:
+    operation = Operation("_add_batch_dim", call.site.span, (Operand("self", value),), view="view", view_of="self")
+    return ops.apply(rt, operation, call.site)[0]
+
+
+def _outside(result: Value, inside: list[Value], call: Call, size: int) -> Value:
+    """A result with its hidden dimension back; an input that is given back is the input itself."""
+    if not isinstance(result, Tensor):
+        return result
+    for batched, value in zip(inside, call.args, strict=True):
+        if result is batched:
+            return value
+    result.form = Form((size, *result.shape)) if result.shape is not None else Form()
+    return result
+
+
+@function("torch.func.grad", "torch.func.grad_and_value")
+def _func_grad(rt: Runtime, call: Call) -> Value:
+    target = call.argument(0, "func")
+    number = call.argument(1, "argnums", 0)
+    both_asked = getattr(getattr(call.site.node, "func", None), "attr", "") == "grad_and_value"
+    if not isinstance(target, FunctionValue) or not isinstance(number, int) or call.kwargs.get("has_aux"):
+        return Unknown("torch.func.grad()", deps=(target,))
+
+    def run(inner: Call) -> Value:
+        tensor = inner.args[number] if number < len(inner.args) else None
+        if not isinstance(tensor, Tensor):
+            return Unknown("torch.func.grad()", deps=tuple(inner.args))
+        alias = _alias(rt, tensor, inner)
+        args = [alias if index == number else value for index, value in enumerate(inner.args)]
+        value = rt.call(target, Call(args, inner.kwargs, inner.site))
+        gradient = Tensor(device=tensor.device, origin=inner.site.span)
+        gradient.form = Form(tensor.shape)
+        if isinstance(value, Tensor) and value.requires_grad.possible:
+            _give_graph(rt, gradient, value, alias, inner)
+        return (gradient, value) if both_asked else gradient
+
+    return NativeMethod(target, "grad", run)
+
+
+def _give_graph(rt: Runtime, gradient: Tensor, value: Tensor, alias: Tensor, call: Call) -> None:
+    """The graph of the gradient, where the function's result has one."""
+    if not alias.requires_grad.yes:
+        # The function uses other tensors that require grad; whether its gradient depends on them is not followed.
+        gradient.requires_grad = maybe("the gradient may depend on what the function uses")
+        gradient.node = Node("grad", call.site.span, (value.edge(),), tracked=gradient.requires_grad)
+        return
+    outcome = backward(rt.autograd, [value], call.site.span, retain=YES, accumulate=False, inputs=[alias])
+    node = gradient_graph(rt.autograd, outcome.reach.nodes, alias, call.site.span)
+    if node is not None:
+        node.tracked = both(node.tracked, rt.autograd.mode.enabled)
+        gradient.node, gradient.requires_grad = node, node.tracked
+        node.result = gradient
