@@ -91,6 +91,16 @@ class Client:
         arrived, message = self.wait(fits, timeout)
         return arrived, message["params"]["diagnostics"]
 
+    def diagnostics_of_closed(self, uri: str, timeout: float = 60.0) -> float:
+        """When findings of a file came that is not open."""
+
+        def fits(message: dict[str, Any]) -> bool:
+            params = message.get("params") or {}
+            published = message.get("method") == "textDocument/publishDiagnostics"
+            return bool(published and params["uri"] == uri and params["diagnostics"])
+
+        return self.wait(fits, timeout)[0]
+
     def close(self) -> None:
         """Shut down politely, then not."""
         try:

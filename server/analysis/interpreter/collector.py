@@ -1,8 +1,8 @@
 """Pausing the cyclic garbage collector while a run allocates: what a run makes lives until its end anyway.
 
 After a pause everything that was made is young, and the collector would walk over all of it at the next allocation: a
-tenth of the time a check takes, for nothing. So it is made old at once, and the collector runs when as much was made
-since it last ran as Python's own rule for the old generation asks for (a quarter of what lives), or a set amount.
+tenth of the time a check takes, for nothing. So it is made old at once. A full collection comes when earlier runs, whose
+reports may be gone by now, made enough: a set amount, or half of what lives.
 Source: docs.python.org/3/library/gc.html (`freeze`, `set_threshold`).
 """
 
@@ -13,13 +13,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-MOST = 400_000
-"""Objects made since the last collection that call for the next one; a check of 1,000 lines makes about 80,000."""
+LEAST = 400_000
+"""Objects made since the last collection that may call for the next one; a check of 1,000 lines makes about 80,000."""
 
 _lock = threading.Lock()
 _pauses = 0
 _was_enabled = False
 _made = 0
+_limit = LEAST
 
 
 @contextmanager
@@ -42,12 +43,13 @@ def collector_paused() -> Iterator[None]:
 
 def _resume() -> None:
     """Make what is young old without looking at it, or collect when there is much; then let the collector go on."""
-    global _made
-    _made += gc.get_count()[0]
-    if _made > MOST or gc.get_freeze_count():
-        _made = 0
+    global _made, _limit
+    young = gc.get_count()[0]
+    if _made > _limit or gc.get_freeze_count():
         gc.collect()
+        _made, _limit = 0, max(LEAST, len(gc.get_objects()) // 2)
     else:
         gc.freeze()
         gc.unfreeze()
+        _made += young
     gc.enable()

@@ -93,9 +93,17 @@ def check(facts: Facts) -> Iterator[Finding]:
     if facts.machine.exhausted:
         return
     told: set[Span] = set()
+    # A statement is met once in each pass and each call; what its text says it says once.
+    written: dict[Span, Growth | None] = {}
     for event in facts.events.grown:
-        growth = _growth(facts, event)
-        if growth is None or event.after_error or event.site.span in told or not _only_collects(facts, growth):
+        place = event.site.span
+        if event.after_error or place in told:
+            continue
+        if place not in written:
+            growth = _growth(facts, event)
+            written[place] = growth if growth is not None and _only_collects(facts, growth) else None
+        growth = written[place]
+        if growth is None:
             continue
         freed_by = _freed_by(facts, event, growth)
         if freed_by is None and not _never_used(facts, event, growth):
