@@ -1,8 +1,8 @@
 """Pausing the cyclic garbage collector while a run allocates: what a run makes lives until its end anyway.
 
 After a pause everything that was made is young, and the collector would walk over all of it at the next allocation: a
-tenth of the time a check takes, for nothing. So it is made old at once. A full collection comes when earlier runs, whose
-reports may be gone by now, made enough: a set amount, or half of what lives.
+tenth of the time a check takes, for nothing. So it is made old at once. A full collection comes when earlier runs,
+whose reports may be gone by now, made enough: a set amount, or half of what lives.
 Source: docs.python.org/3/library/gc.html (`freeze`, `set_threshold`).
 """
 
