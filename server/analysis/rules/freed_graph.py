@@ -10,6 +10,7 @@ from ..events import Sink
 from ..facts import Facts
 from ..report import Finding, Fix, TraceStep
 from ..source.edits import set_keyword
+from . import carrying
 from .base import Rule
 
 RULE = Rule(
@@ -93,6 +94,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = facts.sink_name(sink)
         shared = _carried(sink, first)
         carried = facts.innermost_here(shared) if shared is not None else None
+        if again and shared is not None and carried is not None:
+            carried = carrying.place(facts, shared, carried, sink.site.span)
         if again:
             span = carried or sink.site.span
             what = facts.value_name(carried) if carried is not None else "a value"

@@ -87,8 +87,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         marked = facts.marked(span)
         sink = facts.sink_name(cause.sink)
-        if with_node is None and not cut.detail.startswith("checkpoint"):
-            marked = facts.marked(cut.span) if facts.here(cut.span) else marked
+        if with_node is None and facts.here(cut.span) and isinstance(facts.statement_at(cut.span), ast.Expr):
+            # `torch.set_grad_enabled(False)`: the call itself does the damage, to all that follows.
+            marked = facts.marked(cut.span) if not cut.detail.startswith("checkpoint") else marked
         lost, place = lost_value(facts, span, cause.sink), elsewhere(facts, cause.cut.span)
         message = f"{lost} carries no gradient to {sink}: computed under `{cut.detail}`{place}"
         if cut.detail.startswith("checkpoint"):

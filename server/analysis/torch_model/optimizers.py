@@ -10,6 +10,8 @@ from ..values import Call, Choice, DictValue, IterValue, ListValue, NativeMethod
 from .modules import clear_gradients
 from .registry import function
 
+_MOVES = frozenset(["to", "cuda", "cpu"])
+
 
 class Optimizer:
     """An optimizer: the tensors it holds. `fused` ones change parameters without raising their version."""
@@ -80,7 +82,9 @@ def _add(rt: Runtime, optimizer: Optimizer, params: Value, site: Site) -> None:
         rt.autograd.refresh(tensor)
         rt.events.held.append(Held(site, tensor, tensor.node))
         if tensor.is_leaf.no and not tensor.retains_grad:
-            rt.error("optim-non-leaf", "can't optimize a non-leaf Tensor", site, tensor, tensor.device.kind != "either")
+            # Without a GPU, a move there is none, and the tensor is the leaf it was made as.
+            stays = tensor.device.kind == "either" and tensor.node is not None and tensor.node.name in _MOVES
+            rt.error("optim-non-leaf", "can't optimize a non-leaf Tensor", site, tensor, not stays)
     if _empty(params, used) and not tensors:
         rt.error("other", "optimizer got an empty parameter list", site)
     rt.heap.write(optimizer, "tensors", (*optimizer.tensors, *tensors))
