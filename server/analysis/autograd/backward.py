@@ -65,6 +65,9 @@ def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
         for version in outcomes:
             if version.alternatives or version is saved.version or version.span is None:
                 continue
+            if version.order < node.order:
+                # Written before the node saved anything: a state that a join has brought along.
+                continue
             if contradicts(version.path, node.path) or contradicts(version.path, autograd.path):
                 continue
             sure = certain and saved.sure and version.path <= autograd.path
@@ -113,7 +116,9 @@ def _changed_unseen(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]
     return [
         Raise("silently-wrong", certain and culprit.path <= autograd.path, node, saved, culprit, True)
         for culprit in culprits
-        if not contradicts(culprit.path, node.path) and not contradicts(culprit.path, autograd.path)
+        if culprit.order > node.order
+        and not contradicts(culprit.path, node.path)
+        and not contradicts(culprit.path, autograd.path)
     ]
 
 

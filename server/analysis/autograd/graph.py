@@ -39,10 +39,11 @@ class Version:
     """One state of a storage's version counter.
 
     A write makes a new one; identity is what counts. A join of two branches makes one with `alternatives`.
-    `previous` is the version the write replaced; `stack` the calls on the way to the write.
+    `previous` is the version the write replaced; `stack` the calls on the way to the write. `order` tells, beside that
+    of a node, which came first.
     """
 
-    __slots__ = ("alternatives", "path", "previous", "span", "stack", "what")
+    __slots__ = ("alternatives", "order", "path", "previous", "span", "stack", "what")
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Version:
     ) -> None:
         self.what, self.span, self.path, self.alternatives = what, span, path, alternatives
         self.previous = previous
+        self.order = birth()
         self.stack: tuple[Any, ...] = ()
 
     def outcomes(self) -> list[Version]:

@@ -12,45 +12,40 @@ from ..report import Span
 _KEEPING = frozenset({"append", "appendleft", "extend", "insert", "add", "push", "put", "setdefault", "update"})
 
 
-def place(facts: Facts, node: Node, made: Span, sink: Span) -> Span:
-    """The span to mark for a value that outlives a pass of a loop around `sink`.
+def place(facts: Facts, node: Node, made: Span, sink: Span) -> tuple[Span, str]:
+    """(span, name) to mark for a value that outlives a pass of a loop around `sink`.
 
     That is the assignment which the loop reads again, what stores the value in an object, or `made` itself, where the
     value is computed.
     """
     for site in node.stack:
         statement = facts.statement_at(site.span) if facts.here(site.span) else None
-        if statement is not None and _is_read_again(facts, statement, sink):
-            return facts.source.span(statement)
+        name = _read_again(facts, statement, sink) if statement is not None else ""
+        if statement is not None and name:
+            return facts.source.span(statement), f"`{name}`"
     statement = facts.statement_at(made)
-    if statement is None or _is_read_again(facts, statement, sink):
-        return made
-    keeper = _keeper(facts, statement)
-    return facts.source.span(keeper) if keeper is not None else made
+    if statement is not None and not _read_again(facts, statement, sink):
+        keeper = _keeper(facts, statement)
+        if keeper is not None:
+            return facts.source.span(keeper), f"`{_kept_in(facts, keeper)}`"
+    return made, facts.value_name(made)
 
 
-def _is_read_again(facts: Facts, statement: ast.stmt, sink: Span) -> bool:
-    """Whether the loop around an assignment and the sink reads the name no later than there, so in the next pass."""
+def _read_again(facts: Facts, statement: ast.stmt, sink: Span) -> str:
+    """The name that an assignment gives a value and that the loop around it and the sink reads no later than there."""
     names = set(_names(statement))
     loop = facts.parsed.parents.get(statement)
     while loop is not None and not isinstance(loop, (ast.For, ast.While, ast.AsyncFor)):
         if isinstance(loop, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            return False
+            return ""
         loop = facts.parsed.parents.get(loop)
     if loop is None or not names or not loop.lineno <= sink.start.line <= (loop.end_lineno or loop.lineno):
-        return False
+        return ""
     end = statement.end_lineno or statement.lineno
-    first_stores = {
-        each.id: each.lineno for each in reversed([*ast.walk(loop)]) if _is_name(each, ast.Store) and each.id in names
-    }
-    return any(
-        _is_name(each, ast.Load) and each.id in names and each.lineno <= min(end, first_stores.get(each.id, end))
-        for each in ast.walk(loop)
-    )
-
-
-def _is_name(node: ast.AST, context: type[ast.expr_context]) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, context)
+    uses = [each for each in ast.walk(loop) if isinstance(each, ast.Name) and each.id in names]
+    stored = {each.id: each.lineno for each in reversed(uses) if isinstance(each.ctx, ast.Store)}
+    early = [u.id for u in uses if isinstance(u.ctx, ast.Load) and u.lineno <= min(end, stored.get(u.id, end))]
+    return early[0] if early else ""
 
 
 def _names(statement: ast.stmt) -> Iterator[str]:
@@ -66,19 +61,27 @@ def _keeper(facts: Facts, statement: ast.stmt) -> ast.stmt | None:
     names = set(_names(statement))
     block = facts.parsed.parents.get(statement)
     for later in ast.walk(block) if block is not None and names else ():
-        if not isinstance(later, (ast.Expr, ast.Assign)) or later.lineno <= statement.lineno:
-            continue
-        value = later.value
-        if isinstance(later, ast.Expr):
-            called = value.func if isinstance(value, ast.Call) else None
-            if not isinstance(called, ast.Attribute) or called.attr not in _KEEPING:
-                continue
-            value = ast.Tuple(value.args, ast.Load())  # type: ignore[union-attr]
-        elif not all(isinstance(target, (ast.Attribute, ast.Subscript)) for target in later.targets):
-            continue
-        if isinstance(value, (ast.Name, ast.Tuple)) and any(
-            _is_name(each, ast.Load) and each.id in names
-            for each in ast.walk(value)  # type: ignore[attr-defined]
-        ):
-            return later
+        if isinstance(later, (ast.Expr, ast.Assign)) and later.lineno > statement.lineno:
+            kept = _kept_by(later)
+            if any(isinstance(each, ast.Name) and each.id in names for each in kept):
+                return later
     return None
+
+
+def _kept_by(statement: ast.Expr | ast.Assign) -> list[ast.expr]:
+    """What `memory.append(v)` or `self.state = v` keeps."""
+    value = statement.value
+    if isinstance(statement, ast.Expr):
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _KEEPING:
+            return list(value.args)
+        return []
+    kept = all(isinstance(target, (ast.Attribute, ast.Subscript)) for target in statement.targets)
+    return (list(value.elts) if isinstance(value, ast.Tuple) else [value]) if kept else []
+
+
+def _kept_in(facts: Facts, keeper: ast.stmt) -> str:
+    """The object that keeps the value, as it is written."""
+    if isinstance(keeper, ast.Assign):
+        return facts.text(keeper.targets[0])
+    called = keeper.value.func if isinstance(keeper, ast.Expr) and isinstance(keeper.value, ast.Call) else None
+    return facts.text(called.value if isinstance(called, ast.Attribute) else keeper)

@@ -94,11 +94,11 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = facts.sink_name(sink)
         shared = _carried(sink, first)
         carried = facts.innermost_here(shared) if shared is not None else None
+        what = "a value"
         if again and shared is not None and carried is not None:
-            carried = carrying.place(facts, shared, carried, sink.site.span)
+            carried, what = carrying.place(facts, shared, carried, sink.site.span)
         if again:
             span = carried or sink.site.span
-            what = facts.value_name(carried) if carried is not None else "a value"
             message = f"{what} carries the graph of an earlier pass into {name}, whose backward has already freed it"
         else:
             span = first.site.span
