@@ -174,7 +174,7 @@ def _sinks(facts: Facts) -> list[SinkFacts]:
         unsure = {facts.name_of(t) or "a tensor" for t, how in sink.outcome.reach.leaves.items() if how.maybe}
         cut = {
             (facts.leaf_text(cause.leaves).replace("`", ""), facts.marked(place))
-            for cause in facts.causes
+            for cause in (facts.lost_behind(sink) if facts.flags_of(sink) else facts.causes)
             if cause.sink.site.span == sink.site.span and (place := facts.innermost_here(cause.cut)) is not None
         }
         old = found.get(sink.site.span)

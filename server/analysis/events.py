@@ -161,6 +161,15 @@ class Grown:
     after_error: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """`requires_grad` was set on a tensor that had been computed without a graph: a new leaf, with that behind it."""
+
+    site: Site
+    tensor: Tensor
+    node: Node
+
+
 @dataclass(slots=True)
 class Events:
     """Everything recorded in one run, in order."""
@@ -173,6 +182,7 @@ class Events:
     held: list[Held] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     replaced: list[Replaced] = field(default_factory=list)
+    flagged: list[Flagged] = field(default_factory=list)
     grown: list[Grown] = field(default_factory=list)
     assigned: list[Assigned] = field(default_factory=list)
     applied: list[Applied] = field(default_factory=list)

@@ -11,7 +11,7 @@ from typing import Any
 from .autograd.graph import ALWAYS, Cut, Node, Path, Version
 from .autograd.reach import Severed, constants, reach, severed, zeros_on_the_way
 from .autograd.tensor import Tensor
-from .events import Events, GradRead, Sink
+from .events import Events, Flagged, GradRead, Sink
 from .report import Confidence, Finding, Fix, Severity, Span, TraceStep
 from .source.edit_base import Edits
 from .source.parse import Parsed
@@ -226,11 +226,45 @@ class Facts:
         return "certain" if path == ALWAYS and sure else "likely"
 
     @cached_property
+    def _flags(self) -> dict[int, Flagged]:
+        return {id(flagged.tensor): flagged for flagged in self.events.flagged}
+
+    def flags_of(self, sink: Sink) -> list[Flagged]:
+        """Where the tensors a backward starts from were told to require grad after they had been computed without.
+
+        Empty unless all of them were, and nobody reads the gradient that stops at them.
+        """
+        found = [self._flags.get(id(root)) for root in sink.outcome.roots]
+        read = {id(item.tensor) for item in self.events.reads}
+        if sink.kind != "backward" or sink.outcome.raises is not None or not found:
+            return []
+        kept = [each for each in found if each is not None and each.node is each.tensor.node]
+        if len(kept) < len(found) or any(id(each.tensor) in read | self.held for each in kept):
+            return []
+        return kept
+
+    def lost_behind(self, sink: Sink) -> list[Cause]:
+        """The cuts behind the flags of a backward (`flags_of`), as if PyTorch had raised."""
+        lost = [s for s in severed(sink.outcome.roots, ()) if s.leaf.requires_grad.possible]
+        sure = [s for s in lost if s.leaf.requires_grad.yes]
+        wanted = [s for s in sure if self.is_wanted(s.leaf)] or [s for s in sure if not self.is_passive(s)] or sure
+        if wanted:
+            return self._grouped(wanted, sink, self.confidence(sink), False)
+        return self._grouped([s for s in lost if s.leaf.group or s.leaf.note == "unknown"], sink, "likely", False)
+
+    @cached_property
+    def behind_flags(self) -> set[int]:
+        """Tensors, trainable or not, that a backward does not reach because a flag makes it end before them."""
+        sinks = [sink for sink in self.events.sinks if self.flags_of(sink)]
+        found = {id(s.leaf) for sink in sinks for s in severed(sink.outcome.roots, ())}
+        return found | {id(tensor) for sink in sinks for tensor in constants(sink.outcome.roots)}
+
+    @cached_property
     def causes(self) -> list[Cause]:
         """Every cut that costs a wanted leaf its gradient, one entry per cut."""
         found: dict[int, Cause] = {}
         for sink in self.events.sinks:
-            if sink.after_error:
+            if sink.after_error or self.flags_of(sink):
                 continue
             for cause in self._causes_of(sink):
                 kept = found.get(id(cause.cut.span or cause.cut))

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from .autograd.graph import Node
 from .events import Sink
 from .facts import Cause, Facts
+from .late import flags_between
 from .report import Span, TraceStep
 
 _BETWEEN = 4
@@ -29,7 +30,11 @@ def cut_story(
     if cause.cut.span is not None and not facts.here(cause.cut.span):
         cut = [facts.step(seen, "note", "this call leads to the cut"), facts.step(cause.cut.span, "cut", message)]
     end = facts.sink_step(cause.sink, facts.end_of(cause))
-    return [*facts.source_steps(cause.leaves), *before, *lead, *cut, *after, end]
+    flags = [
+        facts.step(facts.marked(each.site.span), "note", "a new leaf: the gradient ends here")
+        for each in flags_between(facts, cause)
+    ]
+    return [*facts.source_steps(cause.leaves), *before, *lead, *cut, *after, *flags, end]
 
 
 def lost_value(facts: Facts, span: Span, sink: Sink) -> str:

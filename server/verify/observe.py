@@ -70,6 +70,8 @@ def _agrees(rule: str, role: str, seen: Sequence[dict[str, Any]]) -> bool | None
             return True
         return not facts["requires_grad"] or facts["is_leaf"]
     if role == "source" and facts.get("tensor"):
+        if rule == "late-requires-grad":
+            return None
         if rule == "nothing-requires-grad":
             return not facts["requires_grad"]
         return bool(facts["requires_grad"])

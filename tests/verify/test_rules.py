@@ -53,6 +53,18 @@ CASES = {
         "don't support automatic differentiation",
         "verified",
     ),
+    "a loss without a graph that is told to require grad": (
+        HEAD + "y = (x * 2).detach()\nloss = y.sum()\nloss.requires_grad_()\nloss.backward()\n",
+        Claim(
+            "late-requires-grad",
+            "loss.requires_grad_()",
+            [X, ("cut", "y = (x * 2).detach()", "cut"), SINK],
+            ("y = (x * 2).detach()", "y = x * 2"),
+        ),
+        "confirmed",
+        "`x.grad` is None",
+        "verified",
+    ),
     "what backward needs is changed behind its back": (
         HEAD + "y = x.exp()\ny.data.mul_(3)\nloss = y.sum()\nloss.backward()\n",
         Claim(

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ..facts import Facts
+from ..late import flags_between, without_flags
 from ..report import Finding
 from ..source.edits import drop_method_call
 from ..story import cut_story, elsewhere, lost_value
@@ -96,4 +97,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             fixes.append(
                 facts.fix(title, "unsafe" if cut.kind == "data" else "safe", drop_method_call(facts.parsed, node))
             )
+        fixes = [without_flags(facts, fix, flags_between(facts, cause)) for fix in fixes]
         yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)

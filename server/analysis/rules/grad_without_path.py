@@ -140,6 +140,8 @@ def _is_missing(facts: Facts, event: GradRead) -> bool:
         return False
     if any(leaf is tensor for each in denied(facts) for leaf in each.leaves):
         return False
+    if id(tensor) in facts.behind_flags:
+        return False
     if id(tensor) in facts.reached:
         # Reached by a later backward, or cleared in between: not a question of the path.
         return False

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ..facts import Cause, Facts
+from ..late import flags_between, without_flags
 from ..report import Finding, Fix, Span
 from ..source.edits import drop_with, move_out_of_with
 from ..story import cut_story, elsewhere, lost_value
@@ -81,8 +82,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         if cut.kind != "grad-mode" or cut.function is not None:
             continue
         block = facts.node_at(cut.span)
-        with_node = _with_of(facts, block)
-        span = _place(facts, cause, with_node)
+        with_node = with_of(facts, block)
+        span = place_in(facts, cause, with_node)
         if span is None:
             continue
         marked = facts.marked(span)
@@ -97,18 +98,19 @@ def check(facts: Facts) -> Iterator[Finding]:
         lead = [facts.step(cut.span, "note", "tracking is off from here")]
         told = f"cut: {lost} has no grad_fn" if not place else "cut: the result has no grad_fn"
         trace = cut_story(facts, cause, told, place=facts.marked(span), lead=lead)
-        yield facts.finding(
-            RULE.name, cause.confidence, message, marked, trace, _fixes(facts, with_node, span, cut.detail)
-        )
+        flags = flags_between(facts, cause)
+        fixes = [without_flags(facts, fix, flags) for fix in block_fixes(facts, with_node, span, cut.detail)]
+        yield facts.finding(RULE.name, cause.confidence, message, marked, trace, fixes)
 
 
-def _with_of(facts: Facts, manager: ast.AST | None) -> ast.With | ast.AsyncWith | None:
+def with_of(facts: Facts, manager: ast.AST | None) -> ast.With | ast.AsyncWith | None:
+    """The `with` that a context manager's expression stands in."""
     item = facts.parsed.parents.get(manager) if manager is not None else None
     owner = facts.parsed.parents.get(item) if isinstance(item, ast.withitem) else None
     return owner if isinstance(owner, (ast.With, ast.AsyncWith)) else None
 
 
-def _place(facts: Facts, cause: Cause, with_node: ast.With | ast.AsyncWith | None) -> Span | None:
+def place_in(facts: Facts, cause: Cause, with_node: ast.With | ast.AsyncWith | None) -> Span | None:
     """The statement of the block whose value loses its link, also when the operation runs in a called function."""
     node = cause.cut
     spans = [s.span for s in node.stack] + ([node.span] if node.span else [])
@@ -120,7 +122,8 @@ def _place(facts: Facts, cause: Cause, with_node: ast.With | ast.AsyncWith | Non
     return facts.innermost_here(node)
 
 
-def _fixes(facts: Facts, with_node: ast.With | ast.AsyncWith | None, span: Span, text: str) -> list[Fix | None]:
+def block_fixes(facts: Facts, with_node: ast.With | ast.AsyncWith | None, span: Span, text: str) -> list[Fix | None]:
+    """Moving the statement at a span out of a `with`, and dropping the `with`."""
     if with_node is None:
         return []
     statement = facts.statement_at(span)

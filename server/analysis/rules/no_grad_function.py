@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ..facts import Facts
+from ..late import flags_between, without_flags
 from ..report import Finding
 from ..source.edits import drop_decorator
 from ..story import cut_story
@@ -104,4 +105,5 @@ def check(facts: Facts) -> Iterator[Finding]:
             if used is not None:
                 edits = drop_decorator(facts.parsed, function.node, used)
                 fixes.append(facts.fix(f"drop `@{written}` from `{function.name}`", "unsafe", edits))
+        fixes = [without_flags(facts, fix, flags_between(facts, cause)) for fix in fixes]
         yield facts.finding(RULE.name, cause.confidence, message, span, trace, fixes)

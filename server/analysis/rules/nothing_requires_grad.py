@@ -92,7 +92,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if not read and any(t.is_parameter and t.frozen is not None and facts.here(t.frozen) for t in candidates):
             continue
         here = [t for t in candidates if facts.here(t.origin) and t.note not in ("gradient", "data")]
-        chosen = _choose(facts, here)
+        chosen = choose(facts, here)
         name = facts.sink_name(sink)
         if chosen is None or chosen.origin is None:
             if facts.here(sink.site.span):
@@ -117,7 +117,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.sink_step(sink, "raises: element 0 of tensors does not require grad"),
         ]
         yield facts.finding(
-            RULE.name, facts.confidence(sink), message, facts.marked(span), trace, [_fix(facts, chosen, sink)]
+            RULE.name, facts.confidence(sink), message, facts.marked(span), trace, [creation_fix(facts, chosen, sink)]
         )
 
     for event in facts.events.forbidden:
@@ -129,7 +129,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield facts.finding(RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace)
 
 
-def _choose(facts: Facts, candidates: list[Tensor]) -> Tensor | None:
+def choose(facts: Facts, candidates: list[Tensor]) -> Tensor | None:
     """The tensor that was most likely meant: its `.grad` is read, or its creation says `requires_grad`."""
     for tensor in candidates:
         if id(tensor) in facts.read:
@@ -143,7 +143,8 @@ def _choose(facts: Facts, candidates: list[Tensor]) -> Tensor | None:
     return known[-1] if known else None
 
 
-def _fix(facts: Facts, tensor: Tensor, sink: Sink) -> Fix | None:
+def creation_fix(facts: Facts, tensor: Tensor, sink: Sink) -> Fix | None:
+    """`requires_grad=True` where a tensor is made."""
     node = facts.node_at(tensor.origin)
     if not isinstance(node, ast.Call):
         return None

@@ -8,7 +8,7 @@ from ..autograd.graph import Cut, Memory, Version, join_versions
 from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import ANY_FORM, Device, Form, Grad, Tensor
 from ..autograd.truth import NO, YES, Truth
-from ..events import GradRead
+from ..events import Flagged, GradRead
 from ..values import Call, Runtime, Scalar, Site, Unknown, Value
 from . import ops, shapes
 from .arguments import operands_for, truth_of
@@ -43,6 +43,9 @@ def _requires_grad_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 
 
 def _require(rt: Runtime, tensor: Tensor, flag: Truth, site: Site, attribute: bool = False) -> None:
+    node = tensor.node
+    if flag.yes and node is not None and node.tracked.no and not node.is_join and tensor.requires_grad.no:
+        rt.events.flagged.append(Flagged(site, tensor, node))
     rt.guard(lambda: rt.autograd.require_grad(tensor, flag, attribute=attribute), site, lambda: None)  # type: ignore[attr-defined]
     rt.heap.write(tensor, "frozen", site.span if flag.no else None)
 
