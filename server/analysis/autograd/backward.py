@@ -107,7 +107,9 @@ def _changed_unseen(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]
     memory = saved.memory if result and saved.memory is not None else tensor.memory
     outcomes = memory.version.outcomes()
     if memory is saved.memory:
-        culprits = [v for v in outcomes if v is not saved.contents and not v.alternatives and v.span is not None]
+        # What it may have held when it was saved, in one branch or another, is no change since.
+        before = saved.contents.outcomes()
+        culprits = [v for v in outcomes if v not in before and not v.alternatives and v.span is not None]
     elif tensor.swapped is not None and memory.version is not saved.contents and _base_name(node) in _KEEP_THE_TENSOR:
         culprits = [tensor.swapped]
     else:

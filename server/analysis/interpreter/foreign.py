@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..values import Call, FunctionValue, Instance, Value
+from ..torch_model import modules
+from ..values import Call, FunctionValue, Instance, Unknown, Value
 from .machine import BudgetExhausted, Machine
 
 FUNCTION_STEPS = 10_000
@@ -25,7 +26,7 @@ def run(
     node, spent = function.node, machine.foreign_spent
     before = spent.get(node, 0)
     if machine.foreign_left <= 0 or (before > FUNCTION_STEPS and not _matters(machine, bound)):
-        return _given_up(machine, function, call)
+        return _given_up(machine, function, bound, call)
     start = machine.steps
     if machine.foreign_inside:
         try:
@@ -41,7 +42,7 @@ def run(
         if machine.steps > most:
             raise
         state.restore()
-        return _given_up(machine, function, call)
+        return _given_up(machine, function, bound, call)
     finally:
         taken = max(0, machine.steps - start)
         machine.foreign_inside, machine.max_steps = False, most
@@ -49,8 +50,17 @@ def run(
         spent[node] = spent.get(node, 0) + taken
 
 
-def _given_up(machine: Machine, function: FunctionValue, call: Call) -> Value:
-    return machine.call_unknown(function, call, f"`{function.name}` takes more steps than the budget allows")
+def _given_up(machine: Machine, function: FunctionValue, bound: dict[str, Value], call: Call) -> Value:
+    reason = f"`{function.name}` takes more steps than the budget allows"
+    made = next(iter(bound.values()), None)
+    if function.name == "__init__" and isinstance(made, Instance):
+        # Whatever it would have been given may be there: attributes, and layers with parameters.
+        rest = Unknown(reason, name=made.name, deps=tuple(call.args))
+        machine.heap.put(made.data, "unknown", rest)
+        if modules.is_module(made):
+            machine.heap.put(made.attributes, "...", rest)
+            modules.parameters_of_unknown(rest)
+    return machine.call_unknown(function, call, reason)
 
 
 def _matters(machine: Machine, bound: dict[str, Value]) -> bool:

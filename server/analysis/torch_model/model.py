@@ -239,6 +239,8 @@ class TorchModel:
             if modules.is_module(dep):
                 for _, tensor in modules.named_parameters(dep):
                     operands += operands_for("input", tensor, True)
+            if isinstance(dep, Instance) and isinstance(dep.data.get("unknown"), Unknown):
+                operands += operands_for("input", dep.data["unknown"], True)
         for operand in operands:
             if operand.tensor is not None and operand.tensor.node is not None:
                 rt.events.escaped.append(operand.tensor)
