@@ -1,0 +1,61 @@
+"""What other files may cost: their functions have a budget of their own, and the checked file is told all the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gradsight.analysis.interpreter.imports import Importer
+from gradsight.analysis.interpreter.machine import FOREIGN_STEPS
+from gradsight.analysis.interpreter.run import Interpreter, run_file
+from gradsight.analysis.names.workspace import WorkspaceModules
+from gradsight.analysis.source.parse import parse
+
+HELPER = '''
+def describe(depth, text):
+    """Nothing here touches a tensor."""
+    words = []
+    for word in text.split():
+        for letter in word:
+            if depth > 0 and letter != word:
+                words.append(describe(depth - 1, word + letter))
+            elif letter in word:
+                words.append(letter)
+    return words
+
+def scaled(x, factor):
+    return x * factor
+'''
+MAIN = """
+import torch
+from helper import describe, scaled
+
+{many}
+w = torch.ones(3, requires_grad=True)
+y = scaled(w, 2).detach()
+reveal_grad(y)
+(y * w).sum().backward()
+"""
+
+
+def run(tmp_path: Path, many: str) -> Interpreter:
+    """Run the program beside its helper."""
+    (tmp_path / "helper.py").write_text(HELPER, encoding="utf-8")
+    parsed = parse(str(tmp_path / "main.py"), MAIN.format(many=many))
+    return run_file(parsed, Importer(WorkspaceModules((str(tmp_path),))))
+
+
+def test_functions_without_tensors_are_given_up_and_those_with_one_are_not(tmp_path: Path) -> None:
+    machine = run(tmp_path, "\n".join(f"d{i} = describe(9, str({i}))" for i in range(200)))
+    assert any("takes more steps than the budget allows" in reason for reason in machine.events.unresolved)
+    assert machine.foreign_left > 0, "one function has its share and no more"
+    assert not machine.exhausted
+    (value, _node, requires_grad) = machine.events.reveals[0][1]
+    assert requires_grad.no and value.node is not None
+    (sink,) = machine.events.sinks
+    assert [leaf.name or "w" for leaf, how in sink.outcome.reach.leaves.items() if how.yes] == ["w"]
+
+
+def test_a_program_within_the_budget_is_followed(tmp_path: Path) -> None:
+    machine = run(tmp_path, "d = describe(1, 'a b')")
+    assert not any("budget" in reason for reason in machine.events.unresolved)
+    assert FOREIGN_STEPS - 10_000 < machine.foreign_left < FOREIGN_STEPS
