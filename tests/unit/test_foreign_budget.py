@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gradsight.analysis.interpreter.foreign_budget import FOREIGN_STEPS
 from gradsight.analysis.interpreter.imports import Importer
-from gradsight.analysis.interpreter.machine import FOREIGN_STEPS
 from gradsight.analysis.interpreter.run import Interpreter, run_file
 from gradsight.analysis.names.workspace import WorkspaceModules
 from gradsight.analysis.source.parse import parse
@@ -47,7 +47,7 @@ def run(tmp_path: Path, many: str) -> Interpreter:
 def test_functions_without_tensors_are_given_up_and_those_with_one_are_not(tmp_path: Path) -> None:
     machine = run(tmp_path, "\n".join(f"d{i} = describe(9, str({i}))" for i in range(200)))
     assert any("takes more steps than the budget allows" in reason for reason in machine.events.unresolved)
-    assert machine.foreign_left > 0, "one function has its share and no more"
+    assert machine.foreign.given_up and machine.foreign.left > 0, "one function has its share and no more"
     assert not machine.exhausted
     (value, _node, requires_grad) = machine.events.reveals[0][1]
     assert requires_grad.no and value.node is not None
@@ -58,4 +58,4 @@ def test_functions_without_tensors_are_given_up_and_those_with_one_are_not(tmp_p
 def test_a_program_within_the_budget_is_followed(tmp_path: Path) -> None:
     machine = run(tmp_path, "d = describe(1, 'a b')")
     assert not any("budget" in reason for reason in machine.events.unresolved)
-    assert FOREIGN_STEPS - 10_000 < machine.foreign_left < FOREIGN_STEPS
+    assert FOREIGN_STEPS - 10_000 < machine.foreign.left < FOREIGN_STEPS

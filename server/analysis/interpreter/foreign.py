@@ -2,7 +2,7 @@
 
 A package may write docstrings, compare versions or sort a table of dispatch when it is imported or called: one
 decorator of such a kind takes more steps than ten files of those who use it, and nothing in it touches a tensor. So the
-functions of other files have a budget of their own (`foreign_left` of the machine), and each of them a share of it. A
+functions of other files have a budget of their own (`foreign_budget`), and each of them a share of it. A
 call that finds it spent is a call of unknown code: connected to what goes in, and silent.
 """
 
@@ -11,31 +11,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..check_types import StartOver
 from ..torch_model import modules
 from ..values import Call, FunctionValue, Instance, Unknown, Value
+from .foreign_budget import FUNCTION_STEPS
 from .machine import BudgetExhausted, Machine
-
-FUNCTION_STEPS = 10_000
-"""Steps that one of them may take, over all its calls, before calls without a tensor are not followed any more."""
 
 
 def run(
     machine: Machine, function: FunctionValue, bound: dict[str, Value], call: Call, body: Callable[[], Value]
 ) -> Value:
     """What `body`, the body of a function of another file, gives; an unknown if its steps are spent."""
-    node, spent = function.node, machine.foreign_spent
-    before = spent.get(node, 0)
-    if machine.foreign_left <= 0 or (before > FUNCTION_STEPS and not _matters(machine, bound)):
+    node, budget = function.node, machine.foreign
+    if budget.left <= 0 or (budget.spent.get(node, 0) > FUNCTION_STEPS and not _matters(machine, bound)):
         return _given_up(machine, function, bound, call)
     start = machine.steps
-    if machine.foreign_inside:
+    if budget.inside:
         try:
             return body()
         finally:
-            spent[node] = spent.get(node, 0) + max(0, machine.steps - start)
+            budget.charge(node, max(0, machine.steps - start), False)
     state = _State(machine)
-    most, machine.max_steps = machine.max_steps, min(machine.max_steps, start + machine.foreign_left)
-    machine.foreign_inside = True
+    most, machine.max_steps = machine.max_steps, min(machine.max_steps, start + budget.left)
+    budget.inside = True
     try:
         return body()
     except BudgetExhausted:
@@ -44,13 +42,15 @@ def run(
         state.restore()
         return _given_up(machine, function, bound, call)
     finally:
-        taken = max(0, machine.steps - start)
-        machine.foreign_inside, machine.max_steps = False, most
-        machine.foreign_left -= taken
-        spent[node] = spent.get(node, 0) + taken
+        budget.inside, machine.max_steps = False, most
+        budget.charge(node, max(0, machine.steps - start), True)
 
 
 def _given_up(machine: Machine, function: FunctionValue, bound: dict[str, Value], call: Call) -> Value:
+    if machine.trunk is not None and machine.trunk.goes_on:
+        # What an older run spent is known by the step only: a run from the start is exact.
+        raise StartOver
+    machine.foreign.given_up = True
     reason = f"`{function.name}` takes more steps than the budget allows"
     made = next(iter(bound.values()), None)
     if function.name == "__init__" and isinstance(made, Instance):

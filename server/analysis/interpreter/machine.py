@@ -30,12 +30,10 @@ from ..values import (
     Unknown,
     Value,
 )
+from .foreign_budget import ForeignBudget
 from .joins import Joiner
 from .scope import Scope
 from .third_party import ThirdParty
-
-FOREIGN_STEPS = 60_000
-"""Steps that all calls of functions of other files may take together (`foreign`)."""
 
 
 def strict() -> bool:
@@ -101,8 +99,7 @@ class Machine:
         self.main: ModuleValue
         self.depth = 0
         self.entry_steps = 0
-        self.foreign_left, self.foreign_inside = FOREIGN_STEPS, False
-        self.foreign_spent: dict[ast.AST, int] = {}
+        self.foreign = ForeignBudget()
         self.active: list[Any] = []
         self.expecting: list[frozenset[int] | None] = []
         self.sinks: tuple[str, ...] = ()
@@ -132,6 +129,7 @@ class Machine:
         self.statement, self.after_error, self.path, self.exhausted = None, False, ALWAYS, False
         self.autograd.stack = ()
         self._sites = {}
+        self.foreign = ForeignBudget()
         self.heap.clear()
 
     def has_entered(self, function: Any) -> bool:

@@ -71,6 +71,8 @@ class Step:
     before: tuple[Any, ...] = ()
     after: tuple[Any, ...] = ()
     steps: int = 0
+    foreign: list[tuple[ast.AST, int, bool]] = field(default_factory=list)
+    """What functions of other files took."""
     whole: bool = True
     """Whether control fell through, and nothing but what is held here is left of it."""
     names: frozenset[str] | None = None
@@ -93,6 +95,7 @@ class Trunk:
         self._step: Step | None = None
         self._start = 0
         self._lengths: tuple[int, ...] = ()
+        self._before_foreign = 0
         self._before_named = 0
         self._before_loaded: set[str] = set()
         self._avoided: set[int] = set()
@@ -171,6 +174,11 @@ class Trunk:
         events.unresolved = unresolved
         machine.third_party.unknown = dict.fromkeys(list(questions)[:MAX_QUESTIONS])
         self._older, self._differences, self._places, self._older_frames = [], {}, {}, {}
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether steps of an older run are taken over."""
+        return bool(self._older)
 
     # ------------------------------------------------------------------ hooks of the interpreter
 
@@ -307,7 +315,7 @@ class Trunk:
         self._empty(events)
         machine.recorded, machine.entered, machine.third_party.unknown = {}, set(), {}
         self._lengths = tuple(len(getattr(events, name)) for name in _LISTS)
-        self._before_named = len(machine.named)
+        self._before_named, self._before_foreign = len(machine.named), len(machine.foreign.log)
         self._before_loaded = set(machine.importer.loaded)
         step.counts = self._counts()
         step.before = self._registers()
@@ -333,7 +341,7 @@ class Trunk:
         step.events.update({name: list(getattr(events, name)) for name in _SETS})
         step.calls = events.unknown_calls - step.counts[-1]
         step.recorded, step.entered, step.questions = machine.recorded, machine.entered, machine.third_party.unknown
-        step.named = machine.named[self._before_named :]
+        step.named, step.foreign = machine.named[self._before_named :], machine.foreign.log[self._before_foreign :]
         step.loaded = tuple(path for path in machine.importer.loaded if path not in self._before_loaded)
         step.after = self._registers()
         step.steps = machine.steps - step.steps
@@ -355,6 +363,8 @@ class Trunk:
     def _take(self, older: Step) -> None:
         """Let the older run's step stand for this one."""
         machine, events = self.machine, self.machine.events
+        if not machine.foreign.covers(older.foreign):
+            raise StartOver
         self._adjust(older)
         for name in _LISTS:
             getattr(events, name).extend(older.events[name])
