@@ -15,6 +15,8 @@ from contextlib import contextmanager
 
 LEAST = 400_000
 """Objects made since the last collection that may call for the next one; a check of 1,000 lines makes about 80,000."""
+MOST = 1_500_000
+"""Objects made that call for a collection however many live."""
 
 _lock = threading.Lock()
 _pauses = 0
@@ -47,7 +49,7 @@ def _resume() -> None:
     young = gc.get_count()[0]
     if _made > _limit or gc.get_freeze_count():
         gc.collect()
-        _made, _limit = 0, max(LEAST, len(gc.get_objects()) // 2)
+        _made, _limit = 0, min(max(LEAST, len(gc.get_objects()) // 2), MOST)
     else:
         gc.freeze()
         gc.unfreeze()

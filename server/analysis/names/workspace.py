@@ -21,7 +21,7 @@ from .imports import absolute_module
 
 _FOREIGN = frozenset({"site-packages", "dist-packages", "node_modules", "__pycache__", ".venv", "venv", ".tox", ".git"})
 _TORCH = re.compile(r"\btorch\b")
-_KEPT_CHARACTERS = 1_500_000
+_KEPT_CHARACTERS = 1_000_000
 """How much text the kept trees may have together: a tree takes about a hundred times the memory of its text."""
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+\(?([^\n#]*)|import[ \t]+([^\n#]+))", re.MULTILINE
@@ -77,6 +77,10 @@ class _Trees:
                 self._characters -= len(dropped.source.text)
 
 
+_TREES = _Trees()
+"""One for the whole process: a folder that is looked into from several roots is kept once."""
+
+
 class WorkspaceModules:
     """Finds and parses modules below the roots. Safe to use from several threads.
 
@@ -87,13 +91,13 @@ class WorkspaceModules:
     def __init__(self, roots: Sequence[str] = (), open_texts: Mapping[str, str] | None = None) -> None:
         self.roots = tuple(os.path.abspath(root) for root in roots)
         self.open_texts: Mapping[str, str] = open_texts if open_texts is not None else {}
-        self._trees = _Trees()
+        self._trees = _TREES
         self._glances: dict[str, tuple[object, bool, tuple[tuple[int, str], ...]]] = {}
 
     def seeing(self, open_texts: Mapping[str, str]) -> WorkspaceModules:
         """The same files with other open editors; what was parsed is shared."""
         other = WorkspaceModules((), open_texts)
-        other.roots, other._trees, other._glances = self.roots, self._trees, self._glances
+        other.roots, other._glances = self.roots, self._glances
         return other
 
     # -- names and paths ----------------------------------------------------------------------------------------
