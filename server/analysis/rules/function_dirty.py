@@ -94,7 +94,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         (applied, tensor, write, _harm(facts, applied, tensor))
         for applied in facts.events.applied
         for tensor, write in applied.written
-        if tensor.requires_grad.yes or tensor.note == "symbolic"
+        if tensor.requires_grad.yes
     ]
     told: set[Span] = set()
     for applied, tensor, write, harm in sorted(found, key=lambda each: each[3] is None):

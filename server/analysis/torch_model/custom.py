@@ -95,8 +95,9 @@ def apply(rt: Runtime, cls: ClassValue, call: Call) -> Value:
     )
 
     def applied(node: Node | None) -> None:
-        attributes = [(name, as_tensor(value)) for name, value in ctx.attributes.items()]
-        kept = tuple((name, tensor, tensor.memory.version) for name, tensor in attributes if tensor is not None)
+        kept = tuple(
+            (n, value, value.memory.version) for n, value in ctx.attributes.items() if isinstance(value, Tensor)
+        )
         rt.events.applied.append(
             Applied(call.site, cls, node, tuple(inputs), result, fault, written, kept, rt.autograd.path)
         )
