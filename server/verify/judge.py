@@ -96,6 +96,8 @@ def _decide(facts: Facts, law: Law) -> Decision:
         return _did_not_raise(facts)
     if law.claim == "wrong":
         return compared(facts)
+    if law.claim == "hoards":
+        return _hoards(facts)
     return _gradients(facts, law)
 
 
@@ -163,6 +165,20 @@ def _did_not_raise(facts: Facts) -> Decision:
     if facts.heard.ended == "timeout":
         return "inconclusive", f"It ran {times} and nothing was raised, then the time was up.", None, facts.wanted()
     return "refuted", f"It ran {times} and nothing was raised.", None, facts.wanted()
+
+
+def _hoards(facts: Facts) -> Decision:
+    """Verdict from what was seen of the sum, or of what a list was given, when the statement last ran."""
+    trace = facts.watched.finding.trace
+    for ident, index in facts.watched.steps.items():
+        seen = facts.seen.get(ident)
+        if index < 0 or trace[index].role != "mutation" or not seen:
+            continue
+        name, value = seen[-1]["name"], seen[-1]["facts"]
+        if value.get("tensor") and value["requires_grad"] and not value["is_leaf"]:
+            return "confirmed", f"`{name}` carries a graph: it is made by {value['grad_fn']}.", None, ()
+        return "refuted", f"`{name}` carries no graph.", None, ()
+    return "inconclusive", "The statement ran, but what it adds could not be observed.", None, ()
 
 
 def _gradients(facts: Facts, law: Law) -> Decision:

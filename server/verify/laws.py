@@ -6,6 +6,7 @@
     "unread"    the `.grad` that is read is None
     "harmless"  the finding says that all is well: a gradient that is there refutes that it is missing
     "wrong"     a gradient differs from that of a second run, in which what the forward pass saved stays as it was
+    "hoards"    what the marked statement adds to, or adds, carries a graph
     "unseen"    nothing a gradient could show: the check says so
 
 A new rule is a new row; a rule without one is judged as "cut".
@@ -17,7 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Claim = Literal["cut", "raises", "raises-at", "unread", "harmless", "wrong", "unseen"]
+Claim = Literal["cut", "raises", "raises-at", "unread", "harmless", "wrong", "hoards", "unseen"]
 
 NO_GRAD = (
     r"does not require grad",
@@ -80,7 +81,7 @@ LAWS: dict[str, Law] = {
     "cleared-gradient": Law("unseen"),
     "function-gradients": Law("raises", GRADIENTS),
     "function-none-gradient": CUT,
-    "graph-hoarding": Law("unseen"),
+    "graph-hoarding": Law("hoards"),
     "function-dirty": Law("unseen"),
     "function-saved": Law("unseen"),
     "inplace-on-leaf": Law("raises-at", LEAF),

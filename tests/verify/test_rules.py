@@ -238,6 +238,55 @@ CASES = {
         "grad can be implicitly created only for scalar outputs",
         None,
     ),
+    "a sum that carries its graph": (
+        HEAD + "total = 0.0\nfor _ in range(3):\n    loss = (x * 2).sum()\n    loss.backward()\n    total += loss\n",
+        Claim(
+            "graph-hoarding", "total += loss", [("mutation", "total += loss", "keeps")], ("+= loss", "+= loss.item()")
+        ),
+        "confirmed",
+        "`total` carries a graph: it is made by AddBackward0",
+        "verified",
+    ),
+    "a sum of numbers": (
+        HEAD
+        + "total = 0.0\nfor _ in range(3):\n    loss = (x * 2).sum()\n    loss.backward()\n    total += float(loss)\n",
+        Claim("graph-hoarding", "total += float(loss)", [("mutation", "total += float(loss)", "keeps")]),
+        "refuted",
+        "`total` carries no graph",
+        None,
+    ),
+    "a list of results": (
+        HEAD + "kept = []\nfor _ in range(3):\n    kept.append(x.exp())\nprint(len(kept))\n",
+        Claim(
+            "graph-hoarding",
+            "kept.append(x.exp())",
+            [("mutation", "x.exp()", "keeps")],
+            ("x.exp()", "x.exp().detach()"),
+        ),
+        "confirmed",
+        "`x.exp()` carries a graph",
+        "verified",
+    ),
+    "a function with too few gradients": (
+        "import torch\nclass F(torch.autograd.Function):\n"
+        "    @staticmethod\n    def forward(ctx, x, k):\n        return x * k\n"
+        "    @staticmethod\n    def backward(ctx, g):\n        return g\n"
+        "x = torch.randn(3, requires_grad=True)\nloss = F.apply(x, 2.0).sum()\nloss.backward()\n",
+        Claim("function-gradients", "return g", [X, SINK], ("return g", "return g, None")),
+        "confirmed",
+        "incorrect number of gradients",
+        "verified",
+    ),
+    "a function that returns None": (
+        "import torch\nclass F(torch.autograd.Function):\n"
+        "    @staticmethod\n    def forward(ctx, x):\n        return x * 2\n"
+        "    @staticmethod\n    def backward(ctx, g):\n        return None\n"
+        "x = torch.randn(3, requires_grad=True)\nloss = F.apply(x).sum()\nloss.backward()\n",
+        Claim("function-none-gradient", "return None", [X, SINK]),
+        "confirmed",
+        "`x.grad` is None",
+        None,
+    ),
     "é and 😀 on the line": (
         HEAD + 's = "é😀"; y = x.detach(); loss = y.sum()\nloss.backward()\n',
         Claim("detached-value", "x.detach()", [X, ("cut", "x.detach()", "cut"), SINK], ("x.detach()", "x")),

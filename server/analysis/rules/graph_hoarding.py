@@ -11,7 +11,7 @@ from ..autograd.reach import constants, reach
 from ..events import Grown, Sink
 from ..facts import Facts
 from ..report import Finding, Fix, Span, TraceStep
-from ..source.edits import append_call
+from ..source.edits import replace_expr
 from .base import Rule
 
 RULE = Rule(
@@ -73,7 +73,7 @@ the sum starts as a number and is only printed and computed with; it is *safe*, 
     blind_spots="""\
 - Loops of known length with up to 24 iterations are run exactly and not reported: what they keep is bounded.
 - Sums inside helper objects (`meter.update(loss)`) and in files of other modules are not seen.
-- How much memory is lost the rule cannot tell, and the execution check does not measure it.""",
+- How much memory is lost the rule cannot tell; the execution check looks whether what is added carries a graph.""",
 )
 
 
@@ -110,11 +110,12 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         told.add(event.site.span)
         span = facts.source.span(growth.statement)
+        kept = facts.source.span(growth.term) if growth.is_list else span
         term = facts.text(growth.term, 30)
         message = f"`{growth.name}` keeps the graph of every iteration alive: `{term}` is added with its history"
         trace: list[TraceStep | None] = [
             facts.step(freed_by.site.span, "note", "has gone through this graph, and freed it") if freed_by else None,
-            facts.step(span, "mutation", f"`{growth.name}` holds on to the graph of `{term}`"),
+            facts.step(kept, "mutation", f"`{growth.name}` holds on to the graph of `{term}`"),
         ]
         yield facts.finding(RULE.name, "likely", message, span, trace, [_fix(facts, growth)])
 
@@ -290,7 +291,10 @@ def _returned(facts: Facts, growth: Growth) -> bool:
 
 def _fix(facts: Facts, growth: Growth) -> Fix | None:
     name = ".item()" if _only_numbers(facts, growth) else ".detach()"
-    edits = append_call(facts.parsed, growth.term, name)
+    term = facts.source.segment(growth.term)
+    if not isinstance(growth.term, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)):
+        term = f"({term})"
+    edits = replace_expr(facts.parsed, growth.term, term + name)
     return facts.fix(f"add the {'number' if name == '.item()' else 'value'} only: `{name}`", "safe", edits)
 
 
