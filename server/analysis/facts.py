@@ -298,6 +298,8 @@ class Facts:
                 s for s in lost if s.leaf.group
             ]
             return self._grouped(wanted, sink, "likely", True) if only_data else []
+        if self._idle(sink):
+            return self._grouped([s for s in sure if self.is_wanted(s.leaf)], sink, self.confidence(sink), False)
         if self.machine.exhausted:
             # What a run that stopped early never reached is not known to be unreachable.
             return []
@@ -310,6 +312,26 @@ class Facts:
         doubtful = bool(outcome.doubts) or any(node.opaque or node.is_join for s in wanted for node in s.path)
         certain = sink.path == ALWAYS and not doubtful
         return self._grouped(wanted, sink, "certain" if certain else "likely", False)
+
+    def _idle(self, sink: Sink) -> bool:
+        """Whether a backward starts at leaves nobody asks for a gradient, so that it does nothing for anyone.
+
+        `torch.tensor(loss.item(), requires_grad=True).backward()`: whatever else trains the parameters behind it, this
+        loss was meant to.
+        """
+        roots = sink.outcome.roots
+        return (
+            sink.kind == "backward"
+            and sink.outcome.raises is None
+            and bool(roots)
+            and all(
+                (root.node is None or root.node.tracked.no)
+                and root.requires_grad.yes
+                and not root.is_parameter
+                and not self.is_wanted(root)
+                for root in roots
+            )
+        )
 
     def _zeroed(self, sink: Sink) -> list[Severed]:
         """Wanted leaves whose gradient is identically zero in every sink that reaches them."""

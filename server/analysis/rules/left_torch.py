@@ -115,6 +115,10 @@ def _fixes(facts: Facts, span: Span, written: str) -> list[Fix | None]:
     node = facts.node_at(span)
     if not isinstance(node, ast.Call):
         return []
+    wrap, tensor = facts.parsed.parents.get(node), _taken_from(node, written)
+    if tensor is not None and isinstance(wrap, ast.Call) and wrap.args == [node] and _makes_tensor(wrap):
+        # `torch.tensor(loss.item(), requires_grad=True)`: without `.item()` it would still be a new leaf.
+        return [facts.fix(f"use `{facts.text(tensor, 30)}` itself", "unsafe", unwrap_call(facts.parsed, wrap, tensor))]
     if written == "item" and isinstance(node.func, ast.Attribute):
         return [facts.fix("drop `.item()`", "unsafe", drop_method_call(facts.parsed, node))]
     if written in ("float", "int") and len(node.args) == 1:
@@ -124,3 +128,16 @@ def _fixes(facts: Facts, span: Span, written: str) -> list[Fix | None]:
         if name in ("exp", "log", "sqrt", "sin", "cos", "tan", "tanh", "log1p", "expm1", "log2", "log10"):
             return [facts.fix(f"use `torch.{name}`", "unsafe", rename_call(facts.parsed, node, f"torch.{name}"))]
     return []
+
+
+def _taken_from(node: ast.Call, written: str) -> ast.expr | None:
+    """The tensor whose value `x.item()` or `float(x)` takes."""
+    if written == "item" and isinstance(node.func, ast.Attribute):
+        return node.func.value
+    return node.args[0] if written in ("float", "int") and len(node.args) == 1 else None
+
+
+def _makes_tensor(call: ast.Call) -> bool:
+    """Whether a call is written as one that makes a tensor of its argument's values."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return name in ("tensor", "as_tensor", "scalar_tensor", "Tensor", "FloatTensor", "DoubleTensor", "Variable")

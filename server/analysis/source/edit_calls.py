@@ -27,16 +27,25 @@ def _guard(parsed: Parsed, edits: list[Edit] | None, node: ast.AST) -> Edits | N
 def drop_method_call(parsed: Parsed, node: ast.Call | ast.Attribute) -> Edits | None:
     """`x.detach()` becomes `x`, `f(a + b).data` becomes `f(a + b)`.
 
-    As a whole statement (`x.detach_()`) it goes away when nothing but names is left. None for an attribute that is
-    assigned to, and for what is no method call or attribute.
+    As a whole statement (`x.detach_()`) it goes away when nothing but names is left; so does `x = x.detach()`.
+    None for an attribute that is assigned to, and for what is no method call or attribute.
     """
     attribute = node.func if isinstance(node, ast.Call) else node
     if not isinstance(attribute, ast.Attribute) or not isinstance(attribute.ctx, ast.Load):
         return None
     stmt = parsed.parents.get(node)
-    if isinstance(stmt, ast.Expr) and _only_names(attribute.value):
+    alone = isinstance(stmt, ast.Expr) and _only_names(attribute.value)
+    if isinstance(stmt, ast.stmt) and (alone or _would_assign_itself(stmt, node, attribute.value)):
         return checked(parsed, delete_statement(parsed, stmt), [stmt])
     return _guard(parsed, drop_method_edits(parsed, node, attribute), node)
+
+
+def _would_assign_itself(stmt: ast.stmt, node: ast.expr, kept: ast.expr) -> bool:
+    """Whether `x = x.detach()` would become `x = x`."""
+    if not isinstance(stmt, ast.Assign) or stmt.value is not node or len(stmt.targets) != 1:
+        return False
+    target = stmt.targets[0]
+    return isinstance(target, ast.Name) and isinstance(kept, ast.Name) and target.id == kept.id
 
 
 def _only_names(node: ast.expr) -> bool:
@@ -69,6 +78,7 @@ def drop_method_edits(parsed: Parsed, node: ast.expr, attribute: ast.Attribute) 
 
 def unwrap_call(parsed: Parsed, call: ast.expr, keep: ast.expr) -> Edits | None:
     """Put one of its own parts in place of a call: `torch.tensor(t)` becomes `t`, `float(a + b) * 2` `(a + b) * 2`.
+    What would become `t = t` goes away as a whole.
 
     `keep` is a node inside `call`. Two edits around the part, so comments inside it survive.
     """
@@ -77,6 +87,9 @@ def unwrap_call(parsed: Parsed, call: ast.expr, keep: ast.expr) -> Edits | None:
     first, last = source.offsets(keep)
     if not start <= first <= last <= end or (start, end) == (first, last):
         return None
+    stmt = parsed.parents.get(call)
+    if isinstance(stmt, ast.stmt) and _would_assign_itself(stmt, call, keep):
+        return checked(parsed, delete_statement(parsed, stmt), [stmt])
     needed = level_needed(parsed, call)
     kept = source.text[first:last]
     wrap = precedence(keep) <= needed or ("\n" in kept and precedence(keep) < 16 and not _inside_brackets(parsed, call))
