@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -20,11 +22,22 @@ class Client:
             [sys.executable, "-m", "gradsight", "server"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "GRADSIGHT_LOG": "debug"},
         )
+        self.analysed: list[float] = []
+        """Milliseconds of each analysis, as the server logs them."""
+        threading.Thread(target=self._read_log, daemon=True).start()
         self._incoming: queue.Queue[tuple[float, dict[str, Any]] | None] = queue.Queue()
         self._number = 0
         threading.Thread(target=self._read, daemon=True).start()
+
+    def _read_log(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            found = re.search(rb"analysed .* in ([\d.]+) ms", line)
+            if found is not None:
+                self.analysed.append(float(found[1]))
 
     def _read(self) -> None:
         stream = self.process.stdout

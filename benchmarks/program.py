@@ -185,5 +185,31 @@ def program(lines: int = 1000) -> str:
     return "".join([HEAD, *parts, TAIL, *runs, '\n\nif __name__ == "__main__":\n    main()\n'])
 
 
+def edits_inside(text: str) -> list[tuple[str, str]]:
+    """Edits of one line inside one function: what is edited, and the text afterwards.
+
+    In the first, a middle and the last part: a line of a model's method, of a loss and of a training loop is changed,
+    and one is added; and the function with `EDITED` is cut.
+    """
+    count = text.count("\ndef train_")
+    found = [("probe_training: cut", text.replace(EDITED, CUT))]
+    for part in (0, count // 2, count - 1):
+        lines = {
+            f"Block{part}.forward": (f"class Block{part}(", "        return x + self.scale * hidden"),
+            f"losses_{part}": (
+                f"def losses_{part}(",
+                "    total = reconstruction + classification + beta * divergence",
+            ),
+            f"train_{part}": (f"def train_{part}(", "            running += loss.item()"),
+        }
+        for name, (function, line) in lines.items():
+            place = text.index(line, text.index(function))
+            before, after = text[:place], text[place + len(line) :]
+            blanks = line[: len(line) - len(line.lstrip())]
+            found.append((f"{name}: line changed", f"{before}{line} * 1.0{after}"))
+            found.append((f"{name}: line added", f"{before}{blanks}extra = {part}\n{line}{after}"))
+    return found
+
+
 if __name__ == "__main__":
     print(program(), end="")

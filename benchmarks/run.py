@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ import psutil
 
 from client import Client
 from gradsight.analysis.check import Project, Snapshot, check
-from program import CUT, EDITED, program
+from gradsight.analysis.recheck import Analyzer
+from program import CUT, EDITED, edits_inside, program
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "ex2.py"
 CAPABILITIES = {"textDocument": {"publishDiagnostics": {"versionSupport": True, "relatedInformation": True}}}
@@ -75,8 +77,33 @@ def in_process(text: str) -> dict[str, Any]:
         "check_first_ms": first,
         "check_cold_ms": statistics.median(checks),
         "check_cold_ratio": statistics.median(checks) / statistics.median(parse),
+        **rechecks(text, statistics.median(parse)),
         "findings": [f"{found.rule} at line {found.span.start.line}" for found in report.findings],
         "problems": [problem.message for problem in report.problems],
+    }
+
+
+def rechecks(text: str, parse: float) -> dict[str, Any]:
+    """What an edit inside one function costs the analysis that the server keeps.
+
+    Functions of the first, a middle and the last part of the file, a line changed and a line added, and the way back.
+    """
+    project, analyzer = Project(roots=("/bench",)), Analyzer()
+    analyzer.check(Snapshot("/bench/train.py", text), project)
+    taken: dict[str, float] = {}
+    for name, edited in edits_inside(text):
+        times: list[float] = []
+        for _ in range(3):
+            for each in (edited, text):
+                gc.collect()
+                times += milliseconds(partial(analyzer.check, Snapshot("/bench/train.py", each), project), 1)
+        taken[name] = statistics.median(times)
+    slowest = max(taken, key=lambda name: taken[name])
+    return {
+        "recheck_ms": taken,
+        "recheck_ratio": statistics.median(taken.values()) / parse,
+        "recheck_worst_ratio": taken[slowest] / parse,
+        "recheck_worst": slowest,
     }
 
 
@@ -120,6 +147,7 @@ def over_lsp(text: str, edits: int, folder: Path) -> dict[str, Any]:
             taken.append((arrived - before) * 1000)
             seen.append(any(item["range"]["start"]["line"] == line for item in published) == (now == CUT))
             time.sleep(0.05)
+        server = client.analysed[-edits:]
         own, children = memory(client.process.pid)
     finally:
         client.close()
@@ -130,6 +158,8 @@ def over_lsp(text: str, edits: int, folder: Path) -> dict[str, Any]:
         "edit_median_ms": statistics.median(taken),
         "edit_p90_ms": sorted(taken)[int(len(taken) * 0.9)],
         "edit_max_ms": max(taken),
+        "analysis_median_ms": statistics.median(server),
+        "analysis_max_ms": max(server),
         "edits": len(taken),
         "edits_with_the_right_answer": sum(seen),
         "server_rss_mib": own,
@@ -158,12 +188,16 @@ def print_table(figures: dict[str, Any]) -> None:
         (f"ast.parse ({figures['lines']} lines)", parse, 1.0),
         ("check, first in a process", inside["check_first_ms"], inside["check_first_ms"] / parse),
         ("check, cold (median)", inside["check_cold_ms"], inside["check_cold_ratio"]),
+        ("analysis: edit in a function, median", inside["recheck_ratio"] * parse, inside["recheck_ratio"]),
+        ("analysis: edit in a function, slowest", inside["recheck_worst_ratio"] * parse, inside["recheck_worst_ratio"]),
         ("server: start to initialized", server["start_ms"], None),
         ("server: open 9 lines to diagnostics", server["open_small_ms"], None),
         ("server: open to diagnostics", server["open_ms"], server["open_ms"] / parse),
         ("server: edit to diagnostics, median", server["edit_median_ms"], server["edit_median_ms"] / parse),
         ("server: edit to diagnostics, 90 %", server["edit_p90_ms"], server["edit_p90_ms"] / parse),
         ("server: edit to diagnostics, slowest", server["edit_max_ms"], server["edit_max_ms"] / parse),
+        ("server: of that its analysis, median", server["analysis_median_ms"], server["analysis_median_ms"] / parse),
+        ("server: of that its analysis, slowest", server["analysis_max_ms"], server["analysis_max_ms"] / parse),
         ("gradsight check ex2.py (whole process)", command["check_command_ms"], None),
         ("python -c pass (whole process)", command["python_ms"], None),
     ]
@@ -174,6 +208,10 @@ def print_table(figures: dict[str, Any]) -> None:
     print(f"{'server: its worker processes':<40} {server['worker_rss_mib']:9.1f} MiB")
     right = f"{server['edits_with_the_right_answer']} of {server['edits']}"
     print(f"edits whose finding came and went as it should: {right}")
+    print(f"slowest edit in a function: {inside['recheck_worst']}")
+    print(
+        "analysis: in process, no transport; edit to diagnostics: with the server's pause for typing and the transport"
+    )
     print(f"findings in the file: {', '.join(inside['findings']) or 'none'}")
 
 

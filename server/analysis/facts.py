@@ -120,9 +120,12 @@ class Facts:
                             names.setdefault(id(tensor), f"{name}.{attribute}.{dotted}")
         # Modules that no name of the file holds: the name each was first bound to, or its class.
         made = {id(value): value for value in self.machine.named}
-        inner = {id(child) for value in made.values() for child in modules(value)[1:]}
+        inside: set[int] = set()
         for value in made.values():
-            if id(value) not in inner:
+            if id(value) not in inside:
+                inside.update(id(child) for child in modules(value)[1:])
+        for value in made.values():
+            if id(value) not in inside:
                 name = value.name or (value.cls.name if isinstance(value, Instance) else value.dotted)
                 for dotted, tensor in named_parameters(value):
                     names.setdefault(id(tensor), f"{name}.{dotted}")

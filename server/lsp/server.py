@@ -95,7 +95,8 @@ def create() -> GradsightServer:
 def serve() -> int:
     """Serve over standard input and output until the client says `exit` or is gone."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("gradsight").setLevel(logging.INFO)
+    level = os.environ.get("GRADSIGHT_LOG", "").upper()
+    logging.getLogger("gradsight").setLevel("DEBUG" if level == "DEBUG" else "INFO")
     # The protocol gets descriptors of its own. Whatever prints from now on writes to the log, and no child process
     # can read the client's messages.
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")

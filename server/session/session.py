@@ -9,6 +9,7 @@ from __future__ import annotations
 import linecache
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -316,8 +317,11 @@ class Session:
 def _analyse(job: AnalysisJob, token: threading.Event) -> FileReport:
     """Runs in the worker thread. A defect of the engine costs this report, never the server."""
     document = job.document
+    started = time.perf_counter()
     try:
-        return job.analyzer.check(Snapshot(document.path, document.text, document.version), job.project, token)
+        report = job.analyzer.check(Snapshot(document.path, document.text, document.version), job.project, token)
+        log.debug("analysed %s in %.2f ms", document.path, (time.perf_counter() - started) * 1000)
+        return report
     except Cancelled:
         raise
     except Exception as error:

@@ -10,6 +10,8 @@ from typing import Any
 
 from ..autograd.engine import Autograd
 from ..autograd.heap import Heap
+from ..autograd.truth import Truth
+from ..report import Span
 from ..source.text import SourceText
 from ..torch_model.model import TorchModel
 from ..values import FunctionValue, ModuleValue, Value
@@ -18,8 +20,13 @@ from .machine import Machine
 from .scope import Scope
 
 _MOST = 100_000
-_ENDS = (type, types.ModuleType, ast.AST, Machine, TorchModel, Autograd, Heap, SourceText, ModuleValue, Importer)
+_ENDS = (
+    *(str, bytes, int, float, complex, type(None), Span, Truth),
+    *(type, types.ModuleType, ast.AST, Machine, TorchModel, Autograd, Heap, SourceText, ModuleValue, Importer),
+)
 """Nothing of the program's state is behind these, or what is there is seen by name."""
+_HOW: dict[type, str] = {}
+"""How a kind of object is followed."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -83,6 +90,12 @@ def _mentioned(parts: Iterable[ast.AST]) -> frozenset[str]:
     return frozenset(found)
 
 
+def _how(kind: type) -> str:
+    if issubclass(kind, _ENDS):
+        return "end"
+    return {types.FunctionType: "code", Scope: "scope", FunctionValue: "function"}.get(kind, "plain")
+
+
 def reaches(values: Iterable[Value], targets: set[int], known: dict[int, Any]) -> bool:
     """Whether one of the objects with these ids can be reached from the values (or there is too much to tell).
 
@@ -91,24 +104,29 @@ def reaches(values: Iterable[Value], targets: set[int], known: dict[int, Any]) -
     not.
     """
     seen: dict[int, Any] = {}
-    todo = [value for value in values if value is not None]
+    todo = list(values)
     while todo:
+        plain: list[Any] = []
         fresh: list[Any] = []
         for value in todo:
-            if id(value) in known or id(value) in seen or isinstance(value, _ENDS):
+            kind = type(value)
+            how = _HOW.get(kind)
+            if how is None:
+                how = _HOW[kind] = _how(kind)
+            if how == "end" or id(value) in known or id(value) in seen:
                 continue
             if id(value) in targets or len(seen) > _MOST:
                 return True
             seen[id(value)] = value
-            if isinstance(value, types.FunctionType):
+            if how == "plain":
+                plain.append(value)
+            elif how == "code":
                 fresh += [cell.cell_contents for cell in value.__closure__ or ()]
                 fresh += value.__defaults__ or ()
-            elif isinstance(value, Scope):
+            elif how == "scope":
                 fresh += [] if value.is_module else [value.names, value.parent]
-            elif isinstance(value, FunctionValue):
+            else:
                 fresh += [value.scope, value.defaults, value.kw_defaults, value.contexts, value.owner, value.cache]
-            elif not isinstance(value, (str, int, float, bytes)):
-                fresh += gc.get_referents(value)
-        todo = fresh
+        todo = fresh + gc.get_referents(*plain)
     known.update(seen)
     return False

@@ -73,8 +73,9 @@ class Step:
     steps: int = 0
     foreign: list[tuple[ast.AST, int, bool]] = field(default_factory=list)
     """What functions of other files took."""
+    leave: Leave | None = None
     whole: bool = True
-    """Whether control fell through, and nothing but what is held here is left of it."""
+    """Whether control fell through or returned, and nothing but what is held here is left of it."""
     names: frozenset[str] | None = None
 
 
@@ -272,11 +273,12 @@ class Trunk:
             older = self._older[index]
             if self._unchanged(older, None):
                 self._take(older)
-                return None
+                return older.leave
         exits = len(self.machine.frame.exits)
         step = self._begin_step(statement, scope, index)
         leave = blocks.run_statement(self.machine, statement)
-        step.whole = leave is None and len(self.machine.frame.exits) == exits
+        step.leave = leave
+        step.whole = (leave is None or leave.kind == "return") and len(self.machine.frame.exits) == exits
         self._close(index)
         return leave
 

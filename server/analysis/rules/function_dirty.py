@@ -157,8 +157,9 @@ def _fix(facts: Facts, applied: Applied, tensor: Tensor, write: Version) -> Fix 
         and tensor.is_leaf.no
         and not applied.cls.find("setup_context")
     ):
-        context = found[0].node.args.args[0].arg
-        if facts.enclosing_function(statement) is found[0].node:
+        arguments = found[0].node.args.args
+        if arguments and facts.enclosing_function(statement) is found[0].node:
+            context = arguments[0].arg
             edits = insert_line_before(facts.parsed, statement, f"{context}.mark_dirty({name})")
             return facts.fix(f"mark `{name}`: `{context}.mark_dirty({name})`", "unsafe", edits)
     return facts.fix("out of place", "unsafe", inplace_to_outofplace(facts.parsed, node))

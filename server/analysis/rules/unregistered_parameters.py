@@ -104,9 +104,9 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
     """Parameters in plain containers of a module that get a gradient and that no optimizer holds."""
     moved = {id(leaf) for sink in facts.events.sinks for leaf, how in sink.outcome.reach.leaves.items() if how.yes}
     said: set[Span] = set()
-    owners = {id(owner): owner for named in facts.machine.named for owner in modules(named)}
-    for owner in owners.values():
-        if not isinstance(owner, Instance):
+    seen: set[int] = set()
+    for owner in [each for named in facts.machine.named for each in modules(named, seen)]:
+        if not isinstance(owner, Instance) or not any(_hidden(value) for value in owner.attributes.values()):
             continue
         registered = named_parameters(owner)
         if not any(id(tensor) in facts.held for _, tensor in registered):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..report import Position, Span
 from .parse import FILE_NAME, MAX_CHARACTERS, Parsed, parents_in
@@ -40,8 +41,8 @@ def change_between(old: SourceText, new: SourceText) -> Change:
     lines = min(
         len(old.line_starts) - bisect_left(old.line_starts, len(before) - tail),
         len(new.line_starts) - bisect_left(new.line_starts, len(after) - tail),
-        len(old.line_starts) - first,
-        len(new.line_starts) - first,
+        len(old.line_starts) - first + 1,
+        len(new.line_starts) - first + 1,
     )
     return Change(first, old.line_count - lines + 1, new.line_count - lines + 1)
 
@@ -149,18 +150,29 @@ def _move(statement: ast.stmt, lines: int) -> None:
     if not lines:
         return
     moved: set[int] = set()
-    for node in _nodes(statement):
-        if hasattr(node, "lineno"):
-            node.lineno += lines
-            node.end_lineno += lines  # type: ignore[attr-defined]
+    placed, others = _nodes(statement)
+    for node in placed:
+        node.lineno += lines
+        node.end_lineno += lines
+    # The spans themselves move, as everything a run has recorded holds these.
+    write = object.__setattr__
+    for node in (*placed, *others):
         span: Span | None = getattr(node, "gradsight_span", None)
         if span is not None and id(span) not in moved:
-            # The span itself, as everything a run has recorded holds this one.
             moved.add(id(span))
-            object.__setattr__(span, "start", Position(span.start.line + lines, span.start.column))
-            object.__setattr__(span, "end", Position(span.end.line + lines, span.end.column))
+            start, end = span.start, span.end
+            write(span, "start", Position(start.line + lines, start.column))
+            write(span, "end", Position(end.line + lines, end.column))
 
 
-def _nodes(statement: ast.stmt) -> Collection[ast.AST]:
-    """The nodes of a statement, itself included; `Load` and its like have no place, and belong to every tree."""
-    return (statement, *(node for node in parents_in(statement) if not isinstance(node, PLACELESS)))
+def _nodes(statement: ast.stmt) -> tuple[list[Any], list[ast.AST]]:
+    """The nodes of a statement that have a place, itself included, and those that span others; found once.
+
+    `Load` and its like are none of these: they belong to every tree.
+    """
+    known: tuple[list[Any], list[ast.AST]] | None = getattr(statement, "gradsight_nodes", None)
+    if known is None:
+        every = [statement, *(node for node in parents_in(statement) if not isinstance(node, PLACELESS))]
+        known = [n for n in every if hasattr(n, "lineno")], [n for n in every if not hasattr(n, "lineno")]
+        statement.gradsight_nodes = known  # type: ignore[attr-defined]
+    return known
