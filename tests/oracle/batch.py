@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 
 from .compare import Tally, Verdict, compare
 from .engine import ask
-from .generator import generate
+from .generator import PROFILES, generate
 from .generator.model import Program
 from .runner import Outcome, Torch
 
@@ -33,6 +36,13 @@ class Batch:
     disagreements: list[Case] = field(default_factory=list)
     torch_seconds: float = 0.0
     engine_seconds: float = 0.0
+
+    def take(self, other: Batch) -> None:
+        """Add what another batch saw."""
+        self.tally.take(other.tally)
+        self.disagreements += other.disagreements
+        self.torch_seconds += other.torch_seconds
+        self.engine_seconds += other.engine_seconds
 
 
 def judge(
@@ -82,3 +92,26 @@ def run(torch_side: Torch, profile: str, seeds: Iterable[int], disabled: frozens
         batch.tally.add(profile, outcome, verdict, program.coverage)
         if verdict.word == "disagree":
             batch.disagreements.append(Case(program, outcome, verdict))
+
+
+def _part(profile: str, seeds: range) -> Batch:
+    batch = Batch()
+    with Torch() as torch_side:
+        run(torch_side, profile, seeds, frozenset(), batch)
+    return batch
+
+
+def run_on_all_cores(first: int, per_profile: int, processes: int | None = None) -> Batch:
+    """Programs of every profile from the seed `first` on, with a torch process for each core (four at most)."""
+    workers = processes or min(os.cpu_count() or 1, 4)
+    size = -(-per_profile // workers)
+    whole = Batch()
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        parts = [
+            pool.submit(_part, profile, range(start, min(start + size, first + per_profile)))
+            for profile in PROFILES
+            for start in range(first, first + per_profile, size)
+        ]
+        for part in parts:
+            whole.take(part.result())
+    return whole

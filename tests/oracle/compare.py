@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .kinds import KINDS
-from .runner import Outcome
+from .runner import Outcome, Raised
 
 
 class Prediction(Protocol):
@@ -56,7 +56,7 @@ def compare(text: str, outcome: Outcome, prediction: Prediction, exact: bool, un
         return Verdict("disagree", *wrong)
     culprit = ""
     if outcome.raised is not None and outcome.raised.kind == "saved-modified" and prediction.raises is not None:
-        culprit = "named" if prediction.raises[2] is not None else "not named"
+        culprit = placed(outcome.raised, prediction.raises[2])
     skipped = loop_targets(text)
     maybes = names = 0
     for name, state in outcome.grads.items():
@@ -96,6 +96,13 @@ def compare_raise(outcome: Outcome, prediction: Prediction) -> tuple[str, str] |
     if kind != torch_side.kind and kind not in torch_side.also:
         return f"raise of another kind: torch {torch_side.kind}, engine {engine[1]}", f"torch: {torch_side}"
     return None
+
+
+def placed(raised: Raised, culprit: int | None) -> str:
+    """How the statement that the engine blames for a changed tensor stands to those that torch's counters name."""
+    if culprit is None:
+        return "not named"
+    return "right" if culprit in raised.changed else "wrong" if raised.changed else "named, not checked"
 
 
 def foreseen(outcome: Outcome, prediction: Prediction) -> bool:
@@ -141,6 +148,20 @@ class Tally:
         if coverage is not None:
             self.coverage.update(coverage)
 
+    def take(self, other: Tally) -> None:
+        """Add the counts of another tally."""
+        for profile, words in other.words.items():
+            self.words.setdefault(profile, Counter()).update(words)
+        for mine, more in (
+            (self.why, other.why),
+            (self.raised, other.raised),
+            (self.culprits, other.culprits),
+            (self.coverage, other.coverage),
+        ):
+            mine.update(more)
+        self.maybes += other.maybes
+        self.names += other.names
+
     def agreement(self, profile: str | None = None) -> float:
         """The share of valid programs on which both agree, 0 to 1, over one profile or all."""
         counts: Counter[str] = Counter()
@@ -163,12 +184,21 @@ class Tally:
         total = self.raised.total() or 1
         lines.append("torch: " + ", ".join(f"{k} {n / total:.1%}" for k, n in self.raised.most_common()))
         if self.culprits:
-            lines.append("changed saved tensors: culprit " + ", ".join(f"{k} {n}" for k, n in self.culprits.items()))
+            lines.append(
+                "changed saved tensors: the statement blamed is "
+                + ", ".join(f"{k} {n}" for k, n in self.culprits.most_common())
+            )
         if self.why:
             lines.append("disagreements:")
             lines += [f"  {count:>5}  {why}" for why, count in self.why.most_common(40)]
         if coverage and self.coverage:
-            lines.append("coverage (kind of statement: times; different forms in it):")
+            statements = {key.partition(":")[2]: n for key, n in self.coverage.items() if key.startswith("statement:")}
+            forms = [key for key in self.coverage if ":" in key and not key.startswith("statement:")]
+            lines.append(
+                f"coverage: {len(statements)} kinds of statements ("
+                + ", ".join(f"{k} {n}" for k, n in sorted(statements.items(), key=lambda item: -item[1]))
+                + f"), {len(forms)} forms of them; by kind: times written, forms in it, the rarest"
+            )
             lines += coverage_table(self.coverage)
         return "\n".join(lines)
 

@@ -17,6 +17,7 @@ class Crashed:
     unsure: str | None
     raises: tuple[int, str, int | None] | None = None
     grads: dict[str, str] = field(default_factory=dict)
+    may_raise: frozenset[tuple[int, str]] = frozenset()
 
 
 def ask(text: str) -> Prediction:

@@ -34,6 +34,7 @@ class Raised:
     message: str
     in_backward: bool = False
     lines: tuple[int, ...] = ()
+    changed: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.kind or 'unintended'} ({self.type}: {self.message.splitlines()[0][:110]})"
@@ -128,6 +129,13 @@ def parse(answer: dict) -> Outcome:  # type: ignore[type-arg]
         named = classify(error["message"])
         kind, also = named if named is not None else (None, ())
         raised = Raised(
-            error["line"], kind, also, error["type"], error["message"], error["in_backward"], tuple(error["lines"])
+            error["line"],
+            kind,
+            also,
+            error["type"],
+            error["message"],
+            error["in_backward"],
+            tuple(error["lines"]),
+            tuple(error.get("changed", ())),
         )
     return Outcome(raised, answer["grads"], frozenset(answer["frozen"]))

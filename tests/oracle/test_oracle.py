@@ -1,7 +1,9 @@
 """Random programs, run by torch and predicted by the engine, agree.
 
 `GRADSIGHT_ORACLE_SEED` fixes the first seed (a failure prints it), `GRADSIGHT_ORACLE_COUNT` the number of programs,
-`GRADSIGHT_ORACLE_THRESHOLD` the share that must agree.
+`GRADSIGHT_ORACLE_THRESHOLD` the share that must agree, `GRADSIGHT_ORACLE_STRAIGHT` that among straight-line programs.
+Programs that once disagreed are kept, made small, in `facts/found.py`: a seed means another program once the generator
+grows.
 """
 
 from __future__ import annotations
@@ -9,19 +11,18 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from .batch import Batch, judge, run
+from .batch import judge, run_on_all_cores
 from .facts import PROGRAMS
 from .generator import PROFILES, generate
 from .runner import Torch
 
-COUNT = int(os.environ.get("GRADSIGHT_ORACLE_COUNT", "1500"))
-THRESHOLD = float(os.environ.get("GRADSIGHT_ORACLE_THRESHOLD", "0.98"))
-FACTS_FLOOR = float(os.environ.get("GRADSIGHT_FACTS_FLOOR", "0.98"))  # raise with the engine
-SEEDS = Path(__file__).with_name("seeds.txt")
+COUNT = int(os.environ.get("GRADSIGHT_ORACLE_COUNT", "5000"))
+THRESHOLD = float(os.environ.get("GRADSIGHT_ORACLE_THRESHOLD", "0.99"))
+STRAIGHT = float(os.environ.get("GRADSIGHT_ORACLE_STRAIGHT", "0.9985"))
+FACTS_FLOOR = float(os.environ.get("GRADSIGHT_FACTS_FLOOR", "0.998"))
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +31,17 @@ def torch_side() -> Iterator[Torch]:
         yield process
 
 
-def test_agreement(torch_side: Torch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_agreement(capsys: pytest.CaptureFixture[str]) -> None:
     """The engine predicts what torch does on fresh programs."""
     first = int(os.environ.get("GRADSIGHT_ORACLE_SEED", random.SystemRandom().randrange(10**9)))
-    batch = Batch()
-    for profile in PROFILES:
-        run(torch_side, profile, range(first, first + max(COUNT // len(PROFILES), 1)), frozenset(), batch)
+    batch = run_on_all_cores(first, -(-COUNT // len(PROFILES)))
     with capsys.disabled():
         print(f"\noracle, first seed {first}\n{batch.tally.report()}")
     some = "\n".join(str(case) for case in batch.disagreements[:20])
     assert batch.tally.agreement() >= THRESHOLD, f"GRADSIGHT_ORACLE_SEED={first}\n{some}"
+    assert batch.tally.agreement("straight") >= STRAIGHT, f"GRADSIGHT_ORACLE_SEED={first}\n{some}"
+    wrong, right = batch.tally.culprits["wrong"], batch.tally.culprits["right"]
+    assert wrong <= 0.05 * (wrong + right) + 1, "the engine blames other statements for changed tensors than torch does"
 
 
 def test_generator_is_sound(torch_side: Torch) -> None:
@@ -54,22 +56,6 @@ def test_generator_is_sound(torch_side: Torch) -> None:
 def test_same_seed_same_program() -> None:
     for profile in PROFILES:
         assert generate(7, profile) == generate(7, profile)
-
-
-def regressions() -> list[tuple[str, int, str]]:
-    rows = []
-    for line in SEEDS.read_text().splitlines():
-        if line.strip() and not line.startswith("#"):
-            profile, seed, *about = line.split(maxsplit=2)
-            rows.append((profile, int(seed), " ".join(about)))
-    return rows
-
-
-@pytest.mark.parametrize(("profile", "seed", "about"), regressions())
-def test_regression(torch_side: Torch, profile: str, seed: int, about: str) -> None:
-    program = generate(seed, profile)
-    _, verdict, *_ = judge(torch_side, program.text, profile == "straight", program.conditions)
-    assert verdict.agrees, f"{about}: {verdict}\n{program.text}"
 
 
 def test_facts(torch_side: Torch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,14 @@
 
 Protocol: one JSON object per line on standard input, `{"id": …, "text": …}`, and one per line on standard output:
 
-    {"id": …, "error": null | {"line": int, "type": str, "message": str, "in_backward": bool, "lines": [int, …]},
+    {"id": …, "error": null | {"line": int, "type": str, "message": str, "in_backward": bool, "lines": [int, …],
+                             "changed": [int, …]},
      "grads": {name: "none" | "present" | "partial"}, "frozen": [names of leaves that do not require grad]}
 
 `error.line` is the line of the deepest frame of the program, except that a frame which the backward engine called (a
-custom `backward`, a hook) is not entered: the sink is what a person sees. "partial" is a gradient which a *failing*
-backward left behind: torch promises nothing about it. Imports nothing but the standard library and torch.
+custom `backward`, a hook) is not entered: the sink is what a person sees. `error.changed` are the statements that may
+have changed a saved tensor. "partial" is a gradient which a *failing* backward left behind: torch promises nothing
+about it. Imports nothing but the standard library, torch, and `culprit` beside it.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Any
 import torch
 import torch.autograd
 import torch.autograd.graph
+from culprit import lines_that_changed
 
 FILENAME = "<program>"
 LIMIT_SECONDS = 5
@@ -72,6 +75,9 @@ class Watch:
             signal.setitimer(signal.ITIMER_REAL, 0)
             restore()
         grads, frozen = grads_of(self.namespace)
+        if error is not None and "modified by an inplace operation" in error["message"]:
+            error["changed"] = lines_that_changed(text, FILENAME, error["message"])
+            restore()
         if error is not None and self.before is not None and error["in_backward"]:
             for name, state in grads.items():
                 if state == "present" and self.before.get(name) != "present":
