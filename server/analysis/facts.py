@@ -302,7 +302,9 @@ class Facts:
             ]
             return self._grouped(wanted, sink, "likely", True) if only_data else []
         if self._idle(sink):
-            return self._grouped([s for s in sure if self.is_wanted(s.leaf)], sink, self.confidence(sink), False)
+            wanted = [s for s in sure if self.is_wanted(s.leaf)]
+            unknown = [s for s in lost if s.leaf.group or s.leaf.note in ("symbolic", "unknown")]
+            return self._grouped(wanted or unknown, sink, self.confidence(sink) if wanted else "likely", False)
         if self.machine.exhausted:
             # What a run that stopped early never reached is not known to be unreachable.
             return []
