@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from ..autograd.reach import severed
 from ..autograd.tensor import Tensor
@@ -107,14 +108,17 @@ def check(facts: Facts) -> Iterator[Finding]:
     if facts.machine.exhausted or not facts.events.steps:
         return
     dead = _dead(facts)
-    if not dead or any(_uses_names(node) for node in ast.walk(facts.parsed.tree)):
+    written = _Written.of(facts.parsed.parents) if dead else None
+    if written is None:
         return
     told: set[int] = set()
     for value in facts.machine.named:
         if isinstance(value, Instance) and is_module(value) and _is_own(facts, value.cls):
             for name, part in value.attributes.items():
                 lost = _all_dead(part, dead)
-                span = _made_in_init(facts, value.cls, name) if lost and not told & {id(t) for t in lost} else None
+                if not lost or told & {id(t) for t in lost}:
+                    continue
+                span = _made_in_init(facts, written, value.cls, name)
                 if span is not None:
                     told |= {id(t) for t in lost}
                     yield _finding(facts, f"`{name}` of `{value.cls.name}` is used by no method", lost, span, dead)
@@ -124,6 +128,28 @@ def check(facts: Facts) -> Iterator[Finding]:
         if span is not None:
             told |= {id(t) for t in lost}
             yield _finding(facts, f"`{value.name}` is used nowhere", lost, span, dead)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Attributes by name, and the words between the dots of strings, collected in one walk over the file."""
+
+    attributes: dict[str, list[ast.Attribute]]
+    words: set[str]
+
+    @staticmethod
+    def of(nodes: Iterable[ast.AST]) -> _Written | None:
+        """What the nodes of a file say; None if one of them finds attributes by name."""
+        attributes: dict[str, list[ast.Attribute]] = {}
+        words: set[str] = set()
+        for node in nodes:
+            if _uses_names(node):
+                return None
+            if isinstance(node, ast.Attribute):
+                attributes.setdefault(node.attr, []).append(node)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                words.update(node.value.split("."))
+        return _Written(attributes, words)
 
 
 def _uses_names(node: ast.AST) -> bool:
@@ -173,14 +199,12 @@ def _is_own(facts: Facts, cls: ClassValue) -> bool:
     )
 
 
-def _made_in_init(facts: Facts, cls: ClassValue, name: str) -> Span | None:
+def _made_in_init(facts: Facts, written: _Written, cls: ClassValue, name: str) -> Span | None:
     """Where `__init__` makes an attribute that nothing but `__init__` reads; None if anything does."""
+    if name in written.words:
+        return None
     made: Span | None = None
-    for node in ast.walk(facts.parsed.tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and name in node.value.split("."):
-            return None
-        if not isinstance(node, ast.Attribute) or node.attr != name:
-            continue
+    for node in written.attributes.get(name, ()):
         function = facts.enclosing_function(node)
         if not isinstance(function, ast.FunctionDef) or function.name != "__init__":
             return None

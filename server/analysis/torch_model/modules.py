@@ -77,39 +77,48 @@ def children(value: Value) -> Iterator[tuple[str, Value]]:
 
 def named_parameters(value: Value, prefix: str = "", seen: set[int] | None = None) -> list[tuple[str, Tensor]]:
     """Every parameter once, with its dotted name. An unknown child counts as one group of parameters."""
-    seen = set() if seen is None else seen
     found: list[tuple[str, Tensor]] = []
+    _add_parameters(value, prefix, set() if seen is None else seen, found)
+    return found
+
+
+def _add_parameters(value: Value, prefix: str, seen: set[int], found: list[tuple[str, Tensor]]) -> None:
+    # Asked in every call of `parameters()` and by several rules, of trees of hundreds of layers.
     if id(value) in seen:
-        return found
+        return
     seen.add(id(value))
     if isinstance(value, Unknown):
-        group = parameters_of_unknown(value)
-        return [(prefix.rstrip("."), group), *parts_of_unknown(value, prefix, seen)]
-    attributes = value.attributes if isinstance(value, (Instance, ModuleObject)) else {}
-    others = False
-    for name, child in attributes.items():
-        if type(child) is not Tensor:
-            others = True
-        elif child.is_parameter and id(child) not in seen:
-            seen.add(id(child))
-            found.append((prefix + name, child))
-    if not others and isinstance(value, ModuleObject) and not value.items:
-        return found
-    inner = value.data.get("torch") if isinstance(value, Instance) else None
-    if inner is not None:
-        found += named_parameters(inner, prefix, seen)
+        found.append((prefix.rstrip("."), parameters_of_unknown(value)))
+        found += parts_of_unknown(value, prefix, seen)
+        return
+    if not isinstance(value, (Instance, ModuleObject)):
+        return
+    attributes = value.attributes
+    others = [(name, child) for name, child in attributes.items() if type(child) is not Tensor]
+    for name, tensor in attributes.items():
+        if type(tensor) is Tensor and tensor.is_parameter and id(tensor) not in seen:
+            seen.add(id(tensor))
+            found.append((prefix + name, tensor))
     if isinstance(value, ModuleObject):
         for index, item in enumerate(value.items):
+            name = value.keys[index] if value.keys and index < len(value.keys) else str(index)
             if isinstance(item, Tensor) and id(item) not in seen:
                 seen.add(id(item))
-                found.append((f"{prefix}{value.keys[index] if value.keys else index}", item))
-    for name, child in children(value):
-        if is_module(child) or isinstance(child, Unknown):
-            found += named_parameters(child, f"{prefix}{name}.", seen)
-    for name, child in attributes.items():
-        if isinstance(child, Unknown) and child.parameters is not None and id(child) not in seen:
-            found += named_parameters(child, f"{prefix}{name}.", seen)
-    return found
+                found.append((prefix + name, item))
+        for index, item in enumerate(value.items):
+            name = value.keys[index] if value.keys and index < len(value.keys) else str(index)
+            if isinstance(item, Unknown) or is_module(item):
+                _add_parameters(item, f"{prefix}{name}.", seen, found)
+    else:
+        inner = value.data.get("torch")
+        if inner is not None:
+            _add_parameters(inner, prefix, seen, found)
+    for name, child in others:
+        if is_module(child) or (isinstance(child, Unknown) and child.module_like):
+            _add_parameters(child, f"{prefix}{name}.", seen, found)
+    for name, child in others:
+        if isinstance(child, Unknown) and child.parameters is not None:
+            _add_parameters(child, f"{prefix}{name}.", seen, found)
 
 
 def parts_of_unknown(value: Unknown, prefix: str = "", seen: set[int] | None = None) -> list[tuple[str, Tensor]]:
@@ -176,14 +185,19 @@ def _parameters_in(value: Value) -> tuple[Tensor, ...]:
 
 def modules(value: Value, seen: set[int] | None = None) -> list[Value]:
     """The module and everything below it."""
-    seen = set() if seen is None else seen
-    if id(value) in seen or isinstance(value, Tensor):
-        return []
-    seen.add(id(value))
-    found = [value]
-    for _, child in children(value) if not isinstance(value, Unknown) else ():
-        found += modules(child, seen)
+    found: list[Value] = []
+    _add_modules(value, set() if seen is None else seen, found)
     return found
+
+
+def _add_modules(value: Value, seen: set[int], found: list[Value]) -> None:
+    if id(value) in seen or isinstance(value, Tensor):
+        return
+    seen.add(id(value))
+    found.append(value)
+    if isinstance(value, (Instance, ModuleObject)):
+        for _, child in children(value):
+            _add_modules(child, seen, found)
 
 
 def build(rt: Runtime, dotted: str, call: Call) -> Value:
