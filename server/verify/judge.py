@@ -66,7 +66,7 @@ def _decide(facts: Facts, law: Law) -> Decision:
     early = _never_ran(facts)
     if early:
         return early
-    if law.claim == "unseen":
+    if law.claim == "unseen" or (law.claim == "no-leaf" and _step_of(facts, "cut") is None):
         return (
             "inconclusive",
             "The check watches gradients; it does not see what this is about.",
@@ -96,8 +96,8 @@ def _decide(facts: Facts, law: Law) -> Decision:
         return _did_not_raise(facts)
     if law.claim == "wrong":
         return compared(facts)
-    if law.claim == "hoards":
-        return _hoards(facts)
+    if law.claim in ("hoards", "no-leaf"):
+        return _graph_of(facts, "mutation" if law.claim == "hoards" else "cut")
     return _gradients(facts, law)
 
 
@@ -167,18 +167,21 @@ def _did_not_raise(facts: Facts) -> Decision:
     return "refuted", f"It ran {times} and nothing was raised.", None, facts.wanted()
 
 
-def _hoards(facts: Facts) -> Decision:
-    """Verdict from what was seen of the sum, or of what a list was given, when the statement last ran."""
+def _step_of(facts: Facts, role: str) -> str | None:
+    """The id of the first step of a role that lies in the file."""
     trace = facts.watched.finding.trace
-    for ident, index in facts.watched.steps.items():
-        seen = facts.seen.get(ident)
-        if index < 0 or trace[index].role != "mutation" or not seen:
-            continue
-        name, value = seen[-1]["name"], seen[-1]["facts"]
-        if value.get("tensor") and value["requires_grad"] and not value["is_leaf"]:
-            return "confirmed", f"`{name}` carries a graph: it is made by {value['grad_fn']}.", None, ()
-        return "refuted", f"`{name}` carries no graph.", None, ()
-    return "inconclusive", "The statement ran, but what it adds could not be observed.", None, ()
+    return next((i for i, index in facts.watched.steps.items() if index >= 0 and trace[index].role == role), None)
+
+
+def _graph_of(facts: Facts, role: str) -> Decision:
+    """Verdict from what was seen at the step of a role when its statement last ran: a tensor with a graph, or not."""
+    seen = facts.seen.get(_step_of(facts, role) or "")
+    if not seen:
+        return "inconclusive", "The statement ran, but its value could not be observed.", None, ()
+    name, value = seen[-1]["name"], seen[-1]["facts"]
+    if value.get("tensor") and value["requires_grad"] and not value["is_leaf"]:
+        return "confirmed", f"`{name}` carries a graph: it is made by {value['grad_fn']}.", None, ()
+    return "refuted", f"`{name}` carries no graph.", None, ()
 
 
 def _gradients(facts: Facts, law: Law) -> Decision:

@@ -6,6 +6,7 @@
     "unread"    the `.grad` that is read is None
     "harmless"  the finding says that all is well: a gradient that is there refutes that it is missing
     "wrong"     a gradient differs from that of a second run, in which what the forward pass saved stays as it was
+    "no-leaf"   what the marked statement assigns is no leaf
     "hoards"    what the marked statement adds to, or adds, carries a graph
     "unseen"    nothing a gradient could show: the check says so
 
@@ -18,7 +19,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Claim = Literal["cut", "raises", "raises-at", "unread", "harmless", "wrong", "hoards", "unseen"]
+Claim = Literal["cut", "raises", "raises-at", "unread", "harmless", "wrong", "no-leaf", "hoards", "unseen"]
 
 NO_GRAD = (
     r"does not require grad",
@@ -76,7 +77,7 @@ LAWS: dict[str, Law] = {
     "frozen-parameters": CUT,
     "late-requires-grad": CUT,
     "unreachable-parameters": CUT,
-    "unregistered-parameters": Law("unseen"),
+    "unregistered-parameters": Law("no-leaf"),
     "stale-optimizer": Law("unseen"),
     "cleared-gradient": Law("unseen"),
     "function-gradients": Law("raises", GRADIENTS),

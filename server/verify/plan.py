@@ -90,7 +90,7 @@ def _targets(
     """The statements that decide; [None] when this file has none: any `backward` then does."""
     here = [step for step in finding.trace if same_file(step.span.path, path)]
     found: list[Span | None] = [step.span for step in here if step.role == "sink"]
-    if claim in ("raises-at", "hoards") and same_file(finding.span.path, path):
+    if claim in ("raises-at", "hoards", "no-leaf") and same_file(finding.span.path, path):
         return [finding.span]
     if claim == "unread":
         reads = [s.span for s in here if s.span not in found and _reads_grad(lines, s.span)]

@@ -255,6 +255,20 @@ CASES = {
         "`total` carries no graph",
         None,
     ),
+    "a parameter computed with": (
+        "import torch\nfrom torch import nn\nclass Net(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        "        self.scale = nn.Parameter(torch.ones(4)) * 0.5\nnet = Net()\nprint(len(list(net.parameters())))\n",
+        Claim(
+            "unregistered-parameters",
+            "self.scale = nn.Parameter(torch.ones(4)) * 0.5",
+            [("cut", "self.scale = nn.Parameter(torch.ones(4)) * 0.5", "no leaf")],
+            ("nn.Parameter(torch.ones(4)) * 0.5", "nn.Parameter(torch.ones(4) * 0.5)"),
+        ),
+        "confirmed",
+        "it is made by MulBackward0",
+        "verified",
+    ),
     "a list of results": (
         HEAD + "kept = []\nfor _ in range(3):\n    kept.append(x.exp())\nprint(len(kept))\n",
         Claim(

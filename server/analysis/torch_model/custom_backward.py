@@ -167,9 +167,14 @@ def _is_gradient(function: FunctionValue, node: ast.expr, depth: int = 4) -> boo
         return not isinstance(node.op, ast.Not)
     if isinstance(node, ast.Name):
         values = _assigned(function, node.id)
+        given = node.id in _gradients(function)
         if len(values) == 1 and values[0] is not None:
-            return _is_gradient(function, values[0], depth - 1)
-        return not values and node.id in _gradients(function)
+            # `grad = grad.contiguous()`: the name on the right is what was given.
+            again = any(isinstance(each, ast.Name) and each.id == node.id for each in ast.walk(values[0]))
+            return (
+                _is_gradient(function, values[0], depth - 1) if not again else given and _is_method(values[0], node.id)
+            )
+        return not values and given
     if isinstance(node, ast.Subscript):
         return not isinstance(node.slice, ast.Constant) and _is_gradient(function, node.value, depth - 1)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -180,6 +185,15 @@ def _is_gradient(function: FunctionValue, node: ast.expr, depth: int = 4) -> boo
             op = load().method(node.func.attr) if _is_gradient(function, node.func.value, depth - 1) else None
         return op is not None and all(each.structure == "one" for each in op.overloads)
     return False
+
+
+def _is_method(node: ast.expr, name: str) -> bool:
+    """Whether an expression is a method of the tensor `name` that gives one tensor."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return isinstance(node, ast.BinOp)
+    op = load().method(node.func.attr)
+    single = op is not None and all(each.structure == "one" for each in op.overloads)
+    return single and isinstance(node.func.value, ast.Name) and node.func.value.id == name
 
 
 def _gradients(function: FunctionValue) -> list[str]:
