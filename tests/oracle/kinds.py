@@ -7,7 +7,8 @@ MESSAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("a view of a leaf Variable that requires grad", "view-inplace", ("leaf-inplace",)),
     ("a leaf Variable that requires grad is being used in an in-place", "leaf-inplace", ()),
     ("is a view and is being modified inplace", "view-inplace", ()),
-    ("is a view and its base or another view of its base has been modified", "view-inplace", ()),
+    # also what a saved view says that was changed: its grad_fn is asked for before its version
+    ("is a view and its base or another view of its base has been modified", "view-inplace", ("saved-modified",)),
     ("A view was created in no_grad mode and", "view-inplace", ()),
     ("A view was created in inference mode and", "view-inplace", ()),
     ("saved tensor that has been detached in-place", "other", ("saved-modified",)),

@@ -351,12 +351,13 @@ class Autograd:
                 certain and tensor.requires_grad.yes,
             )
 
-    def apply_inplace(self, operation: Operation, target: Tensor) -> Tensor:
+    def apply_inplace(self, operation: Operation, target: Tensor, stale: bool = False) -> Tensor:
         """Run an in-place operation on `target` (one of the operands, or written without being read).
 
         Raises AutogradError where PyTorch forbids it; a doubtful one (`certain` False) is raised before any effect
-        too, and the caller may go on with `force_inplace`.
+        too, and the caller may go on with `force_inplace`. `stale`: the target was so before it was brought up to date.
         """
+        stale = stale or self.is_stale(target)
         for operand in operation.operands:
             if operand.tensor is not None:
                 self.refresh(operand.tensor)
@@ -364,7 +365,24 @@ class Autograd:
         # The requires_grad of every input counts, that of the target too (compute_requires_grad).
         wants = truth.either((self._wanted(operation.operands), target.requires_grad))
         self.check_inplace(target, wants, operation.untracked)
+        if stale and not operation.untracked and self.mode.enabled.yes and target.requires_grad.yes:
+            raise AutogradError(
+                "leaf-inplace",
+                "a leaf Variable that requires grad is being used in an in-place operation.",
+                target,
+            )
         return self.force_inplace(operation, target)
+
+    def is_stale(self, tensor: Tensor) -> bool:
+        """Whether a view, made without a grad_fn, has not got one yet since its base was written with tracking.
+
+        The check before a write looks at the grad_fn as it is (`VariableHooks::is_leaf`), and takes it for a leaf.
+        """
+        base = tensor.view_of
+        if base is None or tensor.view_kind != "view" or not tensor.floating.yes or not base.requires_grad.yes:
+            return False
+        own = tensor.node is not None and tensor.node.tracked.possible
+        return not own and tensor.seen not in tensor.counter.version.outcomes()
 
     def force_inplace(self, operation: Operation, target: Tensor) -> Tensor:
         """The effect of an in-place operation without the checks."""
@@ -486,6 +504,10 @@ class Autograd:
                 )
             return
         if tensor.idle and flag.no:
+            return
+        if flag.no and tensor.view_of is not None and tensor.view_of.requires_grad.yes:
+            # The flag of its own goes, that of the base stays (DifferentiableViewMeta::requires_grad).
+            self.heap.write(tensor, "idle", True)
             return
         self.heap.write(tensor, "requires_grad", flag if leaf.yes else truth.join(flag, tensor.requires_grad))
         self.heap.write(tensor, "idle", False)

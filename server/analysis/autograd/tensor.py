@@ -53,7 +53,8 @@ class Form:
     """What is certain of a tensor's shape and layout.
 
     `shape` is None where not even the number of dimensions is known, -1 stands for a size that is not. `layout`:
-    "plain" (elements in order), "turned" (a transposition), "overlaps" (an expanded view), "" (not known).
+    "plain" (elements in order), "turned" (a transposition), "overlaps" (an expanded view), "gaps" (a
+    column), "" (not known).
     """
 
     shape: tuple[int, ...] | None = None

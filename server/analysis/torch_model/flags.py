@@ -12,6 +12,7 @@ from ..events import Flagged, GradRead
 from ..values import Call, Runtime, Scalar, Site, Unknown, Value
 from . import ops, shapes
 from .arguments import operands_for, truth_of
+from .inference import bypasses
 from .ops import in_place
 from .registry import attribute, method, setter
 
@@ -249,7 +250,8 @@ def _fill(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     if not (rt.autograd.mode.enabled.no) and tensor.requires_grad.possible and tensor.is_leaf.no:
         operation = Operation(name, call.site.span, operands, outputs=("zero",))
     else:
-        operation = Operation(name, call.site.span, operands)
+        untracked = not rt.autograd.mode.inference and bypasses(name, {}, operands)
+        operation = Operation(name, call.site.span, operands, untracked=untracked)
     return in_place(rt, operation, tensor, call.site)
 
 
@@ -285,6 +287,8 @@ def _contiguous(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     """The tensor itself where its memory is in order, else a copy of it (aten/src/ATen/native/TensorProperties.cpp)."""
     if tensor.layout == "plain":
         return tensor
+    if tensor.layout == "gaps":
+        return ops.method(rt, "clone", Call([tensor], {}, call.site))
     node = tensor.node
     while node is not None and node.name in _KEEP_ORDER and len(node.edges) == 1:
         node = node.edges[0].node

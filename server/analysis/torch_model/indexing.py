@@ -50,6 +50,9 @@ def get(rt: Runtime, tensor: Tensor, index: Value, site: Site) -> Value:
 
 def _lay_out(result: Tensor, tensor: Tensor, index: Value) -> None:
     """The shape of `tensor[index]`, and how it lies in memory."""
+    if tensor.layout == "plain" and shapes.leaves_gaps(index, tensor.shape):
+        result.form = Form(shapes.indexed(tensor.shape, index), "gaps")
+        return
     layout = tensor.layout if shapes.same_elements(index) or (tensor.layout == "plain" and shapes.rows(index)) else ""
     result.form = Form(shapes.indexed(tensor.shape, index), layout)
 

@@ -310,9 +310,10 @@ def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> T
 
     After a forbidden write the leaf stays a leaf; after one that is only perhaps forbidden the write takes place.
     """
+    stale = rt.autograd.is_stale(target)
     before = rt.autograd.refresh(target).node
     try:
-        result = rt.autograd.apply_inplace(operation, target)
+        result = rt.autograd.apply_inplace(operation, target, stale)
     except AutogradError as error:
         rt.error(error.kind, error.message, site, error.tensor, error.certain)
         if error.certain:
@@ -340,6 +341,8 @@ def _out(rt: Runtime, overload: Overload, operation: Operation, out: Value, site
             in_place(rt, operation, each, site)
         return out
     wanting = [o.tensor for o in operands if o.tensor is not None and o.differentiable] + tensors
+    for each in wanting:
+        rt.autograd.refresh(each)
     wanting = [tensor for tensor in wanting if tensor.requires_grad.possible]
     tracked = False
     if "refused" in overload.outputs and wanting and rt.autograd.mode.enabled.possible:

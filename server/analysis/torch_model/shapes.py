@@ -444,6 +444,13 @@ def writes_all(index: Value, shape: Shape | None) -> bool:
     return bool(parts)
 
 
+def leaves_gaps(index: Value, shape: Shape | None) -> bool:
+    """Whether `x[index]` is a column of a matrix of several: its elements do not lie one after the other."""
+    if not isinstance(index, tuple) or len(index) != 2 or shape is None or len(shape) != 2 or min(shape) < 2:
+        return False
+    return isinstance(index[0], SliceValue) and same_elements(index[0]) and isinstance(index[1], int)
+
+
 def rows(index: Value) -> bool:
     """Whether `x[index]` takes whole rows in a run, which leaves them in order: `x[0]`, `x[1:3]`."""
     if isinstance(index, SliceValue):

@@ -626,4 +626,73 @@ y.backward()
 table = nn.Embedding.from_pretrained(torch.rand(4, 3), freeze=False)
 y = table(torch.tensor([2])).sum()
 y.backward()
+=== view_that_was_not_asked_since_its_base_changed
+w = torch.rand(3, requires_grad=True)
+x = torch.ones(3, 3)
+a, b = x[0], x[1]
+a.mul_(w)
+b.add_(1)
+=== view_that_was_asked_since_its_base_changed
+w = torch.rand(3, requires_grad=True)
+x = torch.ones(3, 3)
+a, b = x[0], x[1]
+a.mul_(w)
+c = b * 2
+b.add_(1)
+b.sum().backward()
+=== view_that_had_a_graph_before
+w = torch.rand(3, requires_grad=True)
+x = torch.ones(3, 3)
+a = x[0]
+a.mul_(w)
+x.add_(w)
+a.add_(w)
+a.sum().backward()
+=== view_of_a_view_that_was_not_asked
+w = torch.rand(3, requires_grad=True)
+x = torch.ones(3, 3)
+a = x[0]
+x.mul_(w)
+a.view(-1).mul_(2)
+x.sum().backward()
+=== saved_view_whose_base_changed
+x = torch.rand(3, requires_grad=True)
+y = x * 2
+a, b, c = y
+z = a.exp() * a.median()
+y[:1] = 0.5
+z.backward()
+=== view_of_a_frozen_base_and_out
+x = torch.rand(2, 3, requires_grad=True)
+with torch.no_grad():
+    v = x.permute(1, 0)
+x.detach_()
+torch.exp(v, out=v)
+=== frozen_view_of_a_trained_base
+x = torch.full((), 0.5, requires_grad=True)
+with torch.no_grad():
+    v = x.view_as(x)
+v.requires_grad_()
+y = torch.sigmoid(v)
+v.requires_grad_(False)
+y.backward()
+=== frozen_view_of_a_trained_base_used_again
+x = torch.rand(3, requires_grad=True)
+with torch.no_grad():
+    v = x[:2]
+v.requires_grad_()
+v.requires_grad_(False)
+(v * 2).sum().backward()
+=== filled_inference_leaf
+with torch.inference_mode():
+    x = torch.rand(3, 3, requires_grad=True)
+x.uniform_()
+=== contiguous_column_is_a_copy
+x = torch.rand(3, 2)
+y = x[:, 0].contiguous()
+y.detach_()
+=== contiguous_row_is_the_row
+x = torch.rand(3, 2)
+y = x[0].contiguous()
+y.detach_()
 """
