@@ -52,6 +52,8 @@ def _given_up(machine: Machine, function: FunctionValue, bound: dict[str, Value]
         raise StartOver
     machine.foreign.given_up = True
     reason = f"`{function.name}` takes more steps than the budget allows"
+    if any(isinstance(value, Instance) for value in bound.values()) or _matters(machine, bound):
+        machine.foreign.hides = True
     made = next(iter(bound.values()), None)
     if function.name == "__init__" and isinstance(made, Instance):
         # Whatever it would have been given may be there: attributes, and layers with parameters.

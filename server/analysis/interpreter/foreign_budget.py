@@ -11,12 +11,13 @@ FUNCTION_STEPS = 10_000
 
 
 class ForeignBudget:
-    """The account of one run. `log` is what was spent, in order; `given_up`: a call was not followed to its end."""
+    """The account of one run. `log` is what was spent, in order; `given_up`: a call was not followed to its end;
+    `hides`: one that tensors may go through."""
 
-    __slots__ = ("given_up", "inside", "left", "log", "spent")
+    __slots__ = ("given_up", "hides", "inside", "left", "log", "spent")
 
     def __init__(self) -> None:
-        self.left, self.inside, self.given_up = FOREIGN_STEPS, False, False
+        self.left, self.inside, self.given_up, self.hides = FOREIGN_STEPS, False, False, False
         self.spent: dict[ast.AST, int] = {}
         self.log: list[tuple[ast.AST, int, bool]] = []
 

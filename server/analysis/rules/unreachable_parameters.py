@@ -105,7 +105,7 @@ for _ in range(3):
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Unused layers and parameters of modules of the file, then unused modules in variables."""
-    if facts.machine.exhausted or not facts.events.steps:
+    if facts.machine.exhausted or facts.machine.foreign.hides or not facts.events.steps:
         return
     dead = _dead(facts)
     written = _Written.of(facts.parsed.parents) if dead else None
