@@ -105,6 +105,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         growth = written[place]
         if growth is None:
             continue
+        if not _keeps_values(event.node):
+            continue
         freed_by = _freed_by(facts, event, growth)
         if freed_by is None and not _never_used(facts, event, growth):
             continue
@@ -200,6 +202,11 @@ def _starts(facts: Facts, growth: Growth) -> list[ast.expr]:
                 pairs = list(zip(target.elts, node.value.elts, strict=False))
             found += [value for each, value in pairs if _is_name(facts, each, growth.name)]
     return found
+
+
+def _keeps_values(node: Node) -> bool:
+    """Whether the graph behind a node keeps more than sizes: views of leaves (`noise[i]`) keep nothing alive."""
+    return any(each.has_saved or each.opaque for each in _below(node))
 
 
 def _freed_by(facts: Facts, event: Grown, growth: Growth) -> Sink | None:
