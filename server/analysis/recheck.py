@@ -1,8 +1,8 @@
 """Checking one document again and again: what an edit did not change is taken over from the run before.
 
-`Analyzer.check` gives what `check` gives for the same text; only the time differs. It keeps the last run of a text that
-parses, and goes on from it when the next text differs in some lines (`source.reparse`, `interpreter.trunk`). The rules
-look at the whole run each time: they ask about all of it, and are cheap.
+`Analyzer.check` gives what `check` gives for the same text; only the time differs. It keeps the last run, and goes on
+from it when the next text differs in some lines (`source.reparse`, `interpreter.trunk`). The rules look at the whole
+run each time: they ask about all of it, and are cheap.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from typing import Any
@@ -58,12 +59,8 @@ class Analyzer:
             kept, self._kept = self._kept, None
             self._edition += 1
             if kept is not None and self._still_holds(kept, snapshot, project):
-                try:
-                    again = self._go_on(kept, snapshot, project, token)
-                except StartOver:
-                    again = None
-                if again is not None:
-                    return again
+                with suppress(StartOver):
+                    return self._go_on(kept, snapshot, project, token)
             return self._from_the_start(snapshot, project, token)
 
     # ------------------------------------------------------------------ the ways to a report
@@ -71,7 +68,7 @@ class Analyzer:
     def _from_the_start(self, snapshot: Snapshot, project: Project, token: Token | None) -> FileReport:
         workspace = workspace_of(project)
         parsed = parse(snapshot.path, snapshot.text)
-        if not self._keeps or parsed.problems or not worth_running(snapshot, workspace):
+        if not self._keeps or not worth_running(snapshot, workspace):
             return check(snapshot, project, token)
         asked: dict[tuple[Any, ...], Any] = {}
         importer = Importer(_Asked(workspace, asked))
@@ -79,14 +76,11 @@ class Analyzer:
         machine = run_file(parsed, importer, token=token, known=known, sinks=sinks, keep=True)
         return self._reported(_Kept(parsed, machine, project, asked, FileReport(snapshot.path)))
 
-    def _go_on(self, kept: _Kept, snapshot: Snapshot, project: Project, token: Token | None) -> FileReport | None:
-        """The report from where the kept run left; None where the text has to be parsed as a whole."""
+    def _go_on(self, kept: _Kept, snapshot: Snapshot, project: Project, token: Token | None) -> FileReport:
+        """The report from where the kept run left. Raises StartOver where that cannot be done."""
         machine = kept.machine
         if snapshot.text != kept.parsed.source.text:
-            parsed = reparse(kept.parsed, snapshot.text)
-            if parsed is None:
-                return None
-            kept.parsed = parsed
+            kept.parsed = parsed = reparse(kept.parsed, snapshot.text)
             machine.importer.workspace = _Asked(workspace_of(project), kept.asked)
             run_again(machine, parsed, token)
         kept.project = project

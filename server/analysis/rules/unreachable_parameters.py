@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from ..autograd.reach import severed
 from ..autograd.tensor import Tensor
 from ..events import Step
 from ..facts import Facts
 from ..report import Finding, Span, TraceStep
+from ..source.index import Index, index_of
 from ..torch_model.modules import is_module, named_parameters
 from ..values import ClassValue, Instance, Value
 from .base import Rule
@@ -108,17 +108,14 @@ def check(facts: Facts) -> Iterator[Finding]:
     if facts.machine.exhausted or facts.machine.foreign.hides or not facts.events.steps:
         return
     dead = _dead(facts)
-    written = _Written.of(facts.parsed.parents) if dead else None
-    if written is None:
+    if not dead or any(_uses_names(index_of(each)) for each in facts.parsed.tree.body):
         return
     told: set[int] = set()
     for value in facts.machine.named:
         if isinstance(value, Instance) and is_module(value) and _is_own(facts, value.cls):
             for name, part in value.attributes.items():
                 lost = _all_dead(part, dead)
-                if not lost or told & {id(t) for t in lost}:
-                    continue
-                span = _made_in_init(facts, written, value.cls, name)
+                span = _made_in_init(facts, value.cls, name) if lost and not told & {id(t) for t in lost} else None
                 if span is not None:
                     told |= {id(t) for t in lost}
                     yield _finding(facts, f"`{name}` of `{value.cls.name}` is used by no method", lost, span, dead)
@@ -130,37 +127,14 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield _finding(facts, f"`{value.name}` is used nowhere", lost, span, dead)
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """Attributes by name, and the words between the dots of strings, collected in one walk over the file."""
-
-    attributes: dict[str, list[ast.Attribute]]
-    words: set[str]
-
-    @staticmethod
-    def of(nodes: Iterable[ast.AST]) -> _Written | None:
-        """What the nodes of a file say; None if one of them finds attributes by name."""
-        attributes: dict[str, list[ast.Attribute]] = {}
-        words: set[str] = set()
-        for node in nodes:
-            if _uses_names(node):
-                return None
-            if isinstance(node, ast.Attribute):
-                attributes.setdefault(node.attr, []).append(node)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                words.update(node.value.split("."))
-        return _Written(attributes, words)
-
-
-def _uses_names(node: ast.AST) -> bool:
-    """Whether a node finds attributes by name, or knows of unused parameters."""
-    if isinstance(node, ast.Name):
-        return node.id in ("getattr", "vars", "eval", "exec")
-    if isinstance(node, ast.keyword):
-        return node.arg in _BY_NAME
-    if isinstance(node, ast.FunctionDef):
-        return node.name in _BY_NAME
-    return isinstance(node, ast.Attribute) and node.attr in _BY_NAME
+def _uses_names(index: Index) -> bool:
+    """Whether a statement finds attributes by name, or knows of unused parameters."""
+    return (
+        not index.names.isdisjoint(("getattr", "vars", "eval", "exec"))
+        or not index.keywords.isdisjoint(_BY_NAME)
+        or not index.functions.isdisjoint(_BY_NAME)
+        or any(name in index.attributes for name in _BY_NAME)
+    )
 
 
 def _dead(facts: Facts) -> dict[int, Step]:
@@ -199,12 +173,13 @@ def _is_own(facts: Facts, cls: ClassValue) -> bool:
     )
 
 
-def _made_in_init(facts: Facts, written: _Written, cls: ClassValue, name: str) -> Span | None:
+def _made_in_init(facts: Facts, cls: ClassValue, name: str) -> Span | None:
     """Where `__init__` makes an attribute that nothing but `__init__` reads; None if anything does."""
-    if name in written.words:
-        return None
     made: Span | None = None
-    for node in written.attributes.get(name, ()):
+    indices = [index_of(each) for each in facts.parsed.tree.body]
+    if any(name in index.words for index in indices):
+        return None
+    for node in [node for index in indices for node in index.attributes.get(name, ())]:
         function = facts.enclosing_function(node)
         if not isinstance(function, ast.FunctionDef) or function.name != "__init__":
             return None

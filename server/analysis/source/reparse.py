@@ -1,19 +1,20 @@
 """Parsing a text again after an edit: statements on lines that did not change keep their syntax nodes.
 
-What is remembered about a node (spans, names, what a run recorded there) stays with it, and the parser reads only the
-top-level statements around the edit. Nodes below the edit are moved in place: their old lines are gone afterwards.
+What is remembered about a node (spans, names, what a run recorded there) stays with it. Where both texts parse, the
+parser reads only the top-level statements around the edit. Nodes below the edit are moved in place: their old lines are
+gone afterwards.
 """
 
 from __future__ import annotations
 
 import ast
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..report import Position, Span
-from .parse import FILE_NAME, MAX_CHARACTERS, Parsed, parents_in
+from .parse import FILE_NAME, MAX_CHARACTERS, Parsed, parents_in, parse
 from .text import PLACELESS, SourceText
 
 
@@ -52,11 +53,30 @@ def _longest(limit: int, holds: object) -> int:
     return bisect_left(range(limit), True, key=lambda n: not holds(n + 1))  # type: ignore[operator]
 
 
-def reparse(old: Parsed, text: str) -> Parsed | None:
-    """The new text parsed with the nodes of `old` where lines did not change; None where that takes a full parse.
+def reparse(old: Parsed, text: str) -> Parsed:
+    """The new text parsed, with the nodes of `old` where lines did not change.
 
     `old` must not be used afterwards: its nodes have moved.
     """
+    return _around_the_edit(old, text) or _as_a_whole(old, parse(old.path, text))
+
+
+def _as_a_whole(old: Parsed, new: Parsed) -> Parsed:
+    """A new tree with the nodes of the old one for equal statements on lines that did not change.
+
+    A text that does not parse has lost statements, and which ones may depend on what stands far away.
+    """
+    change = change_between(old.source, new.source)
+    _keep_lines(new.tree.body, old.tree.body, change, _equal)
+    before = set(new.tree.body)
+    for ours, theirs in _counterparts(new.tree.body, [each for each in old.tree.body if each not in before]):
+        if ours is not theirs:
+            _keep_lines(ours.body, theirs.body, change, _equal)  # type: ignore[attr-defined]
+    return new
+
+
+def _around_the_edit(old: Parsed, text: str) -> Parsed | None:
+    """The new text with only the statements around the edit parsed; None where that does not do."""
     if old.problems or len(text) > MAX_CHARACTERS:
         return None
     source = SourceText(old.path, text)
@@ -78,7 +98,7 @@ def reparse(old: Parsed, text: str) -> Parsed | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     for new, before in _counterparts(made, body[head:tail]):
-        _keep_lines(new, before, change)
+        _keep_lines(new.body, before.body, change, _same_place)  # type: ignore[attr-defined]
     for statement in body[tail:]:
         _move(statement, change.shift)
     tree = ast.Module(body=[*body[:head], *made, *body[tail:]], type_ignores=[])
@@ -115,20 +135,20 @@ def _kind(statement: ast.stmt) -> object:
     return ast.If if isinstance(statement, ast.If) else None
 
 
-def _keep_lines(new: ast.stmt, old: ast.stmt, change: Change) -> None:
+def _keep_lines(
+    ours: list[ast.stmt], theirs: list[ast.stmt], change: Change, same: Callable[[ast.stmt, ast.stmt, int], bool]
+) -> None:
     """Give the statements of a body that lie on unchanged lines their old nodes."""
-    ours: list[ast.stmt] = new.body  # type: ignore[attr-defined]
-    theirs: list[ast.stmt] = old.body  # type: ignore[attr-defined]
     count = 0
     while count < min(len(ours), len(theirs)):
-        if last_line(theirs[count]) >= change.first or not _same_place(ours[count], theirs[count], 0):
+        if last_line(theirs[count]) >= change.first or not same(ours[count], theirs[count], 0):
             break
         ours[count] = theirs[count]
         count += 1
     back = 0
     while back < min(len(ours), len(theirs)) - count:
         mine, before = ours[-1 - back], theirs[-1 - back]
-        if first_line(before) < change.old_tail or not _same_place(mine, before, change.shift):
+        if first_line(before) < change.old_tail or not same(mine, before, change.shift):
             break
         back += 1
         _move(before, change.shift)
@@ -143,6 +163,32 @@ def _same_place(new: ast.stmt, old: ast.stmt, shift: int) -> bool:
         and new.col_offset == old.col_offset
         and new.end_col_offset == old.end_col_offset
     )
+
+
+def _equal(new: ast.AST, old: ast.AST, shift: int) -> bool:
+    """Whether two trees are the same, places included, but for so many lines."""
+    todo: list[tuple[Any, Any]] = [(new, old)]
+    while todo:
+        left, right = todo.pop()
+        if type(left) is not type(right):
+            return False
+        if isinstance(left, ast.AST):
+            if isinstance(left, _PLACED) and (
+                (left.lineno, left.end_lineno) != (right.lineno + shift, (right.end_lineno or right.lineno) + shift)
+                or (left.col_offset, left.end_col_offset) != (right.col_offset, right.end_col_offset)
+            ):
+                return False
+            todo += [(getattr(left, name, None), getattr(right, name, None)) for name in left._fields]
+        elif type(left) is list:
+            if len(left) != len(right):
+                return False
+            todo += zip(left, right, strict=True)
+        elif left != right:
+            return False
+    return True
+
+
+_PLACED = (ast.stmt, ast.expr, ast.arg, ast.keyword, ast.alias, ast.excepthandler, ast.pattern)
 
 
 def _move(statement: ast.stmt, lines: int) -> None:
