@@ -29,6 +29,8 @@ FILE_STEPS = 100_000
 builders makes the same large model many times, and its classes are still to be looked at."""
 LATE_STEPS = 2_500
 """What an entry point may still take once those are spent, so that a short function is looked at wherever it stands."""
+LAST_STEPS = 300
+"""And once all those together took as much again: a file of a thousand functions has an end."""
 
 
 def run_entries(machine: Machine, module: ModuleValue) -> None:
@@ -84,7 +86,8 @@ def _mentions(node: Any) -> frozenset[str]:
 
 def _enter(machine: Machine, frame: Frame, value: Value, run: Callable[[], Any]) -> None:
     """Run one entry point from the state the module left, and take its effects back."""
-    allowed = min(ENTRY_STEPS, max(machine.entry_steps, LATE_STEPS))
+    late = LATE_STEPS if machine.entry_steps > -FILE_STEPS else LAST_STEPS
+    allowed = min(ENTRY_STEPS, max(machine.entry_steps, late))
     machine.frame, machine.module, machine.statement = frame, value.module, None
     _start(machine, value.name)
     entered = partial(_run_entry, machine, run, allowed)

@@ -26,6 +26,8 @@ MAX_MODULES = 200
 """Files of the workspace that one run may run; further ones are external names."""
 MAX_EAGER_MODULES = 40
 """Files that are run although nothing of theirs was used yet (they may register something)."""
+MAX_CHARACTERS = 1_200_000
+"""Text of other files that one run may read; to parse that much takes a third of a second."""
 MAX_STEPS = 100_000
 """Steps that all imported bodies of one run may take together. They are not the checked file's."""
 
@@ -69,7 +71,7 @@ class Importer:
         self.workspace = workspace
         self.loaded: dict[str, ModuleValue] = {}
         self.running: set[str] = set()
-        self.steps_left = MAX_STEPS
+        self.steps_left, self.characters_left = MAX_STEPS, MAX_CHARACTERS
         self.run_module: RunModule | None = None
         self._found: dict[tuple[str, str], str | None] = {}
         self._spaces: dict[str, ModuleValue] = {}
@@ -196,12 +198,15 @@ class Importer:
             return machine.main
         if len(self.loaded) >= MAX_MODULES or self.run_module is None or self.workspace is None:
             return External(dotted)
+        if self.characters_left <= 0:
+            return External(dotted)
         parsed = self.workspace.load(path)
         if parsed is None:
             return External(dotted)
         if lazy and machine.module is not machine.main and not self._eager(parsed.source.text):
             return LazyImport(path, dotted, None, site, machine.autograd.stack)
         module = self.loaded[path] = ModuleValue(dotted, parsed.source.path, parsed.source)
+        self.characters_left -= len(parsed.source.text)
         if self.steps_left > 0:
             self.running.add(path)
             try:
