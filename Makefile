@@ -60,8 +60,9 @@ corpus: setup ## recall and silence on the real cases (CORPUS=folder)
 docs: setup ## regenerate docs/rules and docs/settings.md
 	@$(PY) tools/gen_docs.py
 
-bench: setup ## latency, start-up, memory, and ast.parse on the same file
+bench: setup ## latency, start-up, memory, and ast.parse on the same file; then a workspace of 1,000 files
 	@$(PY) benchmarks/run.py
+	@$(PY) benchmarks/workspace.py
 
 vsix: setup client/node_modules/.installed ## the extension: client/gradsight.vsix
 	@client/scripts/package-if-stale.sh </dev/null && echo "client/gradsight.vsix"

@@ -57,6 +57,7 @@ PARTS = (
     Part("oracle", tests="tests/oracle"),
     Part("verify", tests="tests/verify"),
     Part("lsp", tests="tests/lsp"),
+    Part("robustness", tests="tests/robustness", limit=600),
     Part("corpus", (PY, "tools/corpus.py", "--skip-if-missing"), limit=600),
     Part("demo", (PY, "tools/demo.py"), limit=600),
     Part("benchmark", (PY, "benchmarks/run.py", "--edits", "6"), limit=300),

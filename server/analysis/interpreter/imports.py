@@ -26,7 +26,7 @@ MAX_MODULES = 200
 """Files of the workspace that one run may run; further ones are external names."""
 MAX_EAGER_MODULES = 40
 """Files that are run although nothing of theirs was used yet (they may register something)."""
-MAX_CHARACTERS = 1_200_000
+MAX_CHARACTERS = 800_000
 """Text of other files that one run may read; to parse that much takes a third of a second."""
 MAX_STEPS = 100_000
 """Steps that all imported bodies of one run may take together. They are not the checked file's."""
