@@ -178,7 +178,8 @@ def _depends_on(node: Node, edge: Edge) -> list[Edge]:
     if node.derivative == "constant":
         return []
     used = [s for s in node.saved if not s.used_for or edge.name in s.used_for]
-    if node.derivative == "linear":
+    dividend = node.derivative == "quotient" and bool(node.edges) and edge.name == node.edges[0].name
+    if node.derivative == "linear" or dividend:
         used = [s for s in used if s.operand != edge.name]
     edges = [s.tensor.edge() for s in used]
     if not node.saved and node.has_saved and not node.derivative:

@@ -65,7 +65,7 @@ class Operation:
     `outputs` holds "grad", "nograd" (integers, comparisons: never differentiable) or "zero" (the gradient is
     identically zero) for each tensor that comes back. `view` is "", "view" or "multi"; `view_of` names the operand.
     `derivative` tells on what its gradient depends (for a second derivative): "" on all that it saved, "linear" not on
-    the operand it is taken for, "constant" on nothing.
+    the operand it is taken for, "quotient" so for the first operand alone, "constant" on nothing.
     `holds_numbers`: it keeps something for backward that no one can modify (sizes aside), which a freed graph lacks.
     `untracked`: it goes past autograd, whatever its operands require.
     """

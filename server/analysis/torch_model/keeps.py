@@ -30,20 +30,26 @@ _CONSTANT = frozenset(
     mode nan_to_num nanmedian sort topk
     """.split()
 )
-_LINEAR = frozenset(
-    """
-    addbmm addmm addmv addr baddbmm bilinear bmm chain_matmul conv1d conv2d conv3d cross cumsum diff div divide dot
-    dropout einsum expand gather index_add index_copy index_select inner kron ldexp lerp linear masked_fill
-    masked_scatter masked_select matmul mean mm mul multiply mv nansum outer prelu rmul rmatmul scatter scatter_add sum
-    take true_divide truediv where
-    """.split()
-) | {name.rstrip("_").strip("_") for name in KEEPS_NOTHING}
+_QUOTIENT = frozenset("div divide true_divide truediv idiv itruediv fmod mod imod remainder".split())
+_LINEAR = (
+    frozenset(
+        """
+        addbmm addmm addmv addr baddbmm bilinear bmm chain_matmul conv1d conv2d conv3d cross cumsum diff dot dropout
+        einsum expand gather index_add index_copy index_select inner kron ldexp lerp linear masked_fill masked_scatter
+        masked_select matmul mean mm mul multiply mv nansum outer rmul rmatmul scatter scatter_add sum take where
+        """.split()
+    )
+    | {name.rstrip("_").strip("_") for name in KEEPS_NOTHING}
+) - _QUOTIENT
 
 
 def derivative(name: str) -> str:
     """On what the gradient of an operation (by its name without underscores) depends, as `Operation.derivative` has it.
 
-    Measured with `create_graph=True` on torch 2.13.0 (tests/unit/test_keeps.py): "constant" for those that only choose
-    elements, "linear" for those whose gradient does not depend on the operand it is taken for.
+    Measured with `create_graph=True` on torch 2.13.0 (tests/unit/test_derivative.py): "constant" for those that only
+    choose elements, "linear" for those whose gradient does not depend on the operand it is taken for, "quotient" for
+    those of which that holds for the first operand only.
     """
-    return "constant" if name in _CONSTANT else "linear" if name in _LINEAR else ""
+    if name in _CONSTANT:
+        return "constant"
+    return "linear" if name in _LINEAR else "quotient" if name in _QUOTIENT else ""

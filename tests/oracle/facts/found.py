@@ -695,4 +695,27 @@ y.detach_()
 x = torch.rand(3, 2)
 y = x[0].contiguous()
 y.detach_()
+=== gradient_for_a_divisor_depends_on_it
+w = torch.rand(3)
+x = torch.rand(3, requires_grad=True)
+g, = torch.autograd.grad((w / x).sum(), x, create_graph=True)
+g.sum().backward()
+=== gradient_for_a_dividend_depends_on_the_divisor
+w = torch.rand(3, requires_grad=True)
+x = torch.rand(3, requires_grad=True)
+g, = torch.autograd.grad((x / w).sum(), x, create_graph=True)
+g.sum().backward()
+=== gradient_of_a_quotient_by_a_number
+x = torch.rand(3, requires_grad=True)
+g, = torch.autograd.grad((x / 2).sum(), x, create_graph=True)
+g.sum().backward()
+=== gradient_for_a_modulus_depends_on_it
+w = torch.rand(3)
+x = torch.rand(3, requires_grad=True)
+g, = torch.autograd.grad(torch.fmod(w, x).sum(), x, create_graph=True)
+g.sum().backward()
+=== gradient_of_a_modulus_by_a_number
+x = torch.rand(3, requires_grad=True)
+g, = torch.autograd.grad((x % 0.3).sum(), x, create_graph=True)
+g.sum().backward()
 """
