@@ -85,6 +85,7 @@ LAWS: dict[str, Law] = {
     "graph-hoarding": Law("hoards"),
     "function-dirty": Law("unseen"),
     "function-saved": Law("unseen"),
+    "function-save-argument": Law("raises", (r"save_for_backward can only save variables",)),
     "inplace-on-leaf": Law("raises-at", LEAF),
     "inplace-on-view": Law("raises-at", CHANGED),
     "out-argument": Law("raises-at", (r"out=.*don't support automatic differentiation", r"arguments don't support")),

@@ -15,7 +15,7 @@ from ..autograd.heap import MISSING
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..events import Applied
-from ..values import Call, ClassValue, NativeMethod, Runtime, Site, Unknown, Value
+from ..values import Call, ClassValue, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
 from .arguments import as_tensor, operands_for
 from .custom_backward import gradients_of
 from .ops import in_place
@@ -25,6 +25,9 @@ LEGACY = (
     "Legacy autograd function with non-static forward method is deprecated. "
     "Please use new-style autograd function with static forward method."
 )
+
+
+SAVES_ONLY = "save_for_backward can only save"
 
 
 class Context:
@@ -68,6 +71,7 @@ def apply(rt: Runtime, cls: ClassValue, call: Call) -> Value:
     given = [t for t in map(as_tensor, call.args) if t is not None]
     before = [t.counter.version for t in given]
     result = _forward(rt, cls, ctx, call)
+    _refuse_saved(rt, ctx, given, call.site)
     marked = [as_tensor(each) for each in ctx.dirty]
     written = tuple(
         (tensor, first_write_after(version, tensor.counter.version))
@@ -122,6 +126,27 @@ def apply(rt: Runtime, cls: ClassValue, call: Call) -> Value:
             replace(s, version=s.tensor.counter.version, contents=s.tensor.memory.version) for s in node.saved
         )
     return tuple(made) if isinstance(result, tuple) else made[0]
+
+
+def _refuse_saved(rt: Runtime, ctx: Context, given: Sequence[Tensor], site: Site) -> None:
+    """`save_for_backward` takes tensors and None; PyTorch finds out when forward is over, and only if it saves."""
+    if not rt.autograd.mode.enabled.yes:
+        return
+    for index, value in enumerate(ctx.saved):
+        kind = _plain_type(value)
+        if kind and any(tensor.requires_grad.possible for tensor in given):
+            sure = any(tensor.requires_grad.yes for tensor in given)
+            rt.error("other", f"{SAVES_ONLY} variables, but argument {index} is of type {kind}", site, None, sure)
+            return
+
+
+def _plain_type(value: Value) -> str:
+    """The type of a value that is surely no tensor; "" otherwise."""
+    if isinstance(value, (bool, int, float, str, tuple)):
+        return type(value).__name__
+    if isinstance(value, ListValue):
+        return "list"
+    return value.kind if isinstance(value, Scalar) and value.kind in ("int", "float", "bool", "str") else ""
 
 
 def _forward(rt: Runtime, cls: ClassValue, ctx: Context, call: Call) -> Value:
