@@ -52,13 +52,14 @@ from . import backward as _backward
 from . import creation as _creation
 from . import einsum as _einsum
 from . import placement as _placement
+from . import stateless as _stateless
 from . import transforms as _transforms
 from .arguments import dtype_of, history, operands_for
 from .registry import FUNCTIONS, METHODS, PROPERTIES, SETTERS
 from .table import TABLE
 
 __all__ = ["TorchModel"]
-_LOADED = (_backward, _creation, _einsum, _placement, _transforms)
+_LOADED = (_backward, _creation, _einsum, _placement, _stateless, _transforms)
 
 # Methods that only a tensor has, so that an unknown with them is treated as one.
 _TENSOR_ONLY = frozenset(
