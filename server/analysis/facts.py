@@ -305,8 +305,8 @@ class Facts:
             wanted = [s for s in sure if self.is_wanted(s.leaf)]
             unknown = [s for s in lost if s.leaf.group or s.leaf.note in ("symbolic", "unknown")]
             return self._grouped(wanted or unknown, sink, self.confidence(sink) if wanted else "likely", False)
-        if self.machine.exhausted or self.machine.foreign.hides:
-            # What a run that stopped early never reached is not known to be unreachable.
+        if self.machine.exhausted or self.machine.crashes or self.machine.foreign.hides:
+            # What a run that stopped early, or stepped over a statement, never reached is not known to be unreachable.
             return []
         wanted = [s for s in sure if self.is_wanted(s.leaf) and id(s.leaf) not in self.reached]
         if not wanted and not self.events.held:

@@ -260,3 +260,22 @@ def constants(roots: Sequence[Tensor]) -> list[Tensor]:
             if edge.node is not None and edge.node not in visited:
                 queue.append(edge.node)
     return list(seen.values())
+
+
+def untracked(roots: Sequence[Tensor]) -> list[Tensor]:
+    """Every floating-point tensor on the way to `roots` that is a leaf to PyTorch because nothing in it is tracked.
+
+    Results of operations on plain tensors (`torch.ones(1) * 1.5`) are among them.
+    """
+    found: dict[int, Tensor] = {}
+    visited: set[Node] = set()
+    queue = [root.edge() for root in roots]
+    for edge in queue:
+        tensor, node = edge.tensor, edge.node
+        plain = node is None or (node.tracked.no and node.cut is None and not node.is_join)
+        if tensor is not None and plain and tensor.floating.possible:
+            found.setdefault(id(tensor), tensor)
+        if node is not None and node not in visited:
+            visited.add(node)
+            queue += node.edges
+    return list(found.values())

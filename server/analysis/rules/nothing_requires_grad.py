@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..autograd.reach import untracked
 from ..autograd.tensor import Tensor
 from ..events import Sink
 from ..facts import Facts
@@ -92,7 +93,10 @@ def check(facts: Facts) -> Iterator[Finding]:
         if not read and any(t.is_parameter and t.frozen is not None and facts.here(t.frozen) for t in candidates):
             continue
         here = [t for t in candidates if facts.here(t.origin) and t.note not in ("gradient", "data")]
-        chosen = choose(facts, here)
+        asked = (
+            [] if read else [t for t in untracked(sink.outcome.roots) if id(t) in facts.read and facts.here(t.origin)]
+        )
+        chosen = asked[0] if asked else choose(facts, here)
         name = facts.sink_name(sink)
         if chosen is None or chosen.origin is None:
             if facts.here(sink.site.span):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ..autograd import truth
+from ..autograd.engine import Operation
 from ..autograd.graph import Cut, Edge, Node
 from ..autograd.heap import MISSING
 from ..autograd.tensor import ANY_FORM, CPU, Device, Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
 from . import arrays, shapes
-from .arguments import device_of, dtype_of, floating_of, truth_of
+from .arguments import device_of, dtype_of, floating_of, operands_for, truth_of
+from .ops import apply
 from .registry import function, method
 
 _FLOAT_FACTORIES = [
@@ -21,7 +23,6 @@ _FLOAT_FACTORIES = [
     "linspace",
     "logspace",
     "eye",
-    "normal",
     "empty_strided",
     "hann_window",
 ]
@@ -74,6 +75,16 @@ def _factory(name: str) -> None:
 
 for _name in _FLOAT_FACTORIES:
     _factory(_name)
+
+
+@function("torch.normal")
+def _normal(rt: Runtime, call: Call) -> Value:
+    """Around a tensor it has a grad_fn and a gradient of zero (tools/autograd/derivatives.yaml); else it is new."""
+    given = [call.argument(0, "mean"), call.argument(1, "std")]
+    operands = [o for name, value in zip(("mean", "std"), given, strict=True) for o in operands_for(name, value, True)]
+    if not any(operand.tensor is not None for operand in operands):
+        return make(rt, call, YES)
+    return apply(rt, Operation("normal", call.site.span, tuple(operands), outputs=("zero",)), call.site)[0]
 
 
 def _size(name: str, call: Call) -> shapes.Shape | None:
