@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
+from ..autograd.graph import Node
 from ..describe import operation_name
 from ..facts import Facts
-from ..report import Finding
+from ..report import Finding, Fix
+from ..source.edits import rename_call
 from ..story import cut_story, elsewhere, lost_value
+from ..torch_model.distributions import RSAMPLE
 from .base import Rule
 
 RULE = Rule(
@@ -15,7 +19,7 @@ RULE = Rule(
     summary="an operation without gradient stands on the only way from a trainable tensor to a loss",
     family="the path is cut",
     severity="error",
-    fix="no fix: a soft or straight-through form changes what is computed, so a person must choose",
+    fix="`rsample()` for `sample()`; else no fix: a soft or straight-through form changes what is computed",
     what="""\
 Finds `argmax`, comparisons, `.long()`, `one_hot`, `bincount`, `histc`, the indices of `max`, `topk` and `sort`, and
 other operations whose result never requires grad, when a tensor that should learn reaches the loss only through them;
@@ -58,8 +62,10 @@ optimizer.step()
 print(scores.weight.grad)
 """,
     fix_safety="""\
-There is no automatic fix. Common replacements: `softmax` weights instead of `argmax`, `F.gumbel_softmax(hard=True)`
-for sampling, the straight-through form `soft + (hard - soft).detach()`, interpolation (`grid_sample`) instead of
+A distribution's `sample()` becomes `rsample()` where it has one: the same numbers in distribution, now differentiable
+in its parameters. The fix is *unsafe*, because a sample that is an action or a target is meant to carry no gradient.
+There is no other automatic fix. Common replacements: `softmax` weights instead of `argmax`,
+`F.gumbel_softmax(hard=True)` for sampling, the straight-through form `soft + (hard - soft).detach()`, interpolation (`grid_sample`) instead of
 integer indices, a sigmoid instead of a threshold.""",
     blind_spots="""\
 A gradient that is zero for the numbers at hand (a saturated `clamp`, a dead `relu`) is not seen. A policy gradient
@@ -87,4 +93,13 @@ def check(facts: Facts) -> Iterator[Finding]:
         place = elsewhere(facts, cause.cut.span)
         message = f"{lost_value(facts, span, cause.sink)} carries no gradient to {sink}: {written} {what}{place}"
         trace = cut_story(facts, cause, cut)
-        yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace)
+        fixes = [_rsample(facts, cause.cut)] if cause.cut.note == RSAMPLE and not place else []
+        yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)
+
+
+def _rsample(facts: Facts, cut: Node) -> Fix | None:
+    node = facts.node_at(cut.span)
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "sample":
+        return None
+    name = f"{facts.source.segment(node.func.value)}.rsample"
+    return facts.fix("draw with `rsample()`", "unsafe", rename_call(facts.parsed, node, name))

@@ -14,6 +14,9 @@ from ..values import Call, Distribution, ListValue, NativeMethod, Runtime, Scala
 from .arguments import operands_for
 from .ops import apply
 
+RSAMPLE = "rsample"
+"""The note on the node of a `sample` for which there is an `rsample`."""
+
 _LOC_SCALE = ("loc", "scale")
 _DISCRETE = ("probs", "logits")
 _PARAMETERS: dict[str, tuple[str, ...]] = {
@@ -124,8 +127,11 @@ def _apply(
     output: str = "grad",
     saves: tuple[Save, ...] = (),
     keeps: bool = True,
+    note: str = "",
 ) -> Tensor:
-    operation = Operation(name, site.span, tuple(operands), outputs=(output,), saves=saves, holds_numbers=keeps)
+    operation = Operation(
+        name, site.span, tuple(operands), outputs=(output,), saves=saves, holds_numbers=keeps, note=note
+    )
     return apply(rt, operation, site)[0]
 
 
@@ -181,7 +187,10 @@ def _own(rt: Runtime, owner: Distribution, name: str, site: Site) -> Value:
 
 def _sample(rt: Runtime, owner: Distribution, call: Call) -> Value:
     operands = _operands(owner)
-    drawn = _apply(rt, "sample", operands, call.site, "nograd") if operands else Tensor(origin=call.site.span)
+    note = RSAMPLE if can_rsample(owner) else ""
+    drawn = (
+        _apply(rt, "sample", operands, call.site, "nograd", note=note) if operands else Tensor(origin=call.site.span)
+    )
     if not _draws_integers(owner):
         drawn.floating = YES
     return drawn
