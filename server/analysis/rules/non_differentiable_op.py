@@ -65,8 +65,8 @@ print(scores.weight.grad)
 A distribution's `sample()` becomes `rsample()` where it has one: the same numbers in distribution, now differentiable
 in its parameters. The fix is *unsafe*, because a sample that is an action or a target is meant to carry no gradient.
 There is no other automatic fix. Common replacements: `softmax` weights instead of `argmax`,
-`F.gumbel_softmax(hard=True)` for sampling, the straight-through form `soft + (hard - soft).detach()`, interpolation (`grid_sample`) instead of
-integer indices, a sigmoid instead of a threshold.""",
+`F.gumbel_softmax(hard=True)` for sampling, the straight-through form `soft + (hard - soft).detach()`, interpolation
+(`grid_sample`) instead of integer indices, a sigmoid instead of a threshold.""",
     blind_spots="""\
 A gradient that is zero for the numbers at hand (a saturated `clamp`, a dead `relu`) is not seen. A policy gradient
 that samples with `multinomial` and weighs `log_prob` is connected through `log_prob` and silent.""",
