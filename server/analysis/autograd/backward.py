@@ -83,7 +83,8 @@ def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
 
 
 _KEEP_THE_TENSOR = frozenset(
-    "mul rmul multiply div truediv true_divide rtruediv divide pow square sin cos log mm bmm mv dot addmm baddbmm "
+    "mul rmul multiply div truediv true_divide rtruediv divide pow square mm bmm mv dot addmm baddbmm "
+    "sin cos sinh cosh asin acos atan atan2 atanh log log2 log10 log1p logaddexp erf erfc lgamma hypot lerp dist "
     "addcmul addcdiv conv1d conv2d conv3d convtranspose1d convtranspose2d convtranspose3d mse_loss mseloss".split()
 )
 """Operations that save an operand itself. Others save a view of it (`linear`), which `t.data = v` leaves alone.

@@ -75,7 +75,11 @@ no automatic fix.""",
 _MAY_KEEP = frozenset(
     "clamp clamp_min clamp_max clip relu abs round floor ceil trunc sign masked_fill nan_to_num renorm".split()
 )
-_SIGN_ONLY = frozenset("relu leaky_relu relu6 hardtanh abs clamp clamp_min clamp_max threshold".split())
+_ONLY_COMPARE = frozenset(
+    "relu leaky_relu relu6 prelu hardtanh abs clamp clamp_min clamp_max threshold rpow max min amax amin"
+    " maximum minimum smooth_l1_loss huber_loss l1_loss".split()
+)
+"""Operations whose formula asks of what they saved for a sign or for which is larger, and for nothing else."""
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -143,8 +147,8 @@ def _believable(change: Raise, sink: Sink) -> bool:
 
 
 def _confidence(facts: Facts, sink: Sink, change: Raise) -> Confidence:
-    assert change.node is not None and change.saved is not None and change.culprit is not None
-    minds = change.node.name.strip("_") not in _SIGN_ONLY or not change.saved.operand.startswith("result")
+    assert change.node is not None and change.culprit is not None
+    minds = change.node.name.strip("_") not in _ONLY_COMPARE
     changes = change.culprit.what.removeprefix("numpy ").strip("_") not in _MAY_KEEP
     sure = change.certain and minds and changes and change.culprit.path == ALWAYS
     return facts.confidence_on(sink.path, sure)
