@@ -374,7 +374,7 @@ class Trunk:
         machine.named += older.named
         for obj, name, _, after in older.writes:
             machine.heap.set(obj, name, after)
-            if id(obj) in self._elsewhere:
+            if id(obj) in self._elsewhere and reaches([after], self._avoided, self._elsewhere):
                 self._elsewhere = {}
             self._differences.pop((id(obj), name), None)
         machine.steps += older.steps

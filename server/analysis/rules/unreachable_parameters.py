@@ -11,8 +11,8 @@ from ..events import Step
 from ..facts import Facts
 from ..report import Finding, Span, TraceStep
 from ..source.index import Index, index_of
-from ..torch_model.modules import is_module, named_parameters
-from ..values import ClassValue, Instance, Value
+from ..torch_model.modules import children, is_module, named_parameters
+from ..values import ClassValue, Instance, ModuleObject, Value
 from .base import Rule
 
 _BY_NAME = frozenset(
@@ -153,10 +153,22 @@ def _dead(facts: Facts) -> dict[int, Step]:
     return {key: step for key, step in found.items() if key not in alive}
 
 
+def _holds_another(part: Value, dead: dict[int, Step], depth: int = 4) -> bool:
+    """Whether a layer or one not far below it holds a parameter that is not dead; most do, and it is quickly found."""
+    if not isinstance(part, (Instance, ModuleObject)) or not depth:
+        return False
+    for value in part.attributes.values():
+        if isinstance(value, Tensor) and value.is_parameter and id(value) not in dead:
+            return True
+    return is_module(part) and any(_holds_another(child, dead, depth - 1) for _, child in children(part))
+
+
 def _all_dead(part: Value, dead: dict[int, Step]) -> list[Tensor]:
     """The parameters of a layer when all of them are dead; empty otherwise."""
     if isinstance(part, Tensor):
         tensors = [part] if part.is_parameter else []
+    elif _holds_another(part, dead):
+        return []
     else:
         tensors = [tensor for _, tensor in named_parameters(part)] if is_module(part) else []
     return tensors if all(id(tensor) in dead for tensor in tensors) else []
