@@ -22,9 +22,9 @@ from .calls import PropertyValue
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine
 from .scope import Scope
 
-ENTRY_STEPS = 80_000
+ENTRY_STEPS = 40_000
 """Steps one entry point may take."""
-FILE_STEPS = 100_000
+FILE_STEPS = 50_000
 """Steps that the functions nobody calls may take together, and once more everything after them: a file of model
 builders makes the same large model many times, and its classes are still to be looked at."""
 LATE_STEPS = 2_500

@@ -35,6 +35,9 @@ from .joins import Joiner
 from .scope import Scope
 from .third_party import ThirdParty
 
+BODY_STEPS = 120_000
+"""Steps the module body may take. A training script of 1,000 lines takes 22,000; a second holds about 140,000."""
+
 
 def strict() -> bool:
     """Whether a mistake of the analysis ends it instead of being stepped over."""
@@ -87,7 +90,7 @@ class Frame:
 class Machine:
     """One run of one program. See `Runtime` in `values` for what `torch_model` uses of it."""
 
-    def __init__(self, *, stop_at_error: bool = False, max_steps: int = 400_000, token: Token | None = None) -> None:
+    def __init__(self, *, stop_at_error: bool = False, max_steps: int = BODY_STEPS, token: Token | None = None) -> None:
         self.heap = Heap()
         self.autograd = Autograd(self.heap)
         self.events = Events()
