@@ -37,8 +37,9 @@ ANALYSIS: dict[str, set[str]] = {
     "facts": {"torch_model", "source", "values", "events", "autograd"},
     "describe": {"facts", "torch_model", "source", "values", "events", "autograd"},
     "dump": {"describe", "interpreter", "names", "torch_model", "source", "values", "events", "autograd"},
-    "rules": {"facts", "story", "describe", "torch_model", "values", "events", "autograd", "source"},
-    "story": {"facts", "autograd", "events"},
+    "rules": {"facts", "late", "story", "describe", "torch_model", "values", "events", "autograd", "source"},
+    "late": {"facts", "events", "source"},
+    "story": {"facts", "late", "autograd", "events"},
 }
 ANALYSIS["check"] = {*ANALYSIS} - {"predict", "dump"}
 ANALYSIS["recheck"] = {"check", "interpreter", "source"}
