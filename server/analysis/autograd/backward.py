@@ -290,12 +290,14 @@ def backward(
                     present = YES
                 graph = gradient_graph(autograd, executed, leaf, span) if create.possible else None
                 autograd.heap.write(leaf, "grad", Grad(present, span, graph or leaf.grad.graph))
-        for tensor in found.retained:
+        for tensor in inputs or ():
+            if tensor not in found.leaves and found.uses(tensor, roots):
+                autograd.heap.write(tensor, "grad", Grad(YES, span))
+    ends = {tensor.node for tensor in inputs or ()}
+    for tensor, node in found.retained:
+        # The hook runs with the node, and where its gradient is asked for; also in `autograd.grad`.
+        if inputs is None or node in executed or node in ends:
             autograd.heap.write(tensor, "grad", Grad(YES if wants.yes else truth.maybe("it depends"), span))
-        if inputs is not None:
-            for tensor in inputs:
-                if tensor not in found.leaves and found.uses(tensor, roots):
-                    autograd.heap.write(tensor, "grad", Grad(YES, span))
     freed_before = tuple(n for n in found.nodes if n.freed.possible)
     if not retain.yes:
         for node in executed:

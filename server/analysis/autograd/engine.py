@@ -113,9 +113,10 @@ class Autograd:
 
     # ------------------------------------------------------------------ operations
 
-    def refresh(self, tensor: Tensor) -> Tensor:
+    def refresh(self, tensor: Tensor, asked: bool = True) -> Tensor:
         """Bring a view's history up to date: after a write to its memory its grad_fn is made anew from its base.
 
+        That happens when the grad_fn is `asked` for: no operation does so while tracking is off.
         Source: `VariableHooks::grad_fn` in torch/csrc/autograd/variable.cpp. A view that may not be brought up to date
         stays as it is; `require_current` raises for it.
         """
@@ -124,7 +125,7 @@ class Autograd:
             return tensor
         if tensor.idle and tensor.requires_grad is not base.requires_grad and tensor.floating.possible:
             self.heap.write(tensor, "requires_grad", base.requires_grad)
-        if tensor.seen is tensor.counter.version or tensor.view_kind != "view":
+        if not asked or tensor.seen is tensor.counter.version or tensor.view_kind != "view":
             return tensor
         own = NO if tensor.node is None else tensor.node.tracked
         if tensor.floating.no or (own.no and base.requires_grad.no):
@@ -180,7 +181,7 @@ class Autograd:
         """
         for operand in operation.operands:
             if operand.tensor is not None:
-                self.refresh(operand.tensor)
+                self.refresh(operand.tensor, self.mode.enabled.possible)
         base = next((o.tensor for o in operation.operands if o.name == operation.view_of), None)
         # A view of an inference tensor is one too, and none has the dispatch keys of autograd.
         past = operation.view and base is not None and base.inference and not self.mode.inference

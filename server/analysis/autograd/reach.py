@@ -31,7 +31,7 @@ class Reach:
     nodes: dict[Node, None]
     sure_nodes: dict[Node, None]
     users: dict[Tensor, int]
-    retained: tuple[Tensor, ...]
+    retained: tuple[tuple[Tensor, Node], ...]
 
     def newest_first_user(self, leaf: Tensor) -> int:
         """The order of the oldest node that feeds the leaf: its gradient is there once that one ran."""
@@ -190,8 +190,16 @@ def reach(roots: Sequence[Tensor]) -> Reach:
     else:
         sure_leaves, sure_nodes, _ = _walk(roots, only_sure=True)
     unsure = maybe("the path to the loss depends on a branch or on unknown code")
-    retained = tuple(n.result for n in nodes if n.result is not None and n.result.retains_grad and n.result.node is n)
+    retained = tuple((n.result, n) for n in nodes if n.result is not None and _retains(n.result, n))
     return Reach({leaf: YES if leaf in sure_leaves else unsure for leaf in leaves}, nodes, sure_nodes, users, retained)
+
+
+def _retains(tensor: Tensor, node: Node) -> bool:
+    """Whether the gradient that comes to a node is kept for its result; `detach_` leaves the hook where it was."""
+    made = tensor.node
+    while made is not None and made.name == "detach_" and made is not node and made.edges:
+        made = made.edges[0].node
+    return tensor.retains_grad and made is node
 
 
 @dataclass(frozen=True, slots=True)

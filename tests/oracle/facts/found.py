@@ -718,4 +718,39 @@ g.sum().backward()
 x = torch.rand(3, requires_grad=True)
 g, = torch.autograd.grad((x % 0.3).sum(), x, create_graph=True)
 g.sum().backward()
+=== retained_and_then_detached
+x = torch.rand(3, requires_grad=True)
+y = x.erf()
+z = F.tanhshrink(y)
+y.retain_grad()
+y.detach_()
+z.sum().backward()
+=== retained_gradients_come_with_autograd_grad
+x = torch.rand(3, requires_grad=True)
+y = (x * 2).sum()
+y.retain_grad()
+torch.autograd.grad(y, [y])
+y.detach_()
+=== retained_gradient_before_what_is_asked_for
+x = torch.rand(3, requires_grad=True)
+y = x * 2
+y.retain_grad()
+z = y.exp()
+torch.autograd.grad(z.sum(), [z])
+y.detach_()
+=== retained_gradient_on_the_way_to_an_input
+x = torch.rand(3, requires_grad=True)
+y = x * 2
+y.retain_grad()
+y.exp().sum().backward(inputs=[x])
+y.detach_()
+=== untracked_use_asks_for_no_graph
+x = torch.tensor(0.5, requires_grad=True)
+y = x * 2
+v = y.view(1)
+y.tanh_()
+with torch.no_grad():
+    z = torch.minimum(y, v)
+    y.detach_()
+v.backward()
 """
