@@ -628,7 +628,7 @@ class TorchModel:
                 items[index] = value
                 self.rt.heap.write(owner, "items", tuple(items))
         elif isinstance(owner, Scalar) and owner.kind == "array":
-            owner.node = history([owner, value], "setitem", site, self.rt)
+            remember(owner, "node", history([owner, value], "setitem", site, self.rt))
             arrays.changed(self.rt, owner, "setitem", site)
 
     # ------------------------------------------------------------------ leaving torch, copies
