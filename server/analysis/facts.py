@@ -176,6 +176,10 @@ class Facts:
             text = self._foreign_text(sink.site, value)
             return f"`{text}`" if len(text) <= 30 else "the loss"
         if isinstance(node, ast.Call):
+            root = sink.outcome.roots[0].name if sink.outcome.roots else ""
+            if node.args and root and isinstance(node.args[0], ast.Name) and node.args[0].id == root:
+                # `accelerator.backward(loss)`.
+                return f"`{root}`"
             if isinstance(node.func, ast.Attribute) and node.func.attr == "backward":
                 receiver = node.func.value
                 text = self._foreign_text(sink.site, receiver)

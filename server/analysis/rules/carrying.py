@@ -24,7 +24,10 @@ def place(facts: Facts, node: Node, made: Span, sink: Span) -> tuple[Span, str]:
         if statement is not None and name:
             return facts.source.span(statement), f"`{name}`"
     statement = facts.statement_at(made)
-    if statement is not None and not _read_again(facts, statement, sink):
+    if statement is not None:
+        name = _read_again(facts, statement, sink)
+        if name:
+            return made, f"`{name}`"
         keeper = _keeper(facts, statement)
         if keeper is not None:
             return facts.source.span(keeper), f"`{_kept_in(facts, keeper)}`"

@@ -24,7 +24,7 @@ RULE = Rule(
     severity="warning",
     fix="`nn.Parameter` around the whole expression; no fix for layers: `nn.ModuleList` around them",
     what="""\
-Finds layers that a module keeps in a plain `list`, `tuple` or `dict`, when a loss gives them a gradient and an
+Finds layers and parameters that a module keeps in a plain `list`, `tuple` or `dict`, when a loss gives them a gradient and an
 optimizer holds other parameters of the same module but not theirs. And attributes that are given a parameter which was
 moved or computed with in the same expression: `self.w = nn.Parameter(t).to(device)`, `nn.Parameter(t) * 0.1`.
 
@@ -123,8 +123,9 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
             said.add(span)
             kind = "dict" if isinstance(value, DictValue) else "list"
             held = next(item for item in facts.events.held if id(item.tensor) in known)
+            what = "layers" if any(map(is_module, _items(value))) else "parameters"
             message = (
-                f"layers in the plain {kind} `{name}` are no parameters of `{owner.cls.name}`: no optimizer moves them"
+                f"{what} in the plain {kind} `{name}` are no parameters of `{owner.cls.name}`: no optimizer moves them"
             )
             trace = [
                 facts.step(span, "source", f"a plain {kind}: `parameters()` does not look into it"),
@@ -210,16 +211,17 @@ def _chain(value: ast.expr, made: ast.Call) -> list[ast.expr]:
     return found
 
 
+def _items(value: Value) -> list[Value]:
+    if isinstance(value, DictValue):
+        return [*value.items.values(), value.rest]
+    return list(value.items) if isinstance(value, ListValue) else list(value) if isinstance(value, tuple) else []
+
+
 def _hidden(value: Value) -> list[Tensor]:
-    """The parameters of modules directly inside a plain container."""
-    items: list[Value] = []
-    if isinstance(value, ListValue):
-        items = list(value.items)
-    elif isinstance(value, tuple):
-        items = list(value)
-    elif isinstance(value, DictValue):
-        items = [*value.items.values(), value.rest]
-    return [tensor for item in items if is_module(item) for _, tensor in named_parameters(item)]
+    """The parameters directly inside a plain container, and those of modules there."""
+    items = _items(value)
+    direct = [item for item in items if isinstance(item, Tensor) and item.is_parameter]
+    return direct + [tensor for item in items if is_module(item) for _, tensor in named_parameters(item)]
 
 
 def _assignment(facts: Facts, owner: Instance, name: str) -> Span | None:
