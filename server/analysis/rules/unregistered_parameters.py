@@ -24,9 +24,9 @@ RULE = Rule(
     severity="warning",
     fix="`nn.Parameter` around the whole expression; no fix for layers: `nn.ModuleList` around them",
     what="""\
-Finds layers and parameters that a module keeps in a plain `list`, `tuple` or `dict`, when a loss gives them a gradient and an
-optimizer holds other parameters of the same module but not theirs. And attributes that are given a parameter which was
-moved or computed with in the same expression: `self.w = nn.Parameter(t).to(device)`, `nn.Parameter(t) * 0.1`.
+Finds layers and parameters that a module keeps in a plain `list`, `tuple` or `dict`, when a loss gives them a gradient
+and an optimizer holds other parameters of the same module but not theirs. And attributes that are given a parameter
+which was moved or computed with in the same expression: `self.w = nn.Parameter(t).to(device)`, `nn.Parameter(t) * 0.1`.
 
 A module hidden in a list on purpose (a frozen teacher, whose output carries no gradient to a loss) is not reported,
 nor are layers whose parameters are handed to the optimizer by hand. A parameter that is moved to where it is
