@@ -9,8 +9,8 @@ MESSAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("is a view and is being modified inplace", "view-inplace", ()),
     # also what a saved view says that was changed: its grad_fn is asked for before its version
     ("is a view and its base or another view of its base has been modified", "view-inplace", ("saved-modified",)),
-    ("A view was created in no_grad mode and", "view-inplace", ()),
-    ("A view was created in inference mode and", "view-inplace", ()),
+    ("A view was created in no_grad mode and", "view-inplace", ("saved-modified",)),
+    ("A view was created in inference mode and", "view-inplace", ("saved-modified",)),
     ("saved tensor that has been detached in-place", "other", ("saved-modified",)),
     ("has been modified by an inplace operation", "saved-modified", ()),
     ("Trying to backward through the graph a second time", "freed", ()),

@@ -274,9 +274,15 @@ class Autograd:
             by_name.setdefault(operand.name, []).append(operand)
         saved = []
         outside = not self.mode.inference
+        learning = {o.name for o in operation.operands if o.tensor is not None and o.differentiable}
+        learning = learning if len(learning) == 1 else set()
         for save in operation.saves:
+            # Of a single input the flag decides, of several where gradient goes (gen_variable_type.py, guard_for).
             guard = truth.either(
-                o.tensor.live for name in save.when for o in by_name.get(name, ()) if o.tensor is not None
+                o.tensor.requires_grad if save.when == learning else o.tensor.live
+                for name in save.when
+                for o in by_name.get(name, ())
+                if o.tensor is not None
             )
             if guard.no:
                 continue

@@ -753,4 +753,21 @@ with torch.no_grad():
     z = torch.minimum(y, v)
     y.detach_()
 v.backward()
+=== view_without_tracking_is_saved
+x = torch.ones(3, 3, requires_grad=True)
+y = x.mean(0)
+with torch.no_grad():
+    v = y[:]
+z = v ** 3
+y.add_(y)
+z.sum().backward()
+=== view_without_tracking_is_not_saved_for_another
+x = torch.ones(3, 3, requires_grad=True)
+w = torch.rand(3)
+y = x.mean(0)
+with torch.no_grad():
+    v = y[:]
+z = v * w
+w.add_(1)
+z.sum().backward()
 """
