@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .autograd.backward import Outcome
-from .autograd.graph import Node, Path, Version
+from .autograd.graph import Memory, Node, Path, Version
 from .autograd.tensor import Grad, Tensor
 from .autograd.truth import Truth
 from .report import Span
@@ -195,6 +195,8 @@ class Events:
     called: set[int] = field(default_factory=set)
     """Modules of torch that were called."""
     escaped: list[Tensor] = field(default_factory=list)
+    copied: list[tuple[Memory, Tensor]] = field(default_factory=list)
+    """Memory that was filled outside of any graph, and a tensor whose values went into it."""
     values: dict[Span, tuple[str, Any, Any]] = field(default_factory=dict)
     reveals: list[tuple[Site, Any]] = field(default_factory=list)
     unresolved: dict[str, int] = field(default_factory=dict)

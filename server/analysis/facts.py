@@ -222,7 +222,23 @@ class Facts:
 
     def is_wanted(self, leaf: Tensor) -> bool:
         """Whether the program wants the gradient of a leaf: an optimizer holds it, or its `.grad` is read."""
-        return id(leaf) in self.held or id(leaf) in self.read
+        return (id(leaf) in self.held and id(leaf) not in self.followers) or id(leaf) in self.read
+
+    @cached_property
+    def followers(self) -> set[int]:
+        """Parameters an optimizer holds that are kept as copies of others which learn: a target network, an average.
+
+        `agent.parameters()` holds the target network too; that it gets no gradient is what it is for.
+        """
+        kept = {id(item.tensor.memory): item.tensor for item in self.events.held}
+        found: set[int] = set()
+        for memory, source in self.events.copied:
+            leaf = kept.get(id(memory))
+            if leaf is not None and id(leaf) not in found:
+                origins = [each for each in _copied_from(source) if each is not leaf and each.memory is not memory]
+                if any(id(each) in self.reached for each in origins):
+                    found.add(id(leaf))
+        return found
 
     def confidence(self, sink: Sink) -> Confidence:
         """Certain on every run that gets there; likely where a branch has to be taken."""
@@ -507,3 +523,26 @@ class Facts:
     def reads_of(self, tensor: Tensor) -> list[GradRead]:
         """The reads of `.grad` of a tensor."""
         return [r for r in self.events.reads if r.tensor is tensor]
+
+
+_KEEPS_VALUES = frozenset(
+    {"add", "sub", "mul", "div", "truediv", "radd", "rmul", "lerp", "clone", "detach", "data", "to", "cpu", "cuda"}
+    | {"state_dict", "contiguous", "float", "double", "half", "copy"}
+)
+
+
+def _copied_from(tensor: Tensor) -> list[Tensor]:
+    """The parameters whose values, weighed and moved at the most, make up a tensor."""
+    found = [tensor] if tensor.is_parameter else []
+    queue = [tensor.node] if tensor.node is not None else []
+    seen: set[Node] = set()
+    for node in queue:
+        if node in seen or node.name.strip("_") not in _KEEPS_VALUES or len(seen) > 16:
+            continue
+        seen.add(node)
+        for edge in node.edges:
+            if edge.node is not None and edge.node not in seen:
+                queue.append(edge.node)
+            elif edge.node is None and edge.tensor is not None and edge.tensor.is_parameter:
+                found.append(edge.tensor)
+    return found

@@ -485,8 +485,12 @@ def _state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
 
 
 def _load_state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
-    for _, tensor in named_parameters(owner):
+    state = call.argument(0, "state_dict", None)
+    for name, tensor in named_parameters(owner):
         rt.autograd.bump(tensor, "load_state_dict", call.site.span)
+        source = state.items.get(name) if isinstance(state, DictValue) else None
+        if isinstance(source, Tensor):
+            rt.events.copied.append((tensor.memory, source))
     return Unknown("the result of load_state_dict")
 
 

@@ -326,6 +326,10 @@ def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> T
     if shapes.plain_name(operation.name) in _RESHAPING:
         rt.heap.write(target, "form", ANY_FORM)
     rt.wrote(site, target, before, operation.name)  # type: ignore[attr-defined]
+    if result.node is None or result.node.tracked.no:
+        for operand in operation.operands:
+            if operand.tensor is not None and operand.tensor.memory is not target.memory:
+                rt.events.copied.append((target.memory, operand.tensor))
     return result
 
 
