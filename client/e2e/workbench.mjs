@@ -50,12 +50,16 @@ export class Workbench {
     return this.page.context().close();
   }
 
+  /** Brings a file to the front: by its tab if it has one, else by name. */
   async openFile(name) {
+    const anyTab = this.page.locator(`.tab[data-resource-name="${name}"]`).first();
     const tab = this.page.locator(`.tab.active[data-resource-name="${name}"]`);
     await this.until(
       `${name} to be open`,
       async () => {
+        if (await anyTab.isVisible()) await anyTab.click({ timeout: 2_000 }).catch(() => undefined);
         if (await tab.isVisible()) return true;
+        // Quick open finds nothing while the extension host starts anew, as it does when trust is given.
         await this.quickInput("Control+P", name);
         const row = this.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first();
         await row.waitFor({ timeout: 5_000 }).catch(() => undefined);
