@@ -62,9 +62,6 @@ def instantiate(machine: Machine, cls: ClassValue, call: Call) -> Value:
     """`Class(...)`: a new instance whose `__init__` has run."""
     if cls.enum and call.args:
         return records.member_with(cls, machine.narrow(call.args[0]))
-    special = machine.torch.instantiate(cls, call)
-    if special is not MISSING:
-        return special
     instance = Instance(cls)
     if machine.torch.is_module(instance):
         machine.named.append(instance)

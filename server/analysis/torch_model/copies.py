@@ -1,0 +1,67 @@
+"""`copy.copy` and `copy.deepcopy` of tensors, modules and what holds them."""
+
+from __future__ import annotations
+
+from ..autograd.tensor import Tensor
+from ..values import DictValue, Instance, ListValue, ModuleObject, Runtime, Site, Unknown, Value
+
+
+def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Value]) -> Value:
+    """A copy; `memo` holds the copies there are, by the ids of what they are copies of. A deep copy of a tensor that
+    is no leaf is an error of the program."""
+    if id(value) in memo:
+        return memo[id(value)]
+    if isinstance(value, Tensor):
+        if deep and value.is_leaf.no:
+            rt.error(
+                "other",
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol"
+                " at the moment.",
+                site,
+                value,
+            )
+        result = Tensor(
+            requires_grad=value.requires_grad,
+            floating=value.floating,
+            device=value.device,
+            origin=site.span,
+            name=value.name,
+            is_parameter=value.is_parameter,
+        )
+        memo[id(value)] = result
+        return result
+    if isinstance(value, Instance):
+        instance = Instance(value.cls)
+        memo[id(value)] = instance
+        instance.data = dict(value.data)
+        instance.attributes.update(
+            {k: copied(rt, v, site, deep, memo) if deep else v for k, v in value.attributes.items()}
+        )
+        if "torch" in value.data:
+            instance.data["torch"] = copied(rt, value.data["torch"], site, deep, memo)
+        return instance
+    if isinstance(value, ModuleObject):
+        module = ModuleObject(value.dotted, value.op, value.site)
+        memo[id(value)] = module
+        module.config, module.keys, module.open, module.training = (
+            dict(value.config),
+            value.keys,
+            value.open,
+            value.training,
+        )
+        module.attributes.update({k: copied(rt, v, site, deep, memo) for k, v in value.attributes.items()})
+        module.items = tuple(copied(rt, v, site, deep, memo) for v in value.items)
+        return module
+    if isinstance(value, ListValue):
+        return ListValue(
+            tuple(copied(rt, v, site, deep, memo) if deep else v for v in value.items), value.kind, value.open
+        )
+    if isinstance(value, DictValue):
+        return DictValue(
+            {k: copied(rt, v, site, deep, memo) if deep else v for k, v in value.items.items()}, value.rest
+        )
+    if isinstance(value, Unknown):
+        copy = Unknown(value.reason, name=value.name, symbolic=value.symbolic)
+        copy.module_like = value.module_like
+        return copy
+    return value

@@ -1,0 +1,141 @@
+"""Elements of torch's objects: `owner[index]`, `owner[index] = value`, and iteration."""
+
+from __future__ import annotations
+
+from ..autograd import truth
+from ..autograd.engine import Operation
+from ..autograd.heap import remember
+from ..autograd.tensor import Form, Tensor
+from ..values import Choice, Instance, ModuleObject, Runtime, Scalar, Site, SliceValue, Unknown, Value, unknown_tensor
+from . import arrays, indexing, modules, ops
+from .arguments import history, operands_for
+
+
+def get(rt: Runtime, owner: Value, index: Value, site: Site) -> Value:
+    """`owner[index]`."""
+    if isinstance(owner, Tensor):
+        return indexing.get(rt, owner, index, site)
+    if isinstance(owner, Scalar):
+        if owner.kind == "shape":
+            return Scalar("shape" if type(index).__name__ == "SliceValue" else "int")
+        # A slice looks at the same memory, an element is a number of its own.
+        memory = owner.memory if any(isinstance(i, SliceValue) for i in _parts(index)) else None
+        return Scalar("str" if owner.kind == "str" else owner.kind, owner.node, memory)
+    if isinstance(owner, ModuleObject):
+        return _of_module(rt, owner, index)
+    if isinstance(owner, Instance):
+        inner = owner.data.get("torch")
+        return (
+            _of_module(rt, inner, index)
+            if isinstance(inner, ModuleObject)
+            else Unknown("an index into an object", deps=(owner,))
+        )
+    if isinstance(owner, Unknown):
+        if owner.tensor is not None and owner.node is None:
+            return indexing.get(rt, owner.tensor, index, site)
+        key = ("[]", index) if isinstance(index, (int, str, type(None))) else None
+        if key is not None and key in owner.attributes:
+            return owner.attributes[key]
+        value = Unknown(owner.reason, deps=(owner,), symbolic=owner.symbolic, node=owner.node)
+        value.plain = owner.plain
+        if key is not None:
+            remember(owner.attributes, key, value)
+        return value
+    return owner
+
+
+def _of_module(rt: Runtime, owner: ModuleObject, index: Value) -> Value:
+    if isinstance(index, int) and not owner.open and -len(owner.items) <= index < len(owner.items):
+        return owner.items[index]
+    if isinstance(index, str) and index in owner.keys:
+        return owner.items[owner.keys.index(index)]
+    if type(index).__name__ == "SliceValue":
+        part = ModuleObject(owner.dotted, None, owner.site)
+        part.items, part.open = owner.items, True
+        bounds = (index.lower, index.upper, index.step)
+        if not owner.open and all(b is None or isinstance(b, int) for b in bounds):
+            part.items, part.open = owner.items[slice(*bounds)], False
+        return part
+    if owner.items:
+        return rt.join_all(owner.items)
+    return Unknown("an element of a container of modules")
+
+
+def put(rt: Runtime, owner: Value, index: Value, value: Value, site: Site) -> None:
+    """`owner[index] = value`."""
+    if isinstance(owner, Tensor):
+        indexing.put(rt, owner, index, value, site)
+    elif isinstance(owner, Unknown):
+        if owner.node is not None or owner.tensor is not None or isinstance(value, Tensor):
+            if isinstance(index, str):
+                owner.attributes[("[]", index)] = value
+            else:
+                indexing.put(rt, unknown_tensor(owner), index, value, site)
+        elif isinstance(index, (int, str)):
+            owner.attributes[("[]", index)] = value
+    elif isinstance(owner, ModuleObject):
+        if isinstance(index, str):
+            if index in owner.keys:
+                modules.replacing(rt, owner, index, owner.items[owner.keys.index(index)], value, site)
+                items = list(owner.items)
+                items[owner.keys.index(index)] = value
+                rt.heap.write(owner, "items", tuple(items))
+            else:
+                rt.heap.write(owner, "keys", (*owner.keys, index))
+                rt.heap.write(owner, "items", (*owner.items, value))
+        elif isinstance(index, int) and -len(owner.items) <= index < len(owner.items):
+            modules.replacing(rt, owner, str(index), owner.items[index], value, site)
+            items = list(owner.items)
+            items[index] = value
+            rt.heap.write(owner, "items", tuple(items))
+    elif isinstance(owner, Scalar) and owner.kind == "array":
+        remember(owner, "node", history([owner, value], "setitem", site, rt))
+        arrays.changed(rt, owner, "setitem", site)
+
+
+def each(rt: Runtime, value: Value, site: Site) -> tuple[list[Value], bool] | None:
+    """Elements of an object of torch; None if it is not one."""
+    if isinstance(value, Tensor):
+        size = value.shape[0] if value.shape else 0
+        count = size if 0 < size <= 8 else 0
+        operation = Operation(
+            "unbind",
+            site.span,
+            tuple(operands_for("self", value, True)),
+            outputs=("grad",) * (count or 2),
+            view="multi",
+            view_of="self",
+        )
+        results = ops.apply(rt, operation, site)
+        for result in results:
+            result.form = Form(value.shape[1:] if value.shape else None)
+            result.floating = value.floating
+            if value.floating.no:
+                result.requires_grad = truth.NO
+        return list(results), not count
+    if isinstance(value, ModuleObject):
+        items: list[Value] = list(value.keys) if value.dotted.endswith("Dict") else list(value.items)
+        return items, value.open
+    if isinstance(value, Instance):
+        inner = value.data.get("torch")
+        return (list(inner.items), inner.open) if isinstance(inner, ModuleObject) else None
+    if isinstance(value, Scalar):
+        kind = "int" if value.kind == "shape" else value.kind
+        return [Scalar(kind, value.node)], True
+    if isinstance(value, Unknown):
+        element = Unknown(value.reason, deps=(value,), symbolic=value.symbolic, node=value.node)
+        element.plain = value.plain
+        return [element], True
+    if isinstance(value, Choice):
+        items, open_ = [], False
+        for _, each in value.alternatives:
+            if each is None:
+                continue
+            more, more_open = rt.iterate(each, site)
+            items, open_ = items + more, open_ or more_open
+        return items, True
+    return None
+
+
+def _parts(index: Value) -> tuple[Value, ...]:
+    return index if isinstance(index, tuple) else (index,)

@@ -1,0 +1,80 @@
+"""Calls of code the engine cannot see: the result is connected to all tensors that go in, and to nothing for sure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..autograd.engine import Operation
+from ..autograd.heap import remember
+from ..autograd.tensor import Tensor
+from ..autograd.truth import NO, YES, maybe
+from ..values import Instance, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
+from . import modules
+from .arguments import operands_for
+
+
+def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: str) -> Value:
+    """The result of code the engine cannot see: connected to every tensor that goes in, and to nothing for sure."""
+    rt.unresolved(reason)  # type: ignore[attr-defined]
+    operands = []
+    for dep in deps:
+        if isinstance(dep, Unknown) and dep.plain and dep.tensor is None and dep.node is None and not dep.symbolic:
+            continue
+        for tensor in rt.tensors_in(dep):
+            rt.autograd.refresh(tensor)
+            operands += operands_for("input", tensor, True)
+        if (isinstance(dep, Unknown) and dep.tensor is None and not dep.plain) or isinstance(dep, Scalar):
+            operands += operands_for("input", dep, True)
+        if modules.is_module(dep):
+            for _, tensor in modules.named_parameters(dep):
+                operands += operands_for("input", tensor, True)
+        if isinstance(dep, Instance) and isinstance(dep.data.get("unknown"), Unknown):
+            operands += operands_for("input", dep.data["unknown"], True)
+    for operand in operands:
+        if operand.tensor is not None and operand.tensor.node is not None:
+            rt.events.escaped.append(operand.tensor)
+        elif operand.tensor is not None:
+            rt.events.exposed.add(id(operand.tensor))
+    rt.events.unknown_calls += 1
+    trainable = False
+    if isinstance(owner, Unknown) and not owner.plain:
+        behind = modules.behind(owner)
+        group = owner.parameters
+        if group is None:
+            frozen = bool(behind) and all(tensor.requires_grad.no for tensor in behind)
+            group = Tensor(requires_grad=NO if frozen else maybe(reason), is_parameter=True, name=owner.name)
+            group.group, group.note = True, "unknown"
+            group.made = group.counter.made = group.memory.made = 0  # It was there before anybody looked.
+            remember(owner, "parameters", group)
+        trainable = owner.module_like and group.requires_grad.yes
+        if owner.module_like and group.requires_grad.maybe:
+            remember(group, "requires_grad", YES)
+            trainable = True
+        operands += operands_for("function", group, True)
+        for _, tensor in modules.parts_of_unknown(owner):
+            operands += operands_for("function", tensor, True)
+        for tensor in behind:
+            # `net.log_prob(x)` of an unknown `net` may use everything `net` has.
+            operands += operands_for("self", tensor, True)
+        if owner.node is not None:
+            operands += operands_for("function", unknown_tensor(owner), True)
+    elif modules.is_module(owner):
+        for _, tensor in modules.named_parameters(owner):
+            operands += operands_for("input", tensor, True)
+    elif isinstance(owner, Instance):
+        for tensor in rt.tensors_in(owner):
+            operands += operands_for("self", tensor, True)
+    if not operands:
+        result = Unknown(reason, deps=tuple(deps))
+        # A method of data (`batch.pop("labels")`) gives data.
+        result.plain = isinstance(owner, Unknown) and owner.plain
+        return result
+    operation = Operation("call", site.span, tuple(operands), opaque=reason, holds_numbers=True)
+    tensor = rt.autograd.apply(operation)[0]
+    node = tensor.node
+    assert node is not None
+    if node.tracked.yes and not trainable:
+        node.tracked = maybe(reason)
+    elif trainable and not rt.autograd.mode.enabled.no:
+        node.tracked = YES if rt.autograd.mode.enabled.yes else maybe(reason)
+    return Unknown(reason, deps=(), node=node)
