@@ -30,6 +30,8 @@ CHANGED = (
     r"modified by an inplace operation",
     r"is a view and (is being modified inplace|its base or another view)",
     r"modified inplace",
+    r"detached in-place",
+    r"Can't detach views in-place",
 )
 LEAF = (
     r"leaf Variable that requires grad .*in-place",
@@ -47,6 +49,7 @@ GRADIENTS = (
     r"returned a gradient different than None",
     r"must implement either the backward",
 )
+HOOK = (r"can't retain_grad on Tensor that has requires_grad=False", r"cannot register a hook on a tensor that doesn't")
 NON_LEAF = (r"can't optimize a non-leaf Tensor", r"non-leaf")
 
 
@@ -97,7 +100,9 @@ LAWS: dict[str, Law] = {
     "inplace-on-loss-path": Law("harmless", CHANGED),
     "non-leaf-grad": Law("unread", NON_LEAF),
     "device-move-leaf": Law("unread", NON_LEAF),
-    "grad-without-path": Law("unread", NO_GRAD),
+    "grad-without-path": Law("unread", (*NO_GRAD, *HOOK)),
+    "hook-without-grad": Law("raises-at", HOOK),
+    "non-leaf-flag": Law("raises-at", (r"can only change requires_grad flags of leaf variables",)),
 }
 
 

@@ -20,7 +20,8 @@ from .truth import NO, YES, Truth
 
 @dataclass(frozen=True, slots=True)
 class Raise:
-    """What PyTorch raises in a backward: kinds "no-grad-fn", "freed", "saved-modified", "unused-input", "other".
+    """What PyTorch raises in a backward: kinds "no-grad-fn", "freed", "saved-modified", "saved-detached",
+    "unused-input", "other".
 
     `certain` is False when it depends on a branch or on the backend. `node` is where, `saved` and `culprit` say which
     saved tensor was changed and by which write; `silent` marks a write that the version counter does not see.
@@ -78,7 +79,9 @@ def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
         before = last.edges[0].node
         if before is not None and before.tracked.yes and not saved.operand.startswith("result"):
             # It was no leaf when it was saved and has no grad_fn now (saved_variable.cpp, unpack).
-            return [Raise("other", saved.sure, node, saved)]
+            culprit = Version("detach_", last.span, last.path)
+            culprit.stack = last.stack
+            return [Raise("saved-detached", saved.sure, node, saved, culprit)]
     return _changed_unseen(autograd, node, saved)
 
 

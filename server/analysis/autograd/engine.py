@@ -480,7 +480,7 @@ class Autograd:
             return
         self.refresh(tensor)
         if tensor.view_of is not None:
-            raise AutogradError("other", "Can't detach views in-place. Use detach() instead.", tensor)
+            raise AutogradError("view-detach", "Can't detach views in-place. Use detach() instead.", tensor)
         if tensor.requires_grad.possible:
             node = Node("detach_", cut.span, (tensor.edge(),), tracked=NO, path=self.path, cut=cut)
             self.heap.write(tensor, "node", node)

@@ -13,8 +13,6 @@ from .base import Rule
 from .device_move_leaf import only_asked
 from .function_none_gradient import denied
 
-NOT_TRACKED = "One of the differentiated Tensors does not require grad"
-
 RULE = Rule(
     name="grad-without-path",
     summary="`.grad` is read on a tensor from which no way leads to the loss: it is `None`",
@@ -95,7 +93,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         confidence = facts.confidence_on(event.path, event.sure)
         yield facts.finding(RULE.name, confidence, message, facts.marked(event.site.span), trace)
     for forbidden in facts.events.forbidden:
-        if forbidden.message == NOT_TRACKED and forbidden.certain and not forbidden.after_error:
+        if forbidden.kind == "untracked-input" and forbidden.certain and not forbidden.after_error:
             yield from _untracked_input(facts, forbidden)
         if forbidden.kind != "unused-input" or forbidden.after_error or not facts.here(forbidden.site.span):
             continue
@@ -108,7 +106,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 
 def _untracked_input(facts: Facts, event: Forbidden) -> Iterator[Finding]:
-    """An input of `autograd.grad` that requires no grad: where it is made, or the call if that is out of sight."""
+    """An input of `autograd.grad`, or of `backward(inputs=...)`, that requires no grad, told where it is made."""
     tensor = event.tensor
     if tensor is None or not facts.here(event.site.span):
         return
@@ -116,7 +114,8 @@ def _untracked_input(facts: Facts, event: Forbidden) -> Iterator[Finding]:
     made = span if facts.here(span) else None
     name = facts.name_of(tensor)
     subject = f"`{name}`" if name else "an input"
-    message = f"{subject} does not require grad, so `autograd.grad` has nothing to differentiate for it: PyTorch raises"
+    asks = "`backward(inputs=...)`" if "retain_grad" in event.message else "`autograd.grad`"
+    message = f"{subject} does not require grad, so {asks} has nothing to differentiate for it: PyTorch raises"
     trace = [
         facts.step(facts.marked(made), "source", f"{subject} is made here and does not require grad") if made else None,
         facts.step(event.site.span, "sink", f"raises: {event.message}"),

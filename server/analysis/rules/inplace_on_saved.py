@@ -11,7 +11,7 @@ from ..describe import operation_name
 from ..events import Sink
 from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span
-from ..source.edits import clone_before, drop_inplace_argument, inplace_to_outofplace
+from ..source.edits import assign_detached, clone_before, drop_inplace_argument, inplace_to_outofplace
 from .base import Rule
 
 RULE = Rule(
@@ -24,7 +24,8 @@ RULE = Rule(
 Finds an in-place change (`y.add_(1)`, `y += 1`, `y[i] = v`, `nn.ReLU(inplace=True)`, a write through a view or through
 `.detach()`, which shares memory) of a tensor that an earlier operation saved for its backward formula, when a later
 `backward()` passes through that operation. The finding sits on the change; the trace shows which operation saved the
-tensor and which `backward()` needs it.
+tensor and which `backward()` needs it. `detach_()` of a saved tensor is a change too: the history that backward would
+look up is gone.
 
 In-place changes of tensors that nothing saved are legal and correct, and are not reported here.""",
     why="""\
@@ -80,6 +81,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     for sink, raised, confidence in changes(facts):
         if not is_update(facts, sink, raised):
             yield from _finding(facts, sink, raised, confidence)
+    for sink in facts.events.sinks:
+        if sink.outcome.raises is not None and sink.outcome.raises.kind == "saved-detached" and not sink.after_error:
+            yield from _finding(facts, sink, sink.outcome.raises, facts.confidence(sink))
 
 
 def changes(facts: Facts) -> Iterator[tuple[Sink, Raise, Confidence]]:
@@ -145,14 +149,17 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
         message = (
             f"the result of `{operation}`, saved for backward, is changed in place: {facts.sink_name(sink)} raises"
         )
+    error = "one of the variables needed for gradient computation has been modified by an inplace operation"
+    if raised.kind == "saved-detached":
+        message = (
+            f"{subject} is detached in place after `{operation}` saved it for backward: {facts.sink_name(sink)} raises"
+        )
+        error = "trying to use a saved tensor that has been detached in-place"
     trace = [
         *facts.source_steps([t for t in sink.outcome.reach.leaves if facts.here(t.origin)], 1),
         facts.step(facts.innermost_here(node), "saved", f"`{operation}` saves {what} for backward"),
         facts.step(culprit.span, "mutation", "changed here, before backward has used it"),
-        facts.sink_step(
-            sink,
-            "raises: one of the variables needed for gradient computation has been modified by an inplace operation",
-        ),
+        facts.sink_step(sink, f"raises: {error}"),
     ]
     yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, _fixes(facts, span))
 
@@ -173,6 +180,9 @@ def _written(facts: Facts, span: Span) -> str:
 def _fixes(facts: Facts, span: Span) -> list[Fix | None]:
     node = facts.node_at(span)
     statement = facts.statement_at(span)
+    detached = assign_detached(facts.parsed, statement)
+    if detached is not None:
+        return [facts.fix("write it out of place", "safe", detached)]
     if isinstance(statement, ast.Assign) and any(isinstance(t, ast.Subscript) for t in statement.targets):
         return [facts.fix("write into a clone", "unsafe", clone_before(facts.parsed, statement))]
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Subscript):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..facts import Facts
-from ..report import Finding
+from ..report import Finding, Fix
+from ..source.edits import assign_detached
 from .base import Rule
 
 RULE = Rule(
@@ -13,11 +14,11 @@ RULE = Rule(
     summary="an in-place write to a view that autograd cannot follow back to its base",
     family="in place",
     severity="error",
-    fix="no fix: out of place, or a clone before the write, whichever was meant",
+    fix="`detach()` for `detach_()`; else none: out of place, or a clone before the write, whichever was meant",
     what="""\
 Finds in-place writes to the outputs of `unbind`, `split` and `chunk` and to the elements a loop over a tensor gives,
 and to views made under `torch.no_grad()` that are changed with tracking on. Where the base was changed instead, the
-next use of such a view is reported.
+next use of such a view is reported. So is `detach_()` on a view: it would have to cut the base as well.
 
 A write to a single view (`x[0]`, `x.view(-1)`, `x.t()`) of a tensor that is not a leaf is legal and not reported.""",
     why="""\
@@ -44,7 +45,9 @@ first = first + 1
 (first + second).sum().backward()
 print(x.grad)
 """,
-    fix_safety="There is no automatic fix: out of place changes the view only, a write through the base changes both.",
+    fix_safety="""\
+`t = t.detach()` for `t.detach_()` is *unsafe*: other names of the same tensor keep their history. For a write there is
+no automatic fix: out of place changes the view only, a write through the base changes both.""",
     blind_spots="Whether `reshape` gives a view or a copy depends on strides, which are not tracked.",
 )
 
@@ -52,15 +55,23 @@ print(x.grad)
 def check(facts: Facts) -> Iterator[Finding]:
     """Writes to views that autograd forbids."""
     for event in facts.events.forbidden:
-        if event.kind != "view-inplace" or event.after_error or not event.certain or not facts.here(event.site.span):
+        if event.kind not in ("view-inplace", "view-detach") or event.after_error or not event.certain:
+            continue
+        if not facts.here(event.site.span):
             continue
         tensor = event.tensor
         name = facts.name_of(tensor) if tensor is not None else ""
         subject = f"`{name}`" if name else "a view"
         made = facts.innermost_here(tensor.node) if tensor is not None and tensor.node is not None else None
         message = f"in-place write involving {subject}, a view autograd cannot rebase: PyTorch raises"
+        fixes: list[Fix | None] = []
+        if event.kind == "view-detach":
+            message = f"{subject} is a view, which `detach_()` cannot cut from its base: PyTorch raises"
+            edits = assign_detached(facts.parsed, facts.statement_at(event.site.span))
+            fixes = [facts.fix("write it out of place", "unsafe", edits)]
         trace = [
             facts.step(made, "source", f"{subject} is a view made here"),
             facts.step(event.site.span, "mutation", f"raises: {event.message}"),
         ]
-        yield facts.finding(RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace)
+        confidence = facts.confidence_on(event.path)
+        yield facts.finding(RULE.name, confidence, message, facts.marked(event.site.span), trace, fixes)

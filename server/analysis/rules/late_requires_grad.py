@@ -134,7 +134,7 @@ def _fixes(
     found: list[Fix | None] = []
     if not causes:
         chosen = choose(facts, [t for t in never if facts.here(t.origin)])
-        found = [creation_fix(facts, chosen, sink)] if chosen is not None else []
+        found = [creation_fix(facts, chosen)] if chosen is not None else []
     elif causes[0].why.kind in ("detach", "data") and len(causes) == 1:
         node = facts.node_at(causes[0].cut.span)
         if isinstance(node, (ast.Call, ast.Attribute)):

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from ..autograd.reach import untracked
 from ..autograd.tensor import Tensor
-from ..events import Sink
 from ..facts import Facts
 from ..report import Finding, Fix
 from ..source.edits import set_keyword
@@ -121,7 +120,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.sink_step(sink, "raises: element 0 of tensors does not require grad"),
         ]
         yield facts.finding(
-            RULE.name, facts.confidence(sink), message, facts.marked(span), trace, [creation_fix(facts, chosen, sink)]
+            RULE.name, facts.confidence(sink), message, facts.marked(span), trace, [creation_fix(facts, chosen)]
         )
 
     for event in facts.events.forbidden:
@@ -147,7 +146,7 @@ def choose(facts: Facts, candidates: list[Tensor]) -> Tensor | None:
     return known[-1] if known else None
 
 
-def creation_fix(facts: Facts, tensor: Tensor, sink: Sink) -> Fix | None:
+def creation_fix(facts: Facts, tensor: Tensor) -> Fix | None:
     """`requires_grad=True` where a tensor is made."""
     node = facts.node_at(tensor.origin)
     if not isinstance(node, ast.Call):

@@ -64,6 +64,18 @@ def inplace_to_outofplace(parsed: Parsed, node: ast.AST, torch: str = "torch") -
     return drop_inplace_argument(parsed, node)
 
 
+def assign_detached(parsed: Parsed, stmt: ast.stmt | None) -> Edits | None:
+    """`t.detach_()` as `t = t.detach()`, where that is the whole statement and `t` a name or an attribute."""
+    call = stmt.value if isinstance(stmt, ast.Expr) else None
+    if stmt is None or not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return None
+    if call.func.attr != "detach_" or not _is_target(call.func.value):
+        return None
+    start, end = parsed.source.offsets(stmt)
+    name = parsed.source.segment(call.func.value)
+    return checked(parsed, [edit(parsed, start, end, f"{name} = {name}.detach()")], [stmt])
+
+
 def _called(call: ast.Call) -> str:
     if isinstance(call.func, ast.Attribute):
         return call.func.attr

@@ -24,13 +24,14 @@ from .edit_calls import (
 )
 from .edit_data import without_data
 from .edit_ignore import ignore_comment
-from .edit_inplace import clone_before, drop_inplace_argument, inplace_to_outofplace
+from .edit_inplace import assign_detached, clone_before, drop_inplace_argument, inplace_to_outofplace
 from .edit_out import assign_out
 
 __all__ = [
     "Edits",
     "append_call",
     "apply",
+    "assign_detached",
     "assign_out",
     "checked",
     "clone_before",

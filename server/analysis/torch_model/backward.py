@@ -61,7 +61,7 @@ def run(rt: Runtime, roots: list[Tensor], site: Site, call: Call, first: int) ->
         for tensor in inputs or ():
             _current(rt, tensor, site)
             if tensor.requires_grad.no and not tensor.note:
-                rt.error("other", "can't retain_grad on Tensor that has requires_grad=False", site, tensor)
+                rt.error("untracked-input", "can't retain_grad on Tensor that has requires_grad=False", site, tensor)
     outcome = backward(rt.autograd, roots, site.span, retain=retain, create=create, inputs=inputs)
     _report(rt, site, outcome, "backward")
 
@@ -96,7 +96,7 @@ def _grad(rt: Runtime, call: Call) -> Value:
     for tensor in inputs:
         _current(rt, tensor, call.site)
         if tensor.requires_grad.no and not tensor.note and all(o.live.possible for o in outputs):
-            rt.error("other", "One of the differentiated Tensors does not require grad", call.site, tensor)
+            rt.error("untracked-input", "One of the differentiated Tensors does not require grad", call.site, tensor)
     outcome = backward(rt.autograd, outputs, call.site.span, retain=retain, accumulate=False, inputs=inputs)
     _report(rt, call.site, outcome, "grad")
     results: list[Value] = []

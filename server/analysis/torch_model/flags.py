@@ -201,7 +201,7 @@ def _retain_grad(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     if tensor.requires_grad.possible:
         _current(rt, tensor, call.site)
     if tensor.requires_grad.no:
-        rt.error("other", "can't retain_grad on Tensor that has requires_grad=False", call.site, tensor)
+        rt.error("hook", "can't retain_grad on Tensor that has requires_grad=False", call.site, tensor)
     elif not tensor.is_leaf.yes:
         rt.heap.write(tensor, "retains_grad", True)
         if tensor.node is not None:
@@ -213,7 +213,7 @@ def _retain_grad(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 def _hook(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     """A hook sees the gradient of any tensor that requires grad; the function itself runs later, unseen."""
     if tensor.requires_grad.no:
-        rt.error("other", "cannot register a hook on a tensor that doesn't require gradient", call.site, tensor)
+        rt.error("hook", "cannot register a hook on a tensor that doesn't require gradient", call.site, tensor)
     return Unknown("a hook handle")
 
 
