@@ -17,8 +17,8 @@ import pytest
 from gradsight.analysis.autograd import heap as heap_module
 from gradsight.analysis.autograd.heap import Heap
 from gradsight.analysis.autograd.tensor import Tensor
-from gradsight.analysis.interpreter import trunk as trunk_module
 from gradsight.analysis.interpreter.run import run_file
+from gradsight.analysis.interpreter.steps import Recorder, age
 from gradsight.analysis.source.parse import parse
 from gradsight.analysis.values import Instance, ListValue, ModuleObject, Unknown
 
@@ -43,7 +43,7 @@ class Watch:
         step = self.step
         if self.allowed or step is None or name in ("born", "made"):
             return
-        if trunk_module._age(obj) and trunk_module._age(obj) <= step.first:
+        if age(obj) and age(obj) <= step.first:
             self.found.append(f"{type(obj).__name__}.{name}")
 
 
@@ -64,13 +64,13 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     for name in ("write", "put", "set", "undo", "redo", "merge"):
         monkeypatch.setattr(Heap, name, inside(getattr(Heap, name)))
     monkeypatch.setattr(heap_module, "_set", inside(heap_module._set))
-    opened = trunk_module.Trunk._open
+    opened = Recorder.open
 
     def open_(self: Any, what: Any, scope: Any = None) -> Any:
         watching.step = opened(self, what, scope)
         return watching.step
 
-    monkeypatch.setattr(trunk_module.Trunk, "_open", open_)
+    monkeypatch.setattr(Recorder, "open", open_)
     for kind in WATCHED:
 
         def setattr_(self: Any, name: str, value: Any) -> None:

@@ -7,10 +7,8 @@ and which functions it ran through. Whatever runs between steps (binding the arg
 statement: it is made anew each time.
 
 After an edit the machine goes back to its beginning and runs the new text with the objects it has. A step whose
-statement stands there as before is taken over (its writes are made once more) if nothing that it can see has changed.
-What has changed is known exactly, as *differences*: fields whose value is not what it was at that point of the run
-before. A step sees the names that its statement and the functions it ran through mention, and what can be reached from
-their values. All else runs.
+statement stands there as before is taken over (its writes are made once more) if nothing that it can see has changed
+(`older_run`). All else runs.
 """
 
 from __future__ import annotations
@@ -18,65 +16,21 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..autograd import order
-from ..autograd.graph import Node
-from ..autograd.heap import Table, field_of, listen, set_field
-from ..autograd.tensor import Tensor
+from ..autograd.heap import listen, set_field
 from ..check_types import StartOver
-from ..events import Events
-from ..values import Builtin, External, FunctionValue, Instance, ModuleObject, Site, TorchName, Unknown, Value
+from ..values import FunctionValue, Site, Value
 from . import blocks
 from .blocks import Leave
-from .names_seen import holds_functions, names_inside, names_of, reaches
+from .older_run import ROOM, OlderRun, alike
 from .scope import Scope
+from .steps import LISTS, SETS, TABLES, Recorder, Step, empty
 from .third_party import MAX_QUESTIONS
 
-STRIDE = 1 << 32
-"""How far apart steps are numbered, so that what a step makes anew has its place in the order of things."""
-_ROOM = 1 << 23
 MAX_DEPTH = 3
-_NOTHING = Events()
-_LISTS = [each.name for each in fields(Events) if type(getattr(_NOTHING, each.name)) is list]
-_TABLES = [each.name for each in fields(Events) if type(getattr(_NOTHING, each.name)) is dict]
-_SETS = [each.name for each in fields(Events) if type(getattr(_NOTHING, each.name)) is set]
-_COUNTERS = {"sinks_before": 0, "held_before": 1, "unknown_before": 2}
-"""What a recorded fact may hold of what was recorded before it, by the number (`_counts`) that it holds."""
-
-Cell = tuple[Any, Any]
-"""(id of an object, field)."""
-
-
-@dataclass(slots=True)
-class Step:
-    """One statement of the trunk or one entry point (`what`), in one activation (`scope`); `what` is None between."""
-
-    what: Any
-    scope: Scope | None
-    first: int
-    last: int = 0
-    writes: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
-    """(object, field, before, after) of objects that are older than the step."""
-    events: dict[str, list[Any]] = field(default_factory=dict)
-    """What was recorded in lists, dicts (as items: their keys may be spans, which move) and sets."""
-    counts: tuple[int, ...] = ()
-    calls: int = 0
-    recorded: dict[ast.AST, list[Any]] = field(default_factory=dict)
-    named: list[Any] = field(default_factory=list)
-    entered: set[Any] = field(default_factory=set)
-    questions: dict[str, None] = field(default_factory=dict)
-    loaded: tuple[str, ...] = ()
-    before: tuple[Any, ...] = ()
-    after: tuple[Any, ...] = ()
-    steps: int = 0
-    foreign: list[tuple[ast.AST, int, bool]] = field(default_factory=list)
-    """What functions of other files took."""
-    leave: Leave | None = None
-    whole: bool = True
-    """Whether control fell through or returned, and nothing but what is held here is left of it."""
-    names: frozenset[str] | None = None
+"""How deep calls may be nested whose bodies are steps."""
 
 
 class Trunk:
@@ -88,36 +42,15 @@ class Trunk:
         self.entered: set[Any] = set()
         self.ran = 0
         self.frames: dict[tuple[int, ...], tuple[Scope, dict[str, Value]]] = {}
+        self._recorder = Recorder(machine)
         self._blocks: set[int] = set()
         self._frame: Any = None
         self._calls: list[ast.AST] = []
         self._awaited: ast.AST | None = None
-        self._memos: list[tuple[Any, Any, Any]] = []
-        self._step: Step | None = None
-        self._start = 0
-        self._lengths: tuple[int, ...] = ()
-        self._before_foreign = 0
-        self._before_named = 0
-        self._before_loaded: set[str] = set()
-        self._avoided: set[int] = set()
-        self._elsewhere: dict[int, Any] = {}
-        """Objects that lead to none of those, as long as nobody writes to them."""
         self._asked_later: list[tuple[Any, Any, Any]] = []
-        # What an older run did.
         self._run_before = older
-        self._older = older.steps if older is not None else []
+        self._older = OlderRun(machine, older.steps if older is not None else [], statements)
         self._older_frames = older.frames if older is not None else {}
-        self._next = 0
-        self._differences: dict[Cell, tuple[Any, Any, Any]] = {}
-        self._places: dict[tuple[int, int], list[int]] = {}
-        here = {id(statement) for statement in statements}
-        self._stays: list[bool] = []
-        for index, step in enumerate(self._older):
-            if step.what is not None:
-                self._places.setdefault((id(step.scope), id(step.what)), []).append(index)
-            self._stays.append(step.what is not None and id(step.what) in here)
-        self._base = self._older[0].first if self._older else (order.birth() // STRIDE + 1) * STRIDE
-        self._loading = max((i for i, step in enumerate(self._older) if step.loaded), default=-1)
 
     # ------------------------------------------------------------------ the run as a whole
 
@@ -126,14 +59,12 @@ class Trunk:
         if self._run_before is not None:
             self._run_before.forget_questions()
             self._run_before = None
-        for step in reversed(self._older):
-            for obj, name, before, _ in reversed(step.writes):
-                set_field(obj, name, before)
+        self._older.take_back()
         self._frame = self.machine.frame
         self.frames[()] = (self.machine.frame.scope, {})
         self._blocks = {id(body)}
-        order.go_on_after(self._base)
-        self._open(None)
+        order.go_on_after(self._older.base)
+        self._recorder.open(None)
 
     @contextmanager
     def questions(self) -> Iterator[None]:
@@ -161,11 +92,11 @@ class Trunk:
         machine, events = self.machine, self.machine.events
         machine.heap.clear()
         machine.recorded, machine.entered = {}, self.entered
-        self._empty(events)
+        empty(events)
         questions: dict[str, None] = {}
         unresolved: dict[str, int] = {}
         for step in self.steps:
-            for name in (*_TABLES, *_SETS):
+            for name in (*TABLES, *SETS):
                 getattr(events, name).update(step.events[name])
             for reason, count in step.events["unresolved"]:
                 unresolved[reason] = unresolved.get(reason, 0) + count
@@ -174,12 +105,12 @@ class Trunk:
             questions.update(step.questions)
         events.unresolved = unresolved
         machine.third_party.unknown = dict.fromkeys(list(questions)[:MAX_QUESTIONS])
-        self._older, self._differences, self._places, self._older_frames = [], {}, {}, {}
+        self._older, self._older_frames = OlderRun(machine, [], ()), {}
 
     @property
     def goes_on(self) -> bool:
         """Whether steps of an older run are taken over."""
-        return bool(self._older)
+        return bool(self._older.steps)
 
     # ------------------------------------------------------------------ hooks of the interpreter
 
@@ -230,11 +161,11 @@ class Trunk:
     def entry(self, value: Value, run: Callable[[], None], allowed: int) -> None:
         """Run an entry point, or take it over if so many steps are allowed."""
         self._close()
-        index = self._older_place(value, None)
+        index = self._older.place(value, None)
         if index is not None:
-            self._pass(index)
-            older = self._older[index]
-            if older.steps <= allowed and self._unchanged(older, value):
+            self._older.go_on_to(index)
+            older = self._older.steps[index]
+            if older.steps <= allowed and self._older.unchanged(older, value, self._recorder):
                 self._take(older)
                 return
         self._begin_step(value, None, index)
@@ -267,11 +198,11 @@ class Trunk:
                 self._frame = frame
         self._close()
         scope = self.machine.frame.scope
-        index = self._older_place(statement, scope)
+        index = self._older.place(statement, scope)
         if index is not None:
-            self._pass(index)
-            older = self._older[index]
-            if self._unchanged(older, None):
+            self._older.go_on_to(index)
+            older = self._older.steps[index]
+            if self._older.unchanged(older, None, self._recorder):
                 self._take(older)
                 return older.leave
         exits = len(self.machine.frame.exits)
@@ -285,7 +216,7 @@ class Trunk:
     def _between(self) -> None:
         """What runs now belongs to no statement of the trunk."""
         self._close()
-        self._open(None)
+        self._recorder.open(None)
 
     def _runs_through(self, call: ast.Call) -> bool:
         assert isinstance(call.func, ast.Name)
@@ -293,185 +224,42 @@ class Trunk:
         return isinstance(function, FunctionValue) and scope_is_plain(function)
 
     def _begin_step(self, what: Any, scope: Scope | None, index: int | None) -> Step:
-        now = order.birth()
-        if index is not None:
-            base = max(now, self._older[index].first)
-        else:
-            later = (
-                s.first for s, stays in zip(self._older[self._next :], self._stays[self._next :], strict=True) if stays
-            )
-            limit = min((first for first in later if first > now), default=None)
-            base = now + STRIDE if limit is None else (now // _ROOM + 1) * _ROOM
-            if limit is not None and base + _ROOM > limit:
-                raise StartOver
-        order.go_on_after(base)
+        order.go_on_after(self._older.number_after(order.birth(), index))
         self.ran += 1
-        return self._open(what, scope)
-
-    def _open(self, what: Any, scope: Scope | None = None) -> Step:
-        machine, events = self.machine, self.machine.events
-        step = self._step = Step(what, scope, order.birth())
-        self._start = machine.heap.mark()
-        self._memos = []
-        listen(self._memos)
-        self._empty(events)
-        machine.recorded, machine.entered, machine.third_party.unknown = {}, set(), {}
-        self._lengths = tuple(len(getattr(events, name)) for name in _LISTS)
-        self._before_named, self._before_foreign = len(machine.named), len(machine.foreign.log)
-        self._before_loaded = set(machine.importer.loaded)
-        step.counts = self._counts()
-        step.before = self._registers()
-        step.steps = machine.steps
-        return step
+        return self._recorder.open(what, scope)
 
     def _close(self, index: int | None = None) -> None:
         """End the present step; `index` is where the older run has the same one."""
-        step, machine = self._step, self.machine
+        step = self._recorder.close()
         if step is None:
             return
-        self._step = None
-        events = machine.events
-        writes: dict[Cell, tuple[Any, Any, Any]] = {}
-        first = step.first
-        for obj, name, before in (*self._memos, *machine.heap.since(self._start)):
-            cell = (id(obj), name)
-            if cell not in writes and _age(obj) <= first:
-                writes[cell] = (obj, name, before)
-        step.writes = [(obj, name, before, field_of(obj, name)) for obj, name, before in writes.values()]
-        step.events = {name: getattr(events, name)[length:] for name, length in zip(_LISTS, self._lengths, strict=True)}
-        step.events.update({name: list(getattr(events, name).items()) for name in _TABLES})
-        step.events.update({name: list(getattr(events, name)) for name in _SETS})
-        step.calls = events.unknown_calls - step.counts[-1]
-        step.recorded, step.entered, step.questions = machine.recorded, machine.entered, machine.third_party.unknown
-        step.named, step.foreign = machine.named[self._before_named :], machine.foreign.log[self._before_foreign :]
-        step.loaded = tuple(path for path in machine.importer.loaded if path not in self._before_loaded)
-        step.after = self._registers()
-        step.steps = machine.steps - step.steps
-        step.last = order.birth()
-        if step.what is not None and step.last - step.first > _ROOM:
+        if step.what is not None and step.last - step.first > ROOM:
             raise StartOver
         self.entered |= step.entered
         self.steps.append(step)
-        if self._older:
-            if step.loaded or (step.what is not None and self._loading >= self._next):
-                # Files are run by whoever asks first: what asks anew may be another one than before.
-                raise StartOver
-            self._elsewhere = {}
-            for obj, name, before, _ in step.writes:
-                self._differences.setdefault((id(obj), name), (obj, name, before))
+        if self._older.steps:
+            self._older.made_anew(step)
         if index is not None:
-            self._pass(index + 1)
+            self._older.go_on_to(index + 1)
 
     def _take(self, older: Step) -> None:
         """Let the older run's step stand for this one."""
         machine, events = self.machine, self.machine.events
         if not machine.foreign.covers(older.foreign):
             raise StartOver
-        self._adjust(older)
-        for name in _LISTS:
+        self._recorder.adjust(older)
+        for name in LISTS:
             getattr(events, name).extend(older.events[name])
         events.unknown_calls += older.calls
         machine.named += older.named
         for obj, name, _, after in older.writes:
             machine.heap.set(obj, name, after)
-            if id(obj) in self._elsewhere and reaches([after], self._avoided, self._elsewhere):
-                self._elsewhere = {}
-            self._differences.pop((id(obj), name), None)
         machine.steps += older.steps
         machine.path, machine.after_error = older.after[0], older.after[1]
         order.go_on_after(max(order.birth(), older.last))
         self.entered |= older.entered
         self.steps.append(older)
-        self._next += 1
-
-    def _adjust(self, step: Step) -> None:
-        """The numbers that recorded facts hold of what was recorded before them, as they are now."""
-        now = self._counts()
-        if now == step.counts:
-            return
-        more = [new - old for new, old in zip(now, step.counts, strict=True)]
-        for name in _LISTS:
-            step.events[name] = [_counted_anew(each, more) for each in step.events[name]]
-        step.events["cleared"] = [(span, (count + more[2], had)) for span, (count, had) in step.events["cleared"]]
-        step.counts = now
-
-    @staticmethod
-    def _empty(events: Events) -> None:
-        for name in _TABLES:
-            setattr(events, name, {})
-        for name in _SETS:
-            setattr(events, name, set())
-
-    def _counts(self) -> tuple[int, int, int]:
-        events = self.machine.events
-        return len(events.sinks), len(events.held), events.unknown_calls
-
-    def _registers(self) -> tuple[Any, ...]:
-        """What decides how a statement runs and is in no field that is written through the heap."""
-        machine = self.machine
-        return (
-            machine.path,
-            machine.after_error,
-            bool(machine.events.held),
-            machine.entry,
-            machine.autograd.stack,
-            machine.depth,
-            len(machine.active),
-            tuple(machine.expecting),
-            tuple(machine.loop_passes),
-            machine.frame.loops,
-            machine.frame.loose,
-        )
-
-    # ------------------------------------------------------------------ the older run
-
-    def _older_place(self, what: Any, scope: Scope | None) -> int | None:
-        """Where the older run has this step, not before the point it has come to."""
-        places = self._places.get((id(scope), id(what)), ())
-        return next((index for index in places if index >= self._next), None)
-
-    def _pass(self, index: int) -> None:
-        """The older run goes on to a step: what the ones before it wrote is different now, unless it was made anew."""
-        for step in self._older[self._next : index]:
-            for obj, name, _, after in step.writes:
-                self._differences[(id(obj), name)] = (obj, name, after)
-        self._next = max(self._next, index)
-        same = [cell for cell, (obj, name, value) in self._differences.items() if alike(field_of(obj, name), value)]
-        for cell in same:
-            del self._differences[cell]
-
-    def _unchanged(self, step: Step, value: Value) -> bool:
-        """Whether the step can see no difference, so that it would do what it did."""
-        if not step.whole or step.before != self._registers():
-            return False
-        if self.machine.steps + step.steps > self.machine.max_steps and step.scope is not None:
-            return False
-        if not self._differences:
-            return True
-        if step.names is None:
-            step.names = frozenset().union(*(names_inside(node) for node in step.entered))
-        own = names_of(step.what) if isinstance(step.what, ast.stmt) else frozenset()
-        module = self.machine.main.namespace
-        frame = step.scope.names if step.scope is not None else None
-        seen = own | step.names
-        seen_in_frame = seen if has_functions(step.scope) else own
-        others: set[int] = set()
-        for obj, name, _ in self._differences.values():
-            if obj is module or obj is frame:
-                if name in (seen if obj is module else seen_in_frame):
-                    return False
-            else:
-                others.add(id(obj))
-        if not others:
-            return True
-        if self.machine.importer.loaded or id(self.machine.autograd) in others:
-            return False
-        roots = [value, *self.machine.events.applied, *(module.get(name) for name in seen)]
-        if frame is not None:
-            roots += [frame.get(name) for name in seen_in_frame]
-        if others != self._avoided:
-            self._avoided, self._elsewhere = others, {}
-        return not reaches(roots, others, self._elsewhere)
+        self._older.taken(older)
 
 
 def scope_is_plain(function: FunctionValue) -> bool:
@@ -485,38 +273,6 @@ def scope_is_plain(function: FunctionValue) -> bool:
         and (function.scope is None or function.scope.is_module)
         and not is_generator(function)
     )
-
-
-def _counted_anew(event: Any, more: list[int]) -> Any:
-    """A recorded fact with its counts of what was recorded before raised."""
-    held = [name for name in _COUNTERS if hasattr(event, name)]
-    return replace(event, **{name: getattr(event, name) + more[_COUNTERS[name]] for name in held}) if held else event
-
-
-def has_functions(scope: Scope | None) -> bool:
-    """Whether functions are made in a scope: they see its names."""
-    function = scope.function if scope is not None else None
-    return function is None or holds_functions(function.node)
-
-
-def alike(left: Value, right: Value) -> bool:
-    """Whether two values are the same object, or the same constant."""
-    return left is right or (type(left) is type(right) and type(left) in _CONSTANTS and left == right)
-
-
-_CONSTANTS = frozenset({int, float, str, bool, bytes, complex, type(None), TorchName, External, Builtin})
-
-
-def _age(obj: Any) -> int:
-    """The number an object got when it was made; 0 where it has none."""
-    kind = type(obj)
-    if kind is Table or kind is Tensor:
-        return int(obj.born)
-    if kind is Node:
-        return int(obj.order)
-    if kind is Instance or kind is ModuleObject or kind is Unknown:
-        obj = obj.attributes
-    return int(getattr(obj, "born", 0) or getattr(obj, "made", 0))
 
 
 def _is_main_guard(statement: ast.stmt) -> bool:
