@@ -20,15 +20,14 @@ from ..values import (
     Value,
 )
 from . import records
-from .calls import PropertyValue, call_value
+from .expressions import evaluate
+from .functions import PropertyValue
 from .machine import Frame, Machine
 from .scope import Scope
 
 
 def define(machine: Machine, node: ast.ClassDef, run_block: Callable[[Machine, list[ast.stmt]], Any]) -> Value:
     """Run a class body and make the class."""
-    from .expressions import evaluate
-
     bases = tuple(evaluate(machine, base) for base in node.bases if not isinstance(base, ast.Starred))
     cls = ClassValue(node.name, machine.third_party.bases(bases), machine.module, node)
     outer = machine.frame
@@ -67,7 +66,7 @@ def instantiate(machine: Machine, cls: ClassValue, call: Call) -> Value:
         machine.named.append(instance)
     found = cls.find("__init__")
     if found is not None:
-        call_value(machine, BoundMethod(found[0], instance), call)
+        machine.call(BoundMethod(found[0], instance), call)
     elif records.is_record(cls):
         records.fill(machine, cls, instance, call)
     else:
@@ -81,7 +80,7 @@ def get_attribute(machine: Machine, instance: Instance, name: str, site: Site) -
     """`instance.name`; MISSING if neither the instance nor its classes have it."""
     found = instance.cls.find(name)
     if found is not None and isinstance(found[0], PropertyValue) and name not in instance.attributes:
-        value = call_value(machine, found[0].getter, Call([instance], {}, site))
+        value = machine.call(found[0].getter, Call([instance], {}, site))
         if found[0].cached:
             machine.heap.put(instance.attributes, name, value)
         return value
@@ -124,7 +123,7 @@ def get_super_attribute(machine: Machine, value: SuperValue, name: str, site: Si
     if found is not None:
         attribute = found[0]
         if isinstance(attribute, PropertyValue):
-            return call_value(machine, attribute.getter, Call([owner], {}, site))
+            return machine.call(attribute.getter, Call([owner], {}, site))
         return bind(attribute, owner, cls)
     handled = machine.torch.super_attribute(owner, cls, name, site)
     if handled is not MISSING:

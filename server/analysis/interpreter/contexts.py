@@ -10,9 +10,10 @@ from typing import Any
 from ..autograd.engine import Mode
 from ..autograd.heap import MISSING
 from ..autograd.truth import NO, YES, Truth, join, maybe
-from ..values import Choice, External, GradModeValue, Instance, IterValue, NativeMethod, Unknown, Value
-from . import expected, expressions, generators
+from ..values import Call, Choice, External, GradModeValue, Instance, IterValue, NativeMethod, Site, Unknown, Value
+from . import expected, generators
 from .blocks import Leave, run_block
+from .expressions import evaluate
 from .machine import DeadEnd, Machine
 from .targets import assign
 
@@ -36,7 +37,7 @@ def _item(machine: Machine, node: ast.With | ast.AsyncWith, index: int) -> Leave
     mode = machine.autograd.mode
     if expected.wants_error(item.context_expr):
         return _raises(machine, node, item, index)
-    manager = machine.narrow(expressions.evaluate(machine, item.context_expr))
+    manager = machine.narrow(evaluate(machine, item.context_expr))
     site = machine.site(item.context_expr)
 
     def inside(value: Value) -> Leave | None:
@@ -50,8 +51,8 @@ def _item(machine: Machine, node: ast.With | ast.AsyncWith, index: int) -> Leave
         _settle_mode(machine, exits, mode)
         return leave
     if isinstance(manager, Instance) and manager.cls.find("__exit__") is not None:
-        leave = inside(expressions.enter_manager(machine, manager, site))
-        expressions.leave_manager(machine, manager, site)
+        leave = inside(_enter_manager(machine, manager, site))
+        _leave_manager(machine, manager, site)
         _settle_mode(machine, exits, machine.autograd.mode)
         return leave
     value = enter(machine, manager, site)
@@ -79,7 +80,7 @@ def enter(machine: Machine, manager: Value, site: Any) -> Value:
     if isinstance(manager, ExitStackValue):
         return manager
     value = machine.torch.enter(manager, site)
-    return expressions.enter_manager(machine, manager, site) if value is MISSING else value
+    return _enter_manager(machine, manager, site) if value is MISSING else value
 
 
 def _enabled_in(manager: Value, outer: Truth) -> Truth:
@@ -125,3 +126,27 @@ def _raises(machine: Machine, node: ast.With | ast.AsyncWith, item: ast.withitem
 Inside = Callable[[Value], "Leave | None"]
 
 __all__ = ["DeadEnd", "ExitStackValue", "External", "attribute", "enter", "run_with"]
+
+
+def _enter_manager(machine: Machine, manager: Value, site: Site) -> Value:
+    """`__enter__` of a context manager that is not torch's."""
+    if isinstance(manager, Instance):
+        found = manager.cls.find("__enter__")
+        if found is not None:
+            return machine.call(found[0], Call([manager], {}, site))
+        return manager
+    if isinstance(manager, IterValue):
+        return manager.items[0] if manager.items else None
+    if isinstance(manager, GradModeValue):
+        return None
+    return manager if isinstance(manager, Unknown) else Unknown("a context manager", deps=(manager,))
+
+
+def _leave_manager(machine: Machine, manager: Instance, site: Site) -> None:
+    """`__exit__` of an object of the program."""
+    found = manager.cls.find("__exit__")
+    if found is not None:
+        try:
+            machine.call(found[0], Call([manager, None, None, None], {}, site))
+        except DeadEnd:
+            return

@@ -17,8 +17,8 @@ from ..autograd.truth import NO
 from ..events import Sink
 from ..torch_model import backward, frameworks, modules
 from ..values import Call, ClassValue, FunctionValue, Instance, ModuleValue, Site, Unknown, Value
-from . import calls
-from .calls import PropertyValue
+from . import functions
+from .functions import PropertyValue
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine
 from .scope import Scope
 
@@ -125,7 +125,7 @@ def _run_function(
     machine: Machine, function: FunctionValue, owner: Value, prepare: Callable[[dict[str, Value]], None] | None = None
 ) -> Value:
     """What a function gives for symbolic arguments. Raises DeadEnd if it only raises."""
-    bound = calls.symbolic_arguments(function, owner is not None)
+    bound = functions.symbolic_arguments(function, owner is not None)
     arguments = function.node.args
     every = [*arguments.posonlyargs, *arguments.args]
     if owner is not None and every:
@@ -137,7 +137,7 @@ def _run_function(
     for manager, _site in function.contexts:
         machine.torch.enter_decorated(manager, function, site)
     try:
-        return calls.run_body(machine, function, bound, site)
+        return functions.run_body(machine, function, bound, site)
     finally:
         machine.autograd.set_mode(mode)
 

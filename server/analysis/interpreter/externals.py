@@ -16,7 +16,7 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import iterators, records
+from . import builtins, iterators, records
 from .contexts import ExitStackValue
 from .machine import DeadEnd, Machine
 
@@ -107,8 +107,6 @@ def _defaultdict(machine: Machine, call: Call) -> Value:
 
 
 def _ordered(machine: Machine, call: Call) -> Value:
-    from . import builtins
-
     return builtins.call(machine, "dict", call)
 
 
@@ -182,8 +180,6 @@ _FUNCTIONS: dict[str, Callable[[Machine, Call], Value]] = {
 
 
 def _range(machine: Machine, call: Call) -> Value:
-    from . import builtins
-
     return builtins.call(machine, "range", call)
 
 

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..values import Call, External, IterValue, NativeMethod, Scalar, Unknown, Value
-from . import builtins, expressions
+from . import builtins, operators
+from .elements import later
 from .machine import Machine
+from .subscripts import subscript
 
 MOST = 64
 """Elements that a combination of iterables may have to be made one by one."""
@@ -73,7 +75,7 @@ def _combined(combine: Callable[..., Any]) -> Function:
             if len(rows) <= MOST:
                 return IterValue(rows)
         width = size if isinstance(size, int) and 0 <= size <= MOST else 2
-        return IterValue([tuple(builtins.later(items, index) for index in range(width))], True)
+        return IterValue([tuple(later(items, index) for index in range(width))], True)
 
     return run
 
@@ -85,7 +87,7 @@ def _product(machine: Machine, call: Call) -> Value:
         rows = list(itertools.islice(itertools.product(*(items for items, _ in columns), repeat=repeat), MOST + 1))
         if len(rows) <= MOST:
             return IterValue(rows)
-    return IterValue([tuple(builtins.later(items, 0) for items, _ in columns)], True)
+    return IterValue([tuple(later(items, 0) for items, _ in columns)], True)
 
 
 def _zip_longest(machine: Machine, call: Call) -> Value:
@@ -99,7 +101,7 @@ def _zip_longest(machine: Machine, call: Call) -> Value:
 def _pairwise(machine: Machine, call: Call) -> Value:
     items, open_ = _elements(machine, call)
     if open_:
-        return IterValue([(builtins.later(items, 0), builtins.later(items, 1))], True)
+        return IterValue([(later(items, 0), later(items, 1))], True)
     return IterValue(list(itertools.pairwise(items)))
 
 
@@ -112,7 +114,7 @@ def _accumulate(machine: Machine, call: Call) -> Value:
         if not total:
             total.append(item)
         elif function is None:
-            total.append(expressions.binary(machine, ast.Add(), total[-1], item, call.site))
+            total.append(operators.binary(machine, ast.Add(), total[-1], item, call.site))
         else:
             total.append(machine.call(function, Call([total[-1], item], {}, call.site)))
     return IterValue(total, open_)
@@ -146,7 +148,7 @@ def _operator(kind: ast.operator) -> Function:
     def run(machine: Machine, call: Call) -> Value:
         if len(call.args) < 2:
             return Unknown("an operator with too few operands")
-        return expressions.binary(machine, kind, call.args[0], call.args[1], call.site)
+        return operators.binary(machine, kind, call.args[0], call.args[1], call.site)
 
     return run
 
@@ -159,7 +161,7 @@ def _getter(by_name: bool) -> Function:
 
         def one(owner: Value, key: Value, site: Any) -> Value:
             if not by_name:
-                return expressions.subscript(machine, owner, key, site)
+                return subscript(machine, owner, key, site)
             if not isinstance(key, str):
                 return Unknown("attrgetter() of a name that is not known")
             for name in key.split("."):

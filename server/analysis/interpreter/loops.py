@@ -14,8 +14,10 @@ from typing import Any
 from ..autograd.graph import newest_order
 from ..autograd.heap import Pending
 from ..values import Instance, IterValue, Scalar, Value
-from . import carried, expressions, generators
+from . import carried, comparisons, generators, operators
 from .blocks import DEAD, Leave, run_block, settle
+from .elements import open_elements
+from .expressions import evaluate
 from .machine import Abandon, DeadEnd, Machine, ProgramRaises
 from .targets import assign
 
@@ -152,7 +154,7 @@ def _same_from(node: ast.For | ast.AsyncFor, items: list[Value]) -> int | None:
 
 def run_for(machine: Machine, node: ast.For | ast.AsyncFor) -> Leave | None:
     """A `for` loop."""
-    iterable = machine.narrow(expressions.evaluate(machine, node.iter))
+    iterable = machine.narrow(evaluate(machine, node.iter))
     if isinstance(iterable, IterValue) and iterable.source is not None:
         return _over_generator(machine, node, iterable)
     site = machine.site(node.iter)
@@ -162,7 +164,7 @@ def run_for(machine: Machine, node: ast.For | ast.AsyncFor) -> Leave | None:
     exact = not open_ and len(items) <= MAX_EXACT_PASSES
     if not exact:
         _widen_counters(machine, node.body)
-        items = expressions.open_elements(machine, items)
+        items = open_elements(machine, items)
     steps: list[Callable[[], None]] = [partial(assign, machine, node.target, item) for item in items]
     return _passes(machine, node, steps, exact, _same_from(node, items))
 
@@ -195,7 +197,7 @@ def _over_generator(machine: Machine, node: ast.For | ast.AsyncFor, iterable: It
 
 def run_while(machine: Machine, node: ast.While) -> Leave | None:
     """A `while` loop; one whose condition only counts is run exactly."""
-    known, _key, _ = machine.test(expressions.evaluate(machine, node.test))
+    known, _key, _ = machine.test(evaluate(machine, node.test))
     if known is False:
         return run_block(machine, node.orelse) if node.orelse else None
     count = _count_passes(machine, node) if known is True and not isinstance(node.test, ast.Constant) else None
@@ -218,12 +220,12 @@ def _count_passes(machine: Machine, node: ast.While) -> int | None:
     if len(steps) != 1 or len(stores) != 1:
         return None
     value = machine.frame.scope.lookup(name)
-    amount = expressions.evaluate(machine, steps[0].value)
-    limit = expressions.evaluate(machine, test.comparators[0])
+    amount = evaluate(machine, steps[0].value)
+    limit = evaluate(machine, test.comparators[0])
     if not all(isinstance(v, (int, float)) for v in (value, amount, limit)):
         return None
-    compare = expressions.COMPARE.get(type(test.ops[0]))
-    combine = expressions.ARITHMETIC.get(type(steps[0].op))
+    compare = comparisons.COMPARE.get(type(test.ops[0]))
+    combine = operators.ARITHMETIC.get(type(steps[0].op))
     if compare is None or combine is None:
         return None
     count = 0

@@ -7,13 +7,13 @@ import ast
 from ..autograd.heap import MISSING
 from ..values import ClassValue, DictValue, Instance, ListValue, Unknown, Value
 from . import records
+from .comparisons import compare
+from .expressions import evaluate
 from .machine import Machine
 
 
 def bind(machine: Machine, pattern: ast.pattern, subject: Value) -> bool | None:
     """Whether the pattern fits (None: unknown); binds its names, to unknowns where the subject says no more."""
-    from .expressions import compare, evaluate
-
     subject = machine.narrow(subject)
     if isinstance(pattern, ast.MatchValue):
         outcome = compare(machine, ast.Eq(), subject, evaluate(machine, pattern.value), machine.site(pattern))
@@ -87,8 +87,6 @@ def _sequence(machine: Machine, pattern: ast.MatchSequence, subject: Value) -> b
 
 
 def _mapping(machine: Machine, pattern: ast.MatchMapping, subject: Value) -> bool | None:
-    from .expressions import evaluate
-
     if not isinstance(subject, DictValue):
         return _unknown(machine, pattern, subject) if isinstance(subject, Unknown) else False
     outcomes: list[bool | None] = []
@@ -110,8 +108,6 @@ def _mapping(machine: Machine, pattern: ast.MatchMapping, subject: Value) -> boo
 
 
 def _class(machine: Machine, pattern: ast.MatchClass, subject: Value) -> bool | None:
-    from .expressions import evaluate
-
     cls = evaluate(machine, pattern.cls)
     site = machine.site(pattern)
     outcome = machine.is_a(subject, cls)

@@ -7,6 +7,7 @@ from ..autograd.tensor import Tensor
 from ..values import (
     BoundMethod,
     Builtin,
+    Call,
     ClassValue,
     DictValue,
     External,
@@ -23,8 +24,8 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import builtins, classes, contexts, generators, records
-from .calls import PropertyValue, call_function
+from . import classes, containers, contexts, generators, records
+from .functions import PropertyValue
 from .imports import CONSTANTS
 from .machine import DeadEnd, Machine
 
@@ -61,7 +62,7 @@ def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
         if value is MISSING:
             value = records.tuple_method(machine, owner, name)
         if value is MISSING and (found := owner.cls.find("__getattr__")) is not None and not name.startswith("__"):
-            value = call_function(machine, found[0], [owner, name], site)
+            value = machine.call(found[0], Call([owner, name], {}, site))
         if value is MISSING:
             value = _instance_fallback(machine, owner, name)
         return value
@@ -85,7 +86,7 @@ def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
     if isinstance(owner, tuple) and name in _FIELDS and len(owner) > _FIELDS[name] and isinstance(owner[0], Tensor):
         return owner[_FIELDS[name]]
     if isinstance(owner, (ListValue, DictValue, IterValue, tuple, str)):
-        return builtins.method(machine, owner, name)
+        return containers.method(machine, owner, name)
     if isinstance(owner, Unknown):
         if name in owner.attributes:
             return owner.attributes[name]
@@ -153,15 +154,15 @@ def iterate(machine: Machine, value: Value, site: Site) -> tuple[list[Value], bo
             return list(fields), False
         found = value.cls.find("__iter__")
         if found is not None:
-            result = call_function(machine, found[0], [value], site)
+            result = machine.call(found[0], Call([value], {}, site))
             if result is not value:
                 return iterate(machine, result, site)
             step = value.cls.find("__next__")
             if step is not None:
-                return [call_function(machine, step[0], [value], site)], True
+                return [machine.call(step[0], Call([value], {}, site))], True
         found = value.cls.find("__getitem__")
         if found is not None and not machine.torch.is_module(value):
-            return [call_function(machine, found[0], [value, Scalar("int")], site)], True
+            return [machine.call(found[0], Call([value, Scalar("int")], {}, site))], True
     handled = machine.torch.iterate(value, site)
     if handled is not None:
         return handled

@@ -19,7 +19,6 @@ from ..values import (
     Unknown,
     Value,
 )
-from .calls import call_value
 from .machine import Machine
 
 _NAMED_TUPLES = ("typing.NamedTuple", "typing_extensions.NamedTuple", "collections.namedtuple")
@@ -92,7 +91,7 @@ def fill(machine: Machine, cls: ClassValue, instance: Instance, call: Call) -> N
         machine.heap.put(instance.attributes, name, value)
     found = cls.find("__post_init__")
     if found is not None:
-        call_value(machine, BoundMethod(found[0], instance), Call([], {}, call.site))
+        machine.call(BoundMethod(found[0], instance), Call([], {}, call.site))
 
 
 def elements(instance: Instance) -> tuple[Value, ...] | None:

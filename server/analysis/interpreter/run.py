@@ -14,8 +14,8 @@ from ..autograd.tensor import Tensor
 from ..check_types import Cancelled, Token
 from ..events import InplaceWrite, Outdated, Sink, Step
 from ..torch_model.model import TorchModel
-from ..values import Call, ModuleValue, Site, Value
-from . import builtins, calls, objects, statements
+from ..values import Call, Choice, ModuleValue, Site, Value
+from . import calls, displays, introspection, objects, primaries, statements
 from .entries import run_entries
 from .imports import Importer
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine, ProgramRaises
@@ -25,6 +25,8 @@ from .trunk import Trunk
 
 RECURSION_LIMIT = 12_000
 IMPORT_STEPS = 60_000
+_LOADED = (displays, primaries)
+"""Kinds of expression that nothing else here asks for by name."""
 
 
 class Interpreter(Machine):
@@ -39,7 +41,9 @@ class Interpreter(Machine):
 
     def call(self, function: Value, call: Call) -> Value:
         """Call a value."""
-        return self.each(function, lambda each: calls.call_value(self, each, call))
+        if type(function) is Choice:
+            return self.each(function, lambda each: calls.call_value(self, each, call))
+        return calls.call_value(self, function, call)
 
     def attribute(self, value: Value, name: str, site: Site) -> Value:
         """`value.name`."""
@@ -51,7 +55,7 @@ class Interpreter(Machine):
 
     def is_a(self, value: Value, kind: Value) -> bool | None:
         """`isinstance(value, kind)`."""
-        return builtins.is_a(self, self.narrow(value), kind)
+        return introspection.is_a(self, self.narrow(value), kind)
 
     def sink(self, site: Site, outcome: Outcome, kind: str) -> None:
         """Record a backward, and stop or go on as it says."""

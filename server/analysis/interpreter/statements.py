@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..values import Unknown, Value
-from . import classes, contexts, expected, expressions, loops, matching
+from . import classes, contexts, expected, loops, matching
 from .blocks import DEAD, HANDLERS, Leave, branch, run_block
-from .calls import make_function
+from .decorators import decorate
+from .expressions import evaluate
+from .functions import make_function
 from .machine import DeadEnd, Machine, ProgramRaises
 from .targets import assign, augmented, delete
 
@@ -17,11 +19,11 @@ from .targets import assign, augmented, delete
 
 
 def _expr(machine: Machine, node: ast.Expr) -> None:
-    expressions.evaluate(machine, node.value)
+    evaluate(machine, node.value)
 
 
 def _assign(machine: Machine, node: ast.Assign) -> None:
-    value = expressions.evaluate(machine, node.value)
+    value = evaluate(machine, node.value)
     if machine.frame.loose and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Add):
         machine.grown(machine.site(node), value)
     for target in node.targets:
@@ -30,11 +32,11 @@ def _assign(machine: Machine, node: ast.Assign) -> None:
 
 def _ann_assign(machine: Machine, node: ast.AnnAssign) -> None:
     if node.value is not None:
-        assign(machine, node.target, expressions.evaluate(machine, node.value))
+        assign(machine, node.target, evaluate(machine, node.value))
 
 
 def _return(machine: Machine, node: ast.Return) -> Leave:
-    return Leave("return", expressions.evaluate(machine, node.value) if node.value is not None else None)
+    return Leave("return", evaluate(machine, node.value) if node.value is not None else None)
 
 
 def _break(machine: Machine, node: ast.Break) -> Leave:
@@ -47,7 +49,7 @@ def _continue(machine: Machine, node: ast.Continue) -> Leave:
 
 def _raise(machine: Machine, node: ast.Raise) -> Leave:
     if node.exc is not None:
-        expressions.evaluate(machine, node.exc)
+        evaluate(machine, node.exc)
     raise DeadEnd
 
 
@@ -56,7 +58,7 @@ def _pass(machine: Machine, node: ast.stmt) -> None:
 
 
 def _assert(machine: Machine, node: ast.Assert) -> None:
-    known, key, polarity = machine.test(expressions.evaluate(machine, node.test))
+    known, key, polarity = machine.test(evaluate(machine, node.test))
     if known is None and not isinstance(key, object().__class__):
         machine.path = machine.path | {(key, polarity)}
 
@@ -76,14 +78,14 @@ def _import(machine: Machine, node: ast.Import | ast.ImportFrom) -> None:
 def _function(machine: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     value: Value = make_function(machine, node, node.name)
     for decorator in reversed(node.decorator_list):
-        value = expressions.decorate(machine, decorator, value)
+        value = decorate(machine, decorator, value)
     machine.frame.scope.store(machine.heap, node.name, value)
 
 
 def _class(machine: Machine, node: ast.ClassDef) -> None:
     value = classes.define(machine, node, run_block)
     for decorator in reversed(node.decorator_list):
-        value = expressions.decorate(machine, decorator, value)
+        value = decorate(machine, decorator, value)
     machine.frame.scope.store(machine.heap, node.name, value)
 
 
@@ -91,7 +93,7 @@ def _class(machine: Machine, node: ast.ClassDef) -> None:
 
 
 def _if(machine: Machine, node: ast.If) -> Leave | None:
-    known, key, polarity = machine.test(expressions.evaluate(machine, node.test))
+    known, key, polarity = machine.test(evaluate(machine, node.test))
     if known is True:
         return run_block(machine, node.body)
     if known is False:
@@ -102,7 +104,7 @@ def _if(machine: Machine, node: ast.If) -> Leave | None:
 
 
 def _match(machine: Machine, node: ast.Match) -> Leave | None:
-    subject = expressions.evaluate(machine, node.subject)
+    subject = evaluate(machine, node.subject)
 
     def case(index: int) -> Leave | None:
         if index == len(node.cases):

@@ -7,10 +7,13 @@ from typing import Any
 
 from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import Tensor
-from ..values import Choice, DictValue, Instance, ListValue, ModuleObject, Scalar, SliceValue, Unknown, Value
-from . import expressions, slices
+from ..values import Call, Choice, DictValue, Instance, ListValue, ModuleObject, Scalar, SliceValue, Unknown, Value
+from . import operators, slices
+from .expressions import evaluate, expression, load_name, record
+from .functions import PropertyValue
 from .keys import key_of
 from .machine import Machine
+from .subscripts import subscript
 
 
 def assign(machine: Machine, target: ast.expr, value: Value) -> None:
@@ -18,19 +21,19 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
     if isinstance(target, ast.Name):
         _name_it(machine, value, target.id)
         machine.frame.scope.store(machine.heap, target.id, value)
-        expressions.record(machine, target, value)
+        record(machine, target, value)
     elif isinstance(target, ast.Attribute):
-        owner = expressions.evaluate(machine, target.value)
+        owner = evaluate(machine, target.value)
         _name_it(
             machine,
             value,
             target.attr if not isinstance(target.value, ast.Name) else f"{target.value.id}.{target.attr}",
         )
         machine.each(owner, lambda each: set_attribute(machine, each, target.attr, value, target))
-        expressions.record(machine, target, value)
+        record(machine, target, value)
     elif isinstance(target, ast.Subscript):
-        owner = expressions.evaluate(machine, target.value)
-        index = expressions.evaluate(machine, target.slice)
+        owner = evaluate(machine, target.value)
+        index = evaluate(machine, target.slice)
         machine.each(owner, lambda each: set_item(machine, each, index, value, target))
     elif isinstance(target, (ast.Tuple, ast.List)):
         _unpack(machine, target.elts, value)
@@ -98,8 +101,8 @@ def set_attribute(machine: Machine, owner: Value, name: str, value: Value, node:
         return
     if isinstance(owner, Instance):
         found = owner.cls.find(name)
-        if found is not None and isinstance(found[0], expressions.PropertyValue) and found[0].setter is not None:
-            expressions.call_function(machine, found[0].setter, [owner, value], site)
+        if found is not None and isinstance(found[0], PropertyValue) and found[0].setter is not None:
+            machine.call(found[0].setter, Call([owner, value], {}, site))
             return
         machine.heap.put(owner.attributes, name, value)
     elif isinstance(owner, Unknown):
@@ -131,22 +134,22 @@ def set_item(machine: Machine, owner: Value, index: Value, value: Value, node: a
     elif isinstance(owner, Instance):
         found = owner.cls.find("__setitem__")
         if found is not None:
-            expressions.call_function(machine, found[0], [owner, index, value], site)
+            machine.call(found[0], Call([owner, index, value], {}, site))
 
 
 def augmented(machine: Machine, node: ast.AugAssign) -> None:
     """`target op= value`: in place for tensors and lists, else compute and store."""
     target: Any = node.target
     if isinstance(target, ast.Name):
-        owner, current = None, expressions.load_name(machine, target.id, target)
+        owner, current = None, load_name(machine, target.id, target)
     elif isinstance(target, ast.Attribute):
-        owner = expressions.evaluate(machine, target.value)
+        owner = evaluate(machine, target.value)
         current = machine.each(owner, lambda each: machine.attribute(each, target.attr, machine.site(target)))
     else:
-        owner = expressions.evaluate(machine, target.value)
-        index = expressions.evaluate(machine, target.slice)
-        current = machine.each(owner, lambda each: expressions.subscript(machine, each, index, machine.site(target)))
-    value = expressions.evaluate(machine, node.value)
+        owner = evaluate(machine, target.value)
+        index = evaluate(machine, target.slice)
+        current = machine.each(owner, lambda each: subscript(machine, each, index, machine.site(target)))
+    value = evaluate(machine, node.value)
     site = machine.site(node)
     if isinstance(current, ListValue) and isinstance(node.op, ast.Add):
         items, open_ = machine.iterate(value, site)
@@ -156,14 +159,14 @@ def augmented(machine: Machine, node: ast.AugAssign) -> None:
         result: Value = current
     else:
         result = machine.each(
-            current, lambda each: expressions.binary(machine, node.op, each, value, site, in_place=True), skip_none=True
+            current, lambda each: operators.binary(machine, node.op, each, value, site, in_place=True), skip_none=True
         )
     if isinstance(node.op, ast.Add):
         machine.grown(site, result)
     if isinstance(target, ast.Name):
         _name_it(machine, result, target.id)
         machine.frame.scope.store(machine.heap, target.id, result)
-        expressions.record(machine, target, result)
+        record(machine, target, result)
     elif isinstance(target, ast.Attribute):
         machine.each(owner, lambda each: set_attribute(machine, each, target.attr, result, target))
     else:
@@ -175,12 +178,12 @@ def delete(machine: Machine, target: ast.expr) -> None:
     if isinstance(target, ast.Name):
         machine.heap.put(machine.frame.scope.table_for(target.id), target.id, MISSING)
     elif isinstance(target, ast.Attribute):
-        owner = expressions.evaluate(machine, target.value)
+        owner = evaluate(machine, target.value)
         if isinstance(owner, Instance) and target.attr in owner.attributes:
             machine.heap.put(owner.attributes, target.attr, MISSING)
     elif isinstance(target, ast.Subscript):
-        owner = expressions.evaluate(machine, target.value)
-        index = expressions.evaluate(machine, target.slice)
+        owner = evaluate(machine, target.value)
+        index = evaluate(machine, target.slice)
         machine.each(owner, lambda each: delete_item(machine, each, index))
     elif isinstance(target, (ast.Tuple, ast.List)):
         for each in target.elts:
@@ -202,3 +205,10 @@ def delete_item(machine: Machine, owner: Value, index: Value) -> None:
             machine.heap.write(owner, "items", tuple(items))
         else:
             machine.heap.write(owner, "open", True)
+
+
+@expression(ast.NamedExpr)
+def _named(machine: Machine, node: ast.NamedExpr) -> Value:
+    value = evaluate(machine, node.value)
+    assign(machine, node.target, value)
+    return value

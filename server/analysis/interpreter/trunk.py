@@ -24,6 +24,7 @@ from ..check_types import StartOver
 from ..values import FunctionValue, Site, Value
 from . import blocks
 from .blocks import Leave
+from .functions import is_generator
 from .older_run import ROOM, OlderRun, alike
 from .scope import Scope
 from .steps import LISTS, SETS, TABLES, Recorder, Step, empty
@@ -264,8 +265,6 @@ class Trunk:
 
 def scope_is_plain(function: FunctionValue) -> bool:
     """Whether a call of the function is nothing but its body run in a scope of its own."""
-    from .calls import is_generator
-
     return (
         isinstance(function.node, ast.FunctionDef)
         and not function.contexts

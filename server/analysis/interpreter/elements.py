@@ -1,0 +1,49 @@
+"""Elements that stand for many: of iterables whose length is not known, and at an index that is not."""
+
+from __future__ import annotations
+
+from ..values import Scalar, Unknown, Value
+from .keys import CONSTANTS
+from .machine import Machine
+
+
+def any_of(machine: Machine, values: list[Value]) -> Value:
+    """One of the values, at an index or key that is not known."""
+    if not values:
+        return Unknown("an element of an empty container")
+    return machine.join_all(values)
+
+
+def open_elements(machine: Machine, items: list[Value]) -> list[Value]:
+    """Two elements that stand for the first and a later pass over an iterable of unknown length."""
+    if not items:
+        return []
+    if len(items) > 2:
+        if all(isinstance(item, (int, float)) for item in items):
+            return [Scalar(type(items[0]).__name__), Scalar(type(items[0]).__name__)]
+        if len(items) <= 64 and not all(isinstance(item, CONSTANTS) for item in items):
+            joined = any_of(machine, items)
+            return [joined, joined]
+    first, last = items[0], items[-1]
+    if isinstance(first, (int, float, str)):
+        scalar = Scalar(type(first).__name__)
+        return [scalar, Scalar(scalar.kind)]
+    return [first, fresh(last) if first is last else last]
+
+
+def fresh(value: Value) -> Value:
+    """Another value like this one, for the next pass of a loop: unknowns are new, known objects stay."""
+    if isinstance(value, Unknown):
+        return value.another()
+    if type(value) is tuple:
+        return tuple(fresh(item) for item in value)
+    if isinstance(value, Scalar):
+        return Scalar(value.kind, value.node)
+    return value
+
+
+def later(items: list[Value], index: int) -> Value:
+    """An element of an iterable of which only the first ones are known: behind those, one like the last."""
+    if not items:
+        return Unknown("an element of an empty iterable")
+    return items[index] if index < len(items) else fresh(items[-1])

@@ -1,0 +1,164 @@
+"""Builtins that look at objects: `isinstance`, `getattr`, `type`, `super`; and `reveal_grad`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..autograd.tensor import Tensor
+from ..values import (
+    BoundMethod,
+    Builtin,
+    Call,
+    ClassValue,
+    DictValue,
+    External,
+    FunctionValue,
+    Instance,
+    ListValue,
+    Scalar,
+    SuperValue,
+    TorchName,
+    Unknown,
+    Value,
+)
+from .functions import PropertyValue
+from .keys import CONSTANTS
+from .machine import Machine, Negation
+from .scope import Scope
+from .targets import set_attribute
+
+_PYTHON_KINDS: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (float,),
+    "str": (str,),
+    "bool": (bool,),
+    "tuple": (tuple,),
+    "bytes": (bytes,),
+}
+
+
+def _isinstance(machine: Machine, call: Call) -> Value:
+    if len(call.args) < 2:
+        return Scalar("bool")
+    value, kinds = machine.narrow(call.args[0]), call.args[1]
+    wanted = list(kinds) if isinstance(kinds, tuple) else [kinds]
+    outcomes = [is_a(machine, value, kind) for kind in wanted]
+    if True in outcomes:
+        return True
+    if all(o is False for o in outcomes):
+        return False
+    return machine.comparison((value, "isinstance", tuple(wanted)), lambda: Scalar("bool"))
+
+
+def is_a(machine: Machine, value: Value, kind: Value) -> bool | None:
+    """`isinstance(value, kind)` for one class; None if it is not known."""
+    if isinstance(value, (Unknown, Negation)) or type(value).__name__ == "Choice":
+        return None
+    if isinstance(kind, Builtin):
+        if kind.name in _PYTHON_KINDS:
+            if isinstance(value, Scalar):
+                return value.kind == kind.name if value.kind in ("int", "float", "str", "bool") else None
+            return isinstance(value, _PYTHON_KINDS[kind.name])
+        if kind.name in ("list", "set"):
+            return isinstance(value, ListValue) and value.kind == kind.name
+        if kind.name == "dict":
+            return isinstance(value, DictValue)
+        return None
+    handled = machine.torch.is_instance(value, kind)
+    if handled is not None:
+        return handled
+    if isinstance(kind, ClassValue):
+        if isinstance(value, Instance):
+            return True if kind in value.cls.mro() else None if value.cls.unknown_base() else False
+        return False
+    if isinstance(kind, External):
+        return False if isinstance(value, (Tensor, *CONSTANTS)) else None
+    return None
+
+
+def _hasattr(machine: Machine, call: Call) -> Value:
+    value, name = call.args[0], call.argument(1, "name")
+    if isinstance(value, Instance) and isinstance(name, str):
+        if name in value.attributes and not isinstance(value.attributes[name], Unknown):
+            return True
+        if value.cls.find(name) is not None:
+            return True
+        return machine.comparison((value, "has", name), lambda: Scalar("bool"))
+    return machine.comparison((id(value), "has", str(name)), lambda: Scalar("bool"))
+
+
+def _getattr(machine: Machine, call: Call) -> Value:
+    owner, name = call.args[0], call.argument(1, "name")
+    if isinstance(name, str):
+        return machine.each(owner, lambda each: machine.attribute(each, name, call.site))
+    return Unknown("getattr() with an unknown name", deps=(owner,))
+
+
+def _setattr(machine: Machine, call: Call) -> Value:
+    if len(call.args) == 3 and isinstance(call.args[1], str) and call.site.node is not None:
+        set_attribute(machine, call.args[0], call.args[1], call.args[2], call.site.node)
+    return None
+
+
+def _type(machine: Machine, call: Call) -> Value:
+    value = call.args[0] if call.args else None
+    if isinstance(value, Instance):
+        return value.cls
+    if isinstance(value, Tensor):
+        return TorchName("torch.Tensor")
+    return Unknown("type()", deps=(value,))
+
+
+def _super(machine: Machine, call: Call) -> Value:
+    if len(call.args) == 2 and isinstance(call.args[0], ClassValue):
+        return SuperValue(call.args[1], call.args[0])
+    return _zero_argument_super(machine)
+
+
+def _zero_argument_super(machine: Machine) -> Value:
+    """`super()` inside a method."""
+    scope: Scope | None = machine.frame.scope
+    while scope is not None and (scope.function is None or scope.function.owner is None):
+        scope = scope.parent
+    if scope is None:
+        return Unknown("super() outside a class")
+    function: FunctionValue = scope.function
+    arguments = function.node.args
+    every = [*arguments.posonlyargs, *arguments.args]
+    if not every:
+        return Unknown("super() without self")
+    assert function.owner is not None
+    return SuperValue(scope.names.get(every[0].arg), function.owner)
+
+
+def _callable(machine: Machine, call: Call) -> Value:
+    return True if isinstance(call.args[0], (FunctionValue, BoundMethod, ClassValue)) else Scalar("bool")
+
+
+def _object(machine: Machine, call: Call) -> Value:
+    return Unknown("object()")
+
+
+def _reveal(machine: Machine, call: Call) -> Value:
+    value = call.args[0] if call.args else None
+    snapshot = value
+    if isinstance(value, Tensor):
+        machine.autograd.refresh(value)
+        snapshot = (value, value.node, value.requires_grad)
+    machine.events.reveals.append((call.site, snapshot))
+    return value
+
+
+BUILTINS: dict[str, Callable[[Machine, Call], Value]] = {
+    "isinstance": _isinstance,
+    "issubclass": lambda machine, call: Scalar("bool"),
+    "hasattr": _hasattr,
+    "getattr": _getattr,
+    "setattr": _setattr,
+    "type": _type,
+    "super": _super,
+    "callable": _callable,
+    "object": _object,
+    "property": lambda machine, call: PropertyValue(call.args[0]) if call.args else Unknown("property()"),
+    "reveal_grad": _reveal,
+}

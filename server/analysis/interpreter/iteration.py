@@ -1,0 +1,189 @@
+"""Builtins that make or walk iterables: `list`, `dict`, `range`, `zip`, `map`, `iter`, `next`, `sorted`, `any`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..autograd.tensor import Tensor
+from ..values import BoundMethod, Call, DictValue, Instance, IterValue, ListValue, ModuleObject, Scalar, Unknown, Value
+from . import generators
+from .elements import fresh, later
+from .keys import CONSTANTS
+from .machine import Machine
+
+_MAX_RANGE = 64
+
+
+def _sequence(kind: str) -> Callable[[Machine, Call], Value]:
+    def make(machine: Machine, call: Call) -> Value:
+        if not call.args:
+            return () if kind == "tuple" else ListValue((), kind)
+        items, open_ = machine.iterate(call.args[0], call.site)
+        if kind == "tuple" and not open_:
+            return tuple(items)
+        return ListValue(items, "list" if kind == "tuple" else kind, open_)
+
+    return make
+
+
+def _dict(machine: Machine, call: Call) -> Value:
+    result = DictValue(call.kwargs)
+    if call.args:
+        source = call.args[0]
+        if isinstance(source, DictValue):
+            result.items = {**source.items, **result.items}
+            result.rest = source.rest
+        else:
+            items, open_ = machine.iterate(source, call.site)
+            for item in items:
+                if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], CONSTANTS):
+                    result.items[item[0]] = item[1]
+                else:
+                    open_ = True
+            if open_:
+                result.rest = Unknown("an entry of an unknown mapping", deps=(source,))
+    return result
+
+
+def _range(machine: Machine, call: Call) -> Value:
+    if all(isinstance(a, int) for a in call.args) and call.args:
+        try:
+            numbers = range(*call.args)
+        except (TypeError, ValueError):
+            return IterValue([Scalar("int")], True)
+        if len(numbers) <= _MAX_RANGE:
+            return ListValue(tuple(numbers))
+        return ListValue([Scalar("int"), Scalar("int")], open_=True)
+    return ListValue([Scalar("int")], open_=True)
+
+
+def _len(machine: Machine, call: Call) -> Value:
+    value = machine.narrow(call.args[0]) if call.args else None
+    if isinstance(value, (tuple, str)):
+        return len(value)
+    if isinstance(value, Tensor) and value.shape and value.shape[0] >= 0:
+        return value.shape[0]
+    if isinstance(value, ListValue) and not value.open:
+        return len(value.items)
+    if isinstance(value, DictValue) and value.rest is None:
+        return len(value.items)
+    if isinstance(value, ModuleObject) and not value.open and value.items:
+        return len(value.items)
+    if isinstance(value, Instance):
+        found = value.cls.find("__len__")
+        if found is not None:
+            return machine.call(BoundMethod(found[0], value), Call([], {}, call.site))
+    return Scalar("int")
+
+
+def _zip(machine: Machine, call: Call) -> Value:
+    columns = [machine.iterate(arg, call.site) for arg in call.args]
+    if not columns:
+        return IterValue(())
+    exact = [len(items) for items, open_ in columns if not open_]
+    if exact:
+        count = min(exact)
+        rows = []
+        for index in range(count):
+            row = []
+            for items, open_ in columns:
+                if open_ or index >= len(items):
+                    row.append(later(items, index))
+                else:
+                    row.append(items[index])
+            rows.append(tuple(row))
+        return IterValue(rows)
+    count = max(len(items) for items, _ in columns)
+    return IterValue([tuple(later(items, i) for items, _ in columns) for i in range(count)], True)
+
+
+def _enumerate(machine: Machine, call: Call) -> Value:
+    items, open_ = machine.iterate(call.args[0], call.site) if call.args else ([], True)
+    if open_:
+        return IterValue([(Scalar("int"), item) for item in items], True)
+    start = call.argument(1, "start", 0)
+    if not isinstance(start, int):
+        return IterValue([(Scalar("int"), item) for item in items])
+    return IterValue([(start + index, item) for index, item in enumerate(items)])
+
+
+def _map(machine: Machine, call: Call) -> Value:
+    if len(call.args) < 2:
+        return Unknown("map()")
+    rows, open_ = machine.iterate(_zip(machine, Call(call.args[1:], {}, call.site)), call.site)
+    return IterValue([machine.call(call.args[0], Call(list(row), {}, call.site)) for row in rows], open_)
+
+
+def _filter(machine: Machine, call: Call) -> Value:
+    items, open_ = machine.iterate(call.args[1], call.site) if len(call.args) > 1 else ([], True)
+    kept = []
+    for item in items:
+        outcome = item if call.args[0] is None else machine.call(call.args[0], Call([item], {}, call.site))
+        known = machine.truth(outcome)
+        if known is not False:
+            kept.append(item)
+            open_ = open_ or known is None
+    return IterValue(kept, open_)
+
+
+def _iter(machine: Machine, call: Call) -> Value:
+    items, open_ = machine.iterate(call.args[0], call.site) if call.args else ([], True)
+    return IterValue(items, open_)
+
+
+def next_(machine: Machine, call: Call) -> Value:
+    """`next(iterator)` and `next(iterator, default)`."""
+    value = call.args[0] if call.args else None
+    if isinstance(value, IterValue):
+        if value.source is not None:
+            generators.collect(machine, value)
+        if value.modes and value.modes[0] is not machine.autograd.mode:
+            machine.autograd.set_mode(value.modes[0])
+        if value.items:
+            first = value.items[0]
+            if value.open:
+                return fresh(first)
+            machine.heap.write(value, "items", value.items[1:])
+            machine.heap.write(value, "modes", value.modes[1:])
+            return first
+        if len(call.args) > 1:
+            return call.args[1]
+    items, _ = machine.iterate(value, call.site)
+    return fresh(items[0]) if items else Unknown("next() of nothing")
+
+
+def _sorted(machine: Machine, call: Call) -> Value:
+    items, open_ = machine.iterate(call.args[0], call.site) if call.args else ([], True)
+    return ListValue(items, open_=open_ or (len(items) > 1 and not all(isinstance(i, CONSTANTS) for i in items)))
+
+
+def _reversed(machine: Machine, call: Call) -> Value:
+    items, open_ = machine.iterate(call.args[0], call.site) if call.args else ([], True)
+    return IterValue(items[::-1], open_)
+
+
+def _any_all(machine: Machine, call: Call) -> Value:
+    items, _ = machine.iterate(call.args[0], call.site) if call.args else ([], True)
+    del items
+    return Scalar("bool")
+
+
+BUILTINS: dict[str, Callable[[Machine, Call], Value]] = {
+    "list": _sequence("list"),
+    "tuple": _sequence("tuple"),
+    "set": _sequence("set"),
+    "frozenset": _sequence("set"),
+    "dict": _dict,
+    "range": _range,
+    "len": _len,
+    "zip": _zip,
+    "enumerate": _enumerate,
+    "map": _map,
+    "filter": _filter,
+    "iter": _iter,
+    "next": next_,
+    "sorted": _sorted,
+    "reversed": _reversed,
+    "any": _any_all,
+    "all": _any_all,
+}
