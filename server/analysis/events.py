@@ -170,6 +170,22 @@ class Flagged:
     node: Node
 
 
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Memory that was filled outside of any graph, and a tensor whose values went into it, with its node then.
+
+    `fresh` for `copy.deepcopy`, which makes the memory it fills.
+    """
+
+    memory: Memory
+    source: Tensor
+    node: Node | None
+    span: Span | None
+    stack: tuple[Site, ...]
+    path: Path
+    fresh: bool = False
+
+
 @dataclass(slots=True)
 class Events:
     """Everything recorded in one run, in order."""
@@ -195,8 +211,7 @@ class Events:
     called: set[int] = field(default_factory=set)
     """Modules of torch that were called."""
     escaped: list[Tensor] = field(default_factory=list)
-    copied: list[tuple[Memory, Tensor]] = field(default_factory=list)
-    """Memory that was filled outside of any graph, and a tensor whose values went into it."""
+    copied: list[Copied] = field(default_factory=list)
     values: dict[Span, tuple[str, Any, Any]] = field(default_factory=dict)
     reveals: list[tuple[Site, Any]] = field(default_factory=list)
     unresolved: dict[str, int] = field(default_factory=dict)

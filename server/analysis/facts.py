@@ -11,7 +11,7 @@ from typing import Any
 from .autograd.graph import ALWAYS, Cut, Node, Path, Version
 from .autograd.reach import Severed, constants, reach, severed, zeros_on_the_way
 from .autograd.tensor import Tensor
-from .events import Events, Flagged, GradRead, Sink
+from .events import Copied, Events, Flagged, GradRead, Sink
 from .report import Confidence, Finding, Fix, Severity, Span, TraceStep
 from .source.edit_base import Edits
 from .source.parse import Parsed
@@ -91,7 +91,7 @@ class Facts:
         text = " ".join(self.source.segment(node).split())
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
-    def innermost_here(self, node: Node | Version) -> Span | None:
+    def innermost_here(self, node: Node | Version | Copied) -> Span | None:
         """Where an operation or a write happened as seen from this file: there, or the call that led out of it."""
         if self.here(node.span):
             return node.span
@@ -211,6 +211,24 @@ class Facts:
         return found
 
     @cached_property
+    def starved(self) -> set[int]:
+        """Tensors an optimizer holds, steps with, and never finds a gradient at.
+
+        `autograd.grad` may have been asked for theirs: it gives it to the caller, who did not put it there.
+        """
+        found: dict[int, bool] = {}
+        for step in self.events.steps:
+            for tensor, grad in step.grads:
+                usual = not (step.open or step.after_error or tensor.group or tensor.note) and step.entry == "module"
+                found[id(tensor)] = found.get(id(tensor), True) and usual and grad.present.no
+        given = {id(leaf) for s in self.events.sinks if s.kind != "grad" for leaf in s.outcome.reach.leaves}
+        return {key for key, without in found.items() if without and key not in given | self.events.exposed}
+
+    def is_lost(self, leaf: Tensor) -> bool:
+        """Whether no backward gives a leaf a gradient."""
+        return id(leaf) not in self.reached or id(leaf) in self.starved
+
+    @cached_property
     def held(self) -> set[int]:
         """Tensors an optimizer holds."""
         return {id(item.tensor) for item in self.events.held}
@@ -232,10 +250,11 @@ class Facts:
         """
         kept = {id(item.tensor.memory): item.tensor for item in self.events.held}
         found: set[int] = set()
-        for memory, source in self.events.copied:
-            leaf = kept.get(id(memory))
+        for copy in self.events.copied:
+            leaf = kept.get(id(copy.memory)) if not copy.fresh else None
             if leaf is not None and id(leaf) not in found:
-                origins = [each for each in _copied_from(source) if each is not leaf and each.memory is not memory]
+                sources = _copied_from(copy.source)
+                origins = [each for each in sources if each is not leaf and each.memory is not copy.memory]
                 if any(id(each) in self.reached for each in origins):
                     found.add(id(leaf))
         return found
@@ -328,7 +347,7 @@ class Facts:
         if self.machine.exhausted or self.machine.crashes or self.machine.foreign.hides:
             # What a run that stopped early, or stepped over a statement, never reached is not known to be unreachable.
             return []
-        wanted = [s for s in sure if self.is_wanted(s.leaf) and id(s.leaf) not in self.reached]
+        wanted = [s for s in sure if self.is_wanted(s.leaf) and self.is_lost(s.leaf)]
         if not wanted and not self.events.held:
             # No optimizer in sight: a part of a module that learns nothing while its siblings do.
             wanted = [s for s in sure if id(s.leaf) not in self.reached and self._sibling_learns(s.leaf, sink)]

@@ -24,6 +24,12 @@ def place(facts: Facts, node: Node, made: Span, sink: Span) -> tuple[Span, str]:
         if statement is not None and name:
             return facts.source.span(statement), f"`{name}`"
     statement = facts.statement_at(made)
+    if isinstance(statement, ast.Return):
+        # What a helper returns is kept, or used, by who called it.
+        outer = [site.span for site in reversed(node.stack) if facts.here(site.span) and site.span != made]
+        while isinstance(statement, ast.Return) and outer:
+            made = outer.pop(0)
+            statement = facts.statement_at(made)
     if statement is not None:
         name = _read_again(facts, statement, sink)
         if name:

@@ -10,6 +10,7 @@ from ..report import Finding, Fix, Span
 from ..source.edits import rename_call, unwrap_call
 from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
+from .poured import poured
 
 RULE = Rule(
     name="rewrapped-tensor",
@@ -20,8 +21,9 @@ RULE = Rule(
     what="""\
 Finds calls that build a new tensor out of the numbers of an existing one: `torch.tensor(t)`, `torch.tensor([a, b])`,
 `torch.as_tensor([a, b])`, `torch.Tensor([a, b])`, `t.new_tensor(u)`, `nn.Parameter(t)`, `Variable(t.data)`, with or
-without `requires_grad=True`, when the new tensor feeds a loss and the tensors that should learn reach the loss only
-through it.
+without `requires_grad=True`, and the statements that put such numbers into another leaf (`p.data = t`,
+`p.data.copy_(t)`, `p.copy_(t)` under `no_grad`, `load_state_dict`), when the new tensor feeds a loss and the tensors
+that should learn reach the loss only through it.
 
 `torch.as_tensor(t)` and `torch.asarray(t)` of one single tensor give the tensor itself back and are not reported; nor
 are tensors built from numbers that never were tracked (targets, returns, weights of classes), nor an `nn.Parameter`
@@ -83,6 +85,20 @@ def check(facts: Facts) -> Iterator[Finding]:
         trace = cut_story(facts, cause, f"cut: {written} copies the values and forgets where they come from")
         fixes = [] if place else _fixes(facts, span)
         yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)
+
+    for found in poured(facts):
+        whom = facts.leaf_text([found.leaf])
+        message = (
+            f"{whom} takes the values and forgets where they come from: no gradient to {facts.leaf_text(found.lost)}"
+        )
+        sinks = [s for s in facts.events.sinks if s.kind == "backward" and found.leaf in s.outcome.reach.leaves]
+        steps = [
+            *facts.source_steps(found.lost),
+            facts.step(facts.marked(found.span), "cut", f"{whom} stays a leaf, with other values and without history"),
+            facts.sink_step(sinks[-1], f"ends at {whom}"),
+        ]
+        confidence = facts.confidence_on(found.copied.path, found.sure)
+        yield facts.finding(RULE.name, confidence, message, facts.marked(found.span), steps)
 
 
 def _fixes(facts: Facts, span: Span) -> list[Fix | None]:

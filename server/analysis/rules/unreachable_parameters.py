@@ -14,6 +14,7 @@ from ..source.index import Index, index_of
 from ..torch_model.modules import children, is_module, named_parameters
 from ..values import ClassValue, Instance, ModuleObject, Value
 from .base import Rule
+from .passed_by import PassedBy, passed_by
 
 _BY_NAME = frozenset(
     {"__dict__", "__getattr__", "_modules", "_parameters", "children", "named_children"}
@@ -35,6 +36,11 @@ RULE = Rule(
 Finds a layer (or an `nn.Parameter`) whose parameters an optimizer holds and steps with, while no loss of the program
 depends on them and the layer is used nowhere: an attribute that no method but `__init__` reads, or a module in a
 variable that is only moved, counted and handed to optimizers. The finding sits where the layer is made.
+
+Also finds an optimizer whose parameters never get a gradient because a copy of them learns in their place
+(`copy.deepcopy`, `load_state_dict`): the copy of an inner loop that the outer loop's optimizer does not see, a model
+that was copied under its own name after the optimizer was made, an optimizer of the target network. The finding sits on
+the copy.
 
 A layer that is used in some branch, a second head, a stage or for evaluation only is not reported, nor is a frozen one,
 one whose weight is shared with a layer in use, and any layer of a program that finds its layers by name (`getattr`,
@@ -107,6 +113,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Unused layers and parameters of modules of the file, then unused modules in variables."""
     if facts.machine.exhausted or facts.machine.foreign.hides or not facts.events.steps:
         return
+    for found in passed_by(facts):
+        yield _copied(facts, found)
     dead = _dead(facts)
     if not dead or any(_uses_names(index_of(each)) for each in facts.parsed.tree.body):
         return
@@ -125,6 +133,22 @@ def check(facts: Facts) -> Iterator[Finding]:
         if span is not None:
             told |= {id(t) for t in lost}
             yield _finding(facts, f"`{value.name}` is used nowhere", lost, span, dead)
+
+
+def _copied(facts: Facts, found: PassedBy) -> Finding:
+    whom = facts.leaf_text([found.held])
+    message = f"the gradient goes to {facts.leaf_text([found.learning])} and stops there: {whom}, which the optimizer"
+    message += " steps with, never gets one, for this copies the values and no history"
+    holders = [held.site.span for held in facts.events.held if held.tensor is found.held]
+    sinks = [sink for sink in facts.events.sinks[: found.step.sinks_before] if sink.kind == "backward"]
+    trace: list[TraceStep | None] = [
+        *facts.source_steps([found.held]),
+        facts.step(holders[0], "note", "the optimizer holds the parameters") if holders else None,
+        facts.step(found.span, "cut", "a copy: its gradients are its own"),
+        facts.sink_step(sinks[-1], "reaches one of the two only") if sinks else None,
+        facts.step(found.step.site.span, "note", "finds no gradient"),
+    ]
+    return facts.finding(RULE.name, "likely", message, facts.marked(found.span), trace)
 
 
 def _uses_names(index: Index) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..autograd.tensor import Tensor
 from ..values import DictValue, Instance, ListValue, ModuleObject, Runtime, Site, Unknown, Value
+from .ops import note_copy
 
 
 def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Value]) -> Value:
@@ -29,6 +30,8 @@ def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Va
             is_parameter=value.is_parameter,
         )
         memo[id(value)] = result
+        if deep:
+            note_copy(rt, result, value, site.span, fresh=True)
         return result
     if isinstance(value, Instance):
         instance = Instance(value.cls)

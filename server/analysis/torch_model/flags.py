@@ -67,6 +67,7 @@ def _set_data(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
                 rt.heap.write(each.memory, "version", join_versions(version, each.memory.version))
         elif isinstance(value, Tensor):
             rt.heap.write(tensor, "memory", value.memory)
+            ops.note_copy(rt, tensor, value, site.span)
         else:
             fresh = Memory()
             fresh.version = version

@@ -28,7 +28,7 @@ from ..values import (
 )
 from . import hooks, shapes
 from .arguments import device_of, dtype_of, truth_of
-from .ops import module_forward
+from .ops import module_forward, note_copy
 from .table import TABLE
 
 BASE = ("torch.nn.Module", "torch.nn.modules.module.Module", "torch.nn.modules.Module")
@@ -381,7 +381,15 @@ def _modules(rt: Runtime, owner: Value, call: Call) -> Value:
 
 
 def _named_modules(rt: Runtime, owner: Value, call: Call) -> Value:
-    return ListValue([(Scalar("str"), m) for m in modules(owner)])
+    found: dict[int, tuple[str, Value]] = {}
+    queue: list[tuple[str, Value]] = [("", owner)]
+    while queue:
+        name, module = queue.pop()
+        if id(module) not in found and not isinstance(module, Tensor):
+            found[id(module)] = (name, module)
+            below = [(f"{name}.{key}" if name else key, child) for key, child in children(module)]
+            queue += reversed(below)
+    return ListValue(list(found.values()))
 
 
 def _children(rt: Runtime, owner: Value, call: Call) -> Value:
@@ -490,7 +498,7 @@ def _load_state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
         rt.autograd.bump(tensor, "load_state_dict", call.site.span)
         source = state.items.get(name) if isinstance(state, DictValue) else None
         if isinstance(source, Tensor):
-            rt.events.copied.append((tensor.memory, source))
+            note_copy(rt, tensor, source, call.site.span)
     return Unknown("the result of load_state_dict")
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from ..autograd.engine import AutogradError, Operand, Operation, Save
 from ..autograd.tensor import ANY_FORM, Form, Tensor
 from ..autograd.truth import NO
+from ..events import Copied
+from ..report import Span
 from ..values import Call, DType, ListValue, Runtime, Site, Unknown, Value
 from . import autocast, inference, shapes
 from .arguments import as_tensor, kind_of, operands_for
@@ -326,11 +328,19 @@ def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> T
     if shapes.plain_name(operation.name) in _RESHAPING:
         rt.heap.write(target, "form", ANY_FORM)
     rt.wrote(site, target, before, operation.name)  # type: ignore[attr-defined]
-    if result.node is None or result.node.tracked.no:
+    alias = before is not None and before.cut is not None and before.cut.kind in ("data", "detach")
+    if alias or result.node is None or result.node.tracked.no:
+        # Through `t.data` the values arrive in `t` while the history stays with the alias.
         for operand in operation.operands:
             if operand.tensor is not None and operand.tensor.memory is not target.memory:
-                rt.events.copied.append((target.memory, operand.tensor))
+                note_copy(rt, target, operand.tensor, operation.span)
     return result
+
+
+def note_copy(rt: Runtime, target: Tensor, source: Tensor, span: Span | None, fresh: bool = False) -> None:
+    """Keep that the values of `source` went into the memory of `target` and its history did not."""
+    stack, path = rt.autograd.stack, rt.autograd.path
+    rt.events.copied.append(Copied(target.memory, source, source.node, span, stack, path, fresh))
 
 
 def _out(rt: Runtime, overload: Overload, operation: Operation, out: Value, site: Site) -> Value:

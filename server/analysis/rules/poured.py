@@ -1,0 +1,58 @@
+"""Values with a history that are put into a leaf outside of the graph: for `rewrapped-tensor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..autograd.reach import reach
+from ..autograd.tensor import Tensor
+from ..events import Copied
+from ..facts import Facts
+from ..report import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Poured:
+    """A write into a leaf: where, which leaf, and what learns by nothing else than what was written."""
+
+    span: Span
+    copied: Copied
+    leaf: Tensor
+    lost: tuple[Tensor, ...]
+    sure: bool
+
+
+def _is_left_out(facts: Facts, tensor: Tensor) -> bool:
+    """Whether the gradient of a tensor is wanted and never there: master weights are given theirs by hand."""
+    if tensor.group or not facts.is_wanted(tensor):
+        return False
+    return id(tensor) in facts.starved or (id(tensor) not in facts.held and id(tensor) not in facts.reached)
+
+
+def poured(facts: Facts) -> Iterator[Poured]:
+    """`p.data = f(w)`, `p.data.copy_(f(w))`, `p.copy_(f(w))` under `no_grad`: `p` is reached, `w` is not.
+
+    An average or a target network is written the same way; what it is made of learns by itself.
+    """
+    if facts.machine.exhausted or facts.machine.crashes or facts.machine.foreign.hides:
+        return
+    leaves = {
+        id(leaf.memory): leaf
+        for sink in facts.events.sinks
+        if sink.kind == "backward" and not sink.after_error
+        for leaf in sink.outcome.reach.leaves
+    }
+    told: set[Span] = set()
+    for copied in facts.events.copied:
+        leaf, span = leaves.get(id(copied.memory)), facts.innermost_here(copied)
+        source = copied.source
+        if leaf is None or span is None or span in told or copied.fresh or source.node is not copied.node:
+            continue
+        if source.node is None or not source.requires_grad.yes:
+            continue
+        behind = reach([source]).leaves
+        lost = tuple(t for t in behind if t is not leaf and _is_left_out(facts, t))
+        if lost:
+            told.add(span)
+            yield Poured(span, copied, leaf, lost, all(behind[t].yes for t in lost))
