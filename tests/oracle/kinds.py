@@ -41,6 +41,7 @@ OTHER: tuple[str, ...] = (
     "is not implemented",
     "functions with out=... arguments don't support automatic differentiation",
     "more than one element of the written-to tensor refers to a single memory location",
+    "some elements of the input tensor and the written-to tensor refer to a single memory location",
     "cannot assign 'torch.FloatTensor' as parameter",
     "returned an incorrect number of gradients",
     "You must implement either the backward or vjp method",

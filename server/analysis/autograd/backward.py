@@ -298,7 +298,9 @@ def backward(
                 autograd.heap.write(tensor, "grad", Grad(YES, span))
     ends = {tensor.node for tensor in inputs or ()}
     for tensor, node in found.retained:
-        # The hook runs with the node, and where its gradient is asked for; also in `autograd.grad`.
+        # The hook runs before the node, and where its gradient is asked for; also in `autograd.grad`.
+        if first is not None and node.order < first.order:
+            continue
         if inputs is None or node in executed or node in ends:
             autograd.heap.write(tensor, "grad", Grad(YES if wants.yes else truth.maybe("it depends"), span))
     freed_before = tuple(n for n in found.nodes if n.freed.possible)

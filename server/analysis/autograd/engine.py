@@ -116,7 +116,9 @@ class Autograd:
     def refresh(self, tensor: Tensor, asked: bool = True) -> Tensor:
         """Bring a view's history up to date: after a write to its memory its grad_fn is made anew from its base.
 
-        That happens when the grad_fn is `asked` for: no operation does so while tracking is off.
+        That happens only when the grad_fn is `asked` for: by a tracked operation that is differentiable in it, by
+        `.grad_fn`, `.is_leaf`, `register_hook` and backward; not by `.detach()`, `.requires_grad`, `.item()` or an
+        untracked operation (measured on torch 2.13).
         Source: `VariableHooks::grad_fn` in torch/csrc/autograd/variable.cpp. A view that may not be brought up to date
         stays as it is; `require_current` raises for it.
         """
@@ -138,6 +140,13 @@ class Autograd:
         self.heap.write(tensor, "idle", False)
         self.heap.write(tensor, "seen", tensor.counter.version)
         return tensor
+
+    def behind(self, tensor: Tensor) -> tuple[Edge, ...]:
+        """What a tensor's contents come from, for explanation: for a view that is not up to date its base as well."""
+        base = tensor.view_of
+        if base is None or tensor.seen is tensor.counter.version:
+            return (tensor.edge(),)
+        return tensor.edge(), base.edge()
 
     def require_current(self, tensor: Tensor) -> None:
         """Raise AutogradError when PyTorch cannot say what the grad_fn of a view is: its memory was written since.
@@ -171,6 +180,20 @@ class Autograd:
             if operand.tensor is not None and operand.differentiable:
                 self.require_current(operand.tensor)
 
+    def _views(self, operands: Sequence[Operand]) -> list[Operand]:
+        """The operands that are views, with their flags as the flags of their bases make them."""
+        views = [o for o in operands if o.tensor is not None and o.tensor.view_of is not None]
+        for operand in views:
+            if operand.tensor is not None:
+                self.refresh(operand.tensor, False)
+        return views
+
+    def _ask(self, views: Sequence[Operand]) -> None:
+        """Bring up to date those that a tracked operation takes the grad_fn of."""
+        for operand in views:
+            if operand.tensor is not None and operand.differentiable:
+                self.refresh(operand.tensor)
+
     def _wanted(self, operands: Sequence[Operand]) -> Truth:
         return truth.either(o.tensor.requires_grad for o in operands if o.tensor is not None and o.differentiable)
 
@@ -179,14 +202,14 @@ class Autograd:
 
         Raises AutogradError when an inference tensor would have to be saved.
         """
-        for operand in operation.operands:
-            if operand.tensor is not None:
-                self.refresh(operand.tensor, self.mode.enabled.possible)
+        views = self._views(operation.operands)
         base = next((o.tensor for o in operation.operands if o.name == operation.view_of), None)
         # A view of an inference tensor is one too, and none has the dispatch keys of autograd.
         past = operation.view and base is not None and base.inference and not self.mode.inference
         wants = NO if operation.untracked or past else self._wanted(operation.operands)
         tracked = truth.both(wants, self.mode.enabled)
+        if tracked.possible:
+            self._ask(views)
         if tracked.yes:
             self._require_current(operation.operands)
         edges = self._edges(operation.operands)
@@ -358,38 +381,19 @@ class Autograd:
                 certain and tensor.requires_grad.yes,
             )
 
-    def apply_inplace(self, operation: Operation, target: Tensor, stale: bool = False) -> Tensor:
+    def apply_inplace(self, operation: Operation, target: Tensor) -> Tensor:
         """Run an in-place operation on `target` (one of the operands, or written without being read).
 
         Raises AutogradError where PyTorch forbids it; a doubtful one (`certain` False) is raised before any effect
-        too, and the caller may go on with `force_inplace`. `stale`: the target was so before it was brought up to date.
+        too, and the caller may go on with `force_inplace`. The check looks at the target's grad_fn as it is: a view
+        that was not brought up to date since its base was written with tracking still counts as a leaf.
         """
-        stale = stale or self.is_stale(target)
-        for operand in operation.operands:
-            if operand.tensor is not None:
-                self.refresh(operand.tensor)
-        self.refresh(target)
+        self._views(operation.operands)
+        self.refresh(target, False)
         # The requires_grad of every input counts, that of the target too (compute_requires_grad).
         wants = truth.either((self._wanted(operation.operands), target.requires_grad))
         self.check_inplace(target, wants, operation.untracked)
-        if stale and not operation.untracked and self.mode.enabled.yes and target.requires_grad.yes:
-            raise AutogradError(
-                "leaf-inplace",
-                "a leaf Variable that requires grad is being used in an in-place operation.",
-                target,
-            )
         return self.force_inplace(operation, target)
-
-    def is_stale(self, tensor: Tensor) -> bool:
-        """Whether a view, made without a grad_fn, has not got one yet since its base was written with tracking.
-
-        The check before a write looks at the grad_fn as it is (`VariableHooks::is_leaf`), and takes it for a leaf.
-        """
-        base = tensor.view_of
-        if base is None or tensor.view_kind != "view" or not tensor.floating.yes or not base.requires_grad.yes:
-            return False
-        own = tensor.node is not None and tensor.node.tracked.possible
-        return not own and tensor.seen not in tensor.counter.version.outcomes()
 
     def force_inplace(self, operation: Operation, target: Tensor) -> Tensor:
         """The effect of an in-place operation without the checks."""
@@ -397,6 +401,9 @@ class Autograd:
         tracked = truth.both(wants, self.mode.enabled) if target.floating.possible and not operation.untracked else NO
         if self.mode.inference and target.requires_grad.possible:
             tracked = NO
+        if tracked.possible:
+            self._ask(operation.operands)
+            self.refresh(target)
         if tracked.yes:
             self._require_current([o for o in operation.operands if o.tensor is not target])
         base = target.base
@@ -453,9 +460,9 @@ class Autograd:
 
     def cut_off(self, tensor: Tensor, cut: Cut, name: str, *, share: str) -> Tensor:
         """A tensor with the values of `tensor` and no history: `share` is "counter" (detach), "memory" (data), ""."""
-        self.refresh(tensor)
+        self.refresh(tensor, False)
         reason = cut if tensor.requires_grad.possible else None
-        node = Node(name, cut.span, (tensor.edge(),), tracked=NO, path=self.path, cut=reason)
+        node = Node(name, cut.span, self.behind(tensor), tracked=NO, path=self.path, cut=reason)
         node.stack = self.stack
         result = Tensor(node=node, floating=tensor.floating, device=tensor.device, origin=cut.span)
         node.result = result

@@ -50,15 +50,17 @@ NO_GRAD_YET = Grad()
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What is certain of a tensor's shape and layout.
+    """What is certain of a tensor's shape and of how its elements lie in memory.
 
-    `shape` is None where not even the number of dimensions is known, -1 stands for a size that is not. `layout`:
-    "plain" (elements in order), "turned" (a transposition), "overlaps" (an expanded view), "gaps" (a
-    column), "" (not known).
+    `shape` is None where not even the number of dimensions is known, -1 stands for a size that is not. `plain`: the
+    elements lie one after the other. Else `strides` says how far apart they lie (-1: not known), if anything is known.
+    `offset` is where the first one lies in its memory, None if that is not known.
     """
 
     shape: tuple[int, ...] | None = None
-    layout: str = ""
+    plain: bool = False
+    strides: tuple[int, ...] | None = None
+    offset: int | None = 0
 
 
 ANY_FORM = Form()
@@ -148,11 +150,6 @@ class Tensor:
     def shape(self) -> tuple[int, ...] | None:
         """Its sizes, as far as they are certain."""
         return self.form.shape
-
-    @property
-    def layout(self) -> str:
-        """How its elements lie in memory."""
-        return self.form.layout
 
     @property
     def grad_fn(self) -> Node | None:

@@ -9,7 +9,7 @@ from ..autograd.heap import MISSING
 from ..autograd.tensor import ANY_FORM, CPU, Device, Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
-from . import arrays, shapes
+from . import arrays, shapes, strides
 from .arguments import device_of, dtype_of, floating_of, operands_for, truth_of
 from .ops import apply
 from .registry import function, method
@@ -48,7 +48,7 @@ def make(
     tensor = Tensor(floating=floating, device=device, origin=call.site.span, node=node)
     tensor.dtype = dtype.name if dtype is not None else ""
     tensor.inference = tensor.uncounted = rt.autograd.mode.inference
-    tensor.form = Form(shape, "plain")
+    tensor.form = Form(shape, True)
     if wanted.possible:
         if floating.no:
             if wanted.yes:
@@ -124,7 +124,7 @@ def _like(name: str) -> None:
             return make(rt, call, YES)
         floating = tensor.floating if not tensor.floating.maybe else YES
         made = make(rt, call, floating, default_device=tensor.device)
-        made.form = shapes.copied(tensor)
+        made.form = strides.copied(tensor)
         return made
 
 
@@ -166,7 +166,7 @@ def contents(value: Value, depth: int = 4) -> list[Edge]:
 def wrap(rt: Runtime, data: Value, call: Call, written: str) -> Tensor:
     """A new tensor with a copy of the data and no history: cut here if something in the data carried a gradient."""
     for tensor in rt.tensors_in(data):
-        rt.autograd.refresh(tensor)
+        rt.autograd.refresh(tensor, False)
     edges = tuple(contents(data))
     carries = any(edge.live.possible for edge in edges)
     node = None
@@ -248,14 +248,16 @@ def parameter(rt: Runtime, data: Value, site: Site, requires_grad: Truth = YES, 
     tensor = data if isinstance(data, Tensor) else unknown_tensor(data) if isinstance(data, Unknown) else None
     result = Tensor(requires_grad=requires_grad, origin=site.span, is_parameter=True, name=name)
     if tensor is not None:
-        rt.autograd.refresh(tensor)
+        rt.autograd.refresh(tensor, False)
         result.counter, result.memory = tensor.counter, tensor.memory
         result.device, result.dtype = tensor.device, tensor.dtype
         result.form, result.inference = tensor.form, tensor.inference
         result.uncounted = tensor.inference and rt.autograd.mode.inference
         if tensor.requires_grad.possible and not tensor.note:
             cut = Cut("rewrap", site.span, "nn.Parameter")
-            result.node = Node("Parameter", site.span, (tensor.edge(),), tracked=NO, path=rt.autograd.path, cut=cut)
+            result.node = Node(
+                "Parameter", site.span, rt.autograd.behind(tensor), tracked=NO, path=rt.autograd.path, cut=cut
+            )
             result.node.result = result
     return result
 

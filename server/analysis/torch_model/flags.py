@@ -10,7 +10,7 @@ from ..autograd.tensor import ANY_FORM, Device, Form, Grad, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..events import Flagged, GradRead
 from ..values import Call, Runtime, Scalar, Site, Unknown, Value
-from . import ops, shapes
+from . import ops, strides
 from .arguments import operands_for, truth_of
 from .inference import bypasses
 from .ops import in_place
@@ -107,7 +107,7 @@ def _set_grad(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
 
 @attribute("requires_grad")
 def _read_requires_grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
-    rt.autograd.refresh(tensor)
+    rt.autograd.refresh(tensor, False)
     value = tensor.requires_grad.value
     return Scalar("bool") if value is None else value
 
@@ -149,7 +149,7 @@ def _dtype(rt: Runtime, tensor: Tensor, site: Site) -> Value:
 @attribute("grad")
 def _grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
     """Reading `.grad`: recorded, because what is read is wanted."""
-    rt.autograd.refresh(tensor)
+    rt.autograd.refresh(tensor, False)
     present = tensor.grad.present
     for each in tensor.either or (tensor,):
         leaf = each.is_leaf
@@ -189,7 +189,7 @@ def _grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
 
 @method("resize_", "resize_as_")
 def _resize_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
-    if rt.autograd.refresh(tensor).requires_grad.yes:
+    if rt.autograd.refresh(tensor, False).requires_grad.yes:
         rt.error("other", "cannot resize variables that require grad", call.site, tensor)
     rt.autograd.bump(tensor, "resize_", call.site.span)
     rt.heap.write(tensor, "form", ANY_FORM)
@@ -198,8 +198,8 @@ def _resize_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 
 @method("retain_grad")
 def _retain_grad(rt: Runtime, tensor: Tensor, call: Call) -> Value:
-    rt.autograd.refresh(tensor)
-    if tensor.requires_grad.possible:
+    rt.autograd.refresh(tensor, False)
+    if tensor.requires_grad.possible and not tensor.is_leaf.yes:
         _current(rt, tensor, call.site)
     if tensor.requires_grad.no:
         rt.error("hook", "can't retain_grad on Tensor that has requires_grad=False", call.site, tensor)
@@ -213,8 +213,11 @@ def _retain_grad(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 @method("register_hook", "register_post_accumulate_grad_hook")
 def _hook(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     """A hook sees the gradient of any tensor that requires grad; the function itself runs later, unseen."""
+    rt.autograd.refresh(tensor, False)
     if tensor.requires_grad.no:
         rt.error("hook", "cannot register a hook on a tensor that doesn't require gradient", call.site, tensor)
+    else:
+        _current(rt, tensor, call.site)
     return Unknown("a hook handle")
 
 
@@ -222,7 +225,7 @@ def _hook(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 def _clone(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     operation = Operation("clone", call.site.span, tuple(operands_for("self", tensor, True)))
     result = ops.apply(rt, operation, call.site)[0]
-    result.form = shapes.copied(tensor)
+    result.form = strides.copied(tensor)
     if tensor.floating.no:
         result.floating, result.requires_grad = NO, NO
     else:
@@ -286,16 +289,18 @@ def _itself(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 @method("contiguous")
 def _contiguous(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     """The tensor itself where its memory is in order, else a copy of it (aten/src/ATen/native/TensorProperties.cpp)."""
-    if tensor.layout == "plain":
+    in_order = strides.contiguous(tensor.form)
+    if in_order:
         return tensor
-    if tensor.layout == "gaps":
-        return ops.method(rt, "clone", Call([tensor], {}, call.site))
     node = tensor.node
     while node is not None and node.name in _KEEP_ORDER and len(node.edges) == 1:
         node = node.edges[0].node
-    if node is None or node.name not in _LEAVE_ORDER:
+    if in_order is None and (node is None or node.name not in _LEAVE_ORDER):
         return tensor
-    return ops.method(rt, "clone", Call([tensor], {}, call.site))
+    copy = ops.method(rt, "clone", Call([tensor], {}, call.site))
+    if isinstance(copy, Tensor):
+        copy.form = Form(tensor.shape, True)
+    return copy
 
 
 @method("apply_", "map_")

@@ -8,11 +8,12 @@ from ..autograd import truth
 from ..autograd.engine import Operation
 from ..autograd.tensor import CPU, Tensor
 from ..autograd.truth import NO
-from ..values import Call, ModuleObject, Runtime, Scalar, TorchName, Unknown, Value
-from . import modules
-from .arguments import device_of, operands_for, truth_of
+from ..values import Call, ListValue, ModuleObject, Runtime, Scalar, TorchName, Unknown, Value
+from . import modules, ops, shapes, strides
+from .arguments import as_tensor, device_of, operands_for, truth_of
 from .creation import parameter
-from .ops import OVERLAPS, in_place
+from .memory import CONSTANTS, OVERLAPS
+from .ops import in_place
 from .registry import function
 
 _CUDA_AVAILABLE = Scalar("bool")
@@ -58,8 +59,19 @@ def _from_pretrained(rt: Runtime, call: Call) -> Value:
     return module
 
 
-_CONSTANTS = frozenset({"zeros_", "ones_", "constant_", "eye_"})
-"""Initialisers that may fill an expanded tensor, whose elements share memory."""
+@function("torch.broadcast_tensors", "torch.functional.broadcast_tensors")
+def _broadcast_tensors(rt: Runtime, call: Call) -> Value:
+    """Each tensor expanded to the common shape; itself where it has that shape (aten/src/ATen/ExpandUtils.h)."""
+    given = call.args[0] if len(call.args) == 1 and not isinstance(call.args[0], Tensor) else call.args
+    listed = given.items if isinstance(given, ListValue) and not given.open else given
+    tensors = [as_tensor(each) for each in listed] if isinstance(listed, (tuple, list)) else []
+    shape = shapes.broadcast([None if each is None else each.shape for each in tensors])
+    if shape is None or not shapes.known(shape):
+        return ops.function(rt, "torch.broadcast_tensors", call)
+    return tuple(
+        each if each is None or each.shape == shape else ops.method(rt, "expand", Call([each, *shape], {}, call.site))
+        for each in tensors
+    )
 
 
 def initialise(rt: Runtime, dotted: str, call: Call) -> Value:
@@ -68,7 +80,7 @@ def initialise(rt: Runtime, dotted: str, call: Call) -> Value:
     if isinstance(tensor, Tensor):
         name = dotted.rpartition(".")[2]
         rt.guard(lambda: rt.autograd.check_inplace(tensor, NO), call.site, lambda: None)  # type: ignore[attr-defined]
-        if tensor.layout == "overlaps" and name not in _CONSTANTS:
+        if name not in CONSTANTS and strides.overlaps(tensor.form):
             rt.error("other", OVERLAPS, call.site, tensor)
         rt.autograd.bump(tensor, name, call.site.span)
         return tensor

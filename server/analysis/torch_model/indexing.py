@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..autograd.engine import Operation, Save
-from ..autograd.tensor import Form, Tensor
+from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..values import Choice, ListValue, Runtime, Scalar, Site, SliceValue, Unknown, Value
-from . import shapes
+from . import shapes, strides
 from .arguments import operands_for
 from .ops import apply, in_place
 
@@ -44,17 +44,8 @@ def get(rt: Runtime, tensor: Tensor, index: Value, site: Site) -> Value:
         result.floating, result.requires_grad = NO, NO
     result.note = tensor.note if tensor.note == "gradient" else ""
     if not advanced:
-        _lay_out(result, tensor, index)
+        result.form = strides.indexed(tensor.form, index)
     return result
-
-
-def _lay_out(result: Tensor, tensor: Tensor, index: Value) -> None:
-    """The shape of `tensor[index]`, and how it lies in memory."""
-    if tensor.layout == "plain" and shapes.leaves_gaps(index, tensor.shape):
-        result.form = Form(shapes.indexed(tensor.shape, index), "gaps")
-        return
-    layout = tensor.layout if shapes.same_elements(index) or (tensor.layout == "plain" and shapes.rows(index)) else ""
-    result.form = Form(shapes.indexed(tensor.shape, index), layout)
 
 
 def put(rt: Runtime, tensor: Tensor, index: Value, value: Value, site: Site) -> None:
@@ -75,7 +66,7 @@ def put(rt: Runtime, tensor: Tensor, index: Value, value: Value, site: Site) -> 
     target = apply(rt, view, site)[0]
     if tensor.floating.no:
         target.floating, target.requires_grad = NO, NO
-    _lay_out(target, tensor, index)
+    target.form = strides.indexed(tensor.form, index)
     operation = Operation("copy_slices", site.span, (*operands_for("self", target, True), *written))
     target.name = tensor.name
     in_place(rt, operation, target, site)

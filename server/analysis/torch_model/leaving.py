@@ -16,14 +16,14 @@ def leave(rt: Runtime, value: Value, site: Site, written: str) -> Node | None:
     tensor = as_tensor(value)
     if tensor is None:
         return value.node if isinstance(value, Scalar) else None
-    rt.autograd.refresh(tensor)
+    rt.autograd.refresh(tensor, False)
     cut = Cut("left-torch", site.span, written) if tensor.requires_grad.possible else None
     if cut is None and tensor.node is None:
         return Node(written, site.span, (tensor.edge(),), tracked=NO, path=rt.autograd.path)
     return Node(
         written,
         site.span,
-        (Edge(tensor.node, tensor, tensor.requires_grad),),
+        (Edge(tensor.node, tensor, tensor.requires_grad), *rt.autograd.behind(tensor)[1:]),
         tracked=NO,
         path=rt.autograd.path,
         cut=cut,
@@ -56,7 +56,7 @@ def _tolist(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 @method("numpy", "__array__")
 def _numpy(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     force = call.kwargs.get("force", call.args[1] if len(call.args) > 1 else False)
-    if rt.autograd.refresh(tensor).requires_grad.yes and rt.autograd.mode.enabled.yes and force is not True:
+    if rt.autograd.refresh(tensor, False).requires_grad.yes and rt.autograd.mode.enabled.yes and force is not True:
         rt.error(
             "other",
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
@@ -134,7 +134,7 @@ def numpy_call(rt: Runtime, dotted: str, call: Call) -> Value:
     for value in _flat(values, 3):
         tensor = value if isinstance(value, Tensor) else value.tensor if isinstance(value, Unknown) else None
         if tensor is not None:
-            if rt.autograd.refresh(tensor).requires_grad.yes and rt.autograd.mode.enabled.yes:
+            if rt.autograd.refresh(tensor, False).requires_grad.yes and rt.autograd.mode.enabled.yes:
                 rt.error(
                     "other",
                     "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",

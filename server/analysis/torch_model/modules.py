@@ -275,7 +275,7 @@ def _forward(rt: Runtime, value: ModuleObject, call: Call) -> Value:
     parameters = {n: t for n, t in value.attributes.items() if isinstance(t, Tensor)}
     result = module_forward(rt, value.op, parameters, call, value.config.get("inplace") is True, short)
     if isinstance(result, Tensor) and result.shape is None:
-        result.form = Form(shapes.module(short, value.config, call.args), "plain" if short == "Linear" else "")
+        result.form = Form(shapes.module(short, value.config, call.args), short == "Linear")
     return result
 
 

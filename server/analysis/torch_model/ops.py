@@ -6,12 +6,12 @@ import ast
 from dataclasses import replace
 
 from ..autograd.engine import AutogradError, Operand, Operation, Save
-from ..autograd.tensor import ANY_FORM, Form, Tensor
+from ..autograd.tensor import ANY_FORM, Tensor
 from ..autograd.truth import NO
 from ..events import Copied
 from ..report import Span
 from ..values import Call, DType, ListValue, Runtime, Site, Unknown, Value
-from . import autocast, inference, shapes
+from . import autocast, inference, memory, shapes, strides
 from .arguments import as_tensor, kind_of, operands_for
 from .binding import Binding
 from .keeps import KEEPS_NOTHING, derivative
@@ -84,9 +84,6 @@ _LIST_OUTPUTS = 3
 _VIEWS = {"no": "", "view": "view", "multi": "multi", "maybe": "view"}
 
 
-_ONE_BY_ONE = frozenset(["zero", "fill", "masked_fill", "index_put"])
-"""In-place operations that may write to an expanded tensor, whose elements share memory (measured on torch 2.13)."""
-OVERLAPS = "unsupported operation: more than one element of the written-to tensor refers to a single memory location."
 _NO_OUT = (
     "{}(): functions with out=... arguments don't support automatic differentiation, "
     "but one of the arguments requires grad."
@@ -145,10 +142,10 @@ def run(rt: Runtime, op: Op, call: Call, *, name: str = "") -> Value:
 
 def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site: Site, name: str) -> Value:
     """Apply one overload to bound arguments."""
-    if name.startswith("dropout") or name.endswith("dropout"):
-        training = bound.get("training", bound.get("train", True))
-        if training is False and bound.get("inplace") is not True:
-            return bound.get("input", bound.get("self"))
+    drops = name.startswith("dropout") or name.endswith("dropout")
+    if drops and (bound.get("training", bound.get("train", True)) is False or bound.get("p", 0.5) == 0):
+        # Also of the form that works in place (aten/src/ATen/native/Dropout.cpp).
+        return bound.get("input", bound.get("self"))
     if name == "flatten" and _is_flat(bound):
         return bound.get("self", bound.get("input"))
     operands: list[Operand] = []
@@ -198,7 +195,12 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         target = as_tensor(bound.get(target_name))
         if target is None:
             return Unknown(f"an in-place `{name}`")
-        return in_place(rt, operation, target, site)
+        reshaped = shapes.plain_name(name) in _RESHAPING
+        form = ANY_FORM if shape is None or not reshaped else strides.view(name, bound, shape)
+        in_place(rt, operation, target, site)
+        if reshaped:
+            rt.heap.write(target, "form", form)
+        return target
     if overload.structure == "none":
         return None
     if overload.structure == "list":
@@ -211,9 +213,12 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         results = apply(rt, inner, site)
     _integers(operation, results)
     if shape is not None and results:
-        form = Form(shape, shapes.layout(name, bound, shape))
-        for result in results:
-            result.form = form
+        if operation.view:
+            strides.lay_out_views(name, bound, shape, results)
+        else:
+            form = strides.computed(name, bound, shape)
+            for result in results:
+                result.form = form
     if overload.structure == "one":
         return results[0]
     if overload.structure == "list":
@@ -240,10 +245,14 @@ def _is_flat(bound: dict[str, Value]) -> bool:
 
 def _must_copy(name: str, bound: dict[str, Value], shape: shapes.Shape | None) -> bool:
     """Whether `reshape` certainly copies: a transposed matrix laid flat (aten/src/ATen/native/TensorShape.cpp)."""
-    if name not in ("reshape", "flatten", "ravel") or shape is None or len(shape) != 1:
+    if name not in ("reshape", "flatten", "ravel", "reshape_as"):
         return False
     tensor = as_tensor(bound.get("self", bound.get("input")))
-    return tensor is not None and tensor.layout == "turned"
+    if tensor is None or tensor.form.plain:
+        return False
+    if name == "ravel":
+        return strides.contiguous(tensor.form) is False
+    return strides.must_copy(tensor.form, shape)
 
 
 def apply(rt: Runtime, operation: Operation, site: Site) -> tuple[Tensor, ...]:
@@ -312,10 +321,9 @@ def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> T
 
     After a forbidden write the leaf stays a leaf; after one that is only perhaps forbidden the write takes place.
     """
-    stale = rt.autograd.is_stale(target)
-    before = rt.autograd.refresh(target).node
+    before = rt.autograd.refresh(target, False).node
     try:
-        result = rt.autograd.apply_inplace(operation, target, stale)
+        result = rt.autograd.apply_inplace(operation, target)
     except AutogradError as error:
         rt.error(error.kind, error.message, site, error.tensor, error.certain)
         if error.certain:
@@ -323,10 +331,9 @@ def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> T
             result = target
         else:
             result = rt.autograd.force_inplace(operation, target)
-    if target.layout == "overlaps" and shapes.plain_name(operation.name) not in _ONE_BY_ONE:
-        rt.error("other", OVERLAPS, site, target)
-    if shapes.plain_name(operation.name) in _RESHAPING:
-        rt.heap.write(target, "form", ANY_FORM)
+    refused = memory.refuses(operation, target)
+    if refused:
+        rt.error("other", refused, site, target)
     rt.wrote(site, target, before, operation.name)  # type: ignore[attr-defined]
     alias = before is not None and before.cut is not None and before.cut.kind in ("data", "detach")
     if alias or result.node is None or result.node.tracked.no:
@@ -350,13 +357,14 @@ def _out(rt: Runtime, overload: Overload, operation: Operation, out: Value, site
         tensors = [each for each in out.items if isinstance(each, Tensor)]
     operands = tuple(o for o in operation.operands if o.name != "out")
     operation = replace(operation, operands=operands, saves=(), outputs=("grad",))
+    aligned = shapes.elementwise(operation.name)
     if "grad" in overload.outputs:
         for each in tensors:
             in_place(rt, operation, each, site)
         return out
     wanting = [o.tensor for o in operands if o.tensor is not None and o.differentiable] + tensors
     for each in wanting:
-        rt.autograd.refresh(each)
+        rt.autograd.refresh(each, False)
     wanting = [tensor for tensor in wanting if tensor.requires_grad.possible]
     tracked = False
     if "refused" in overload.outputs and wanting and rt.autograd.mode.enabled.possible:
@@ -368,6 +376,9 @@ def _out(rt: Runtime, overload: Overload, operation: Operation, out: Value, site
         operation = replace(operation, operands=tuple(replace(o, differentiable=False) for o in operands))
     for each in tensors:
         rt.autograd.force_inplace(operation, each)
+        refused = memory.refuses(operation, each) if aligned else ""
+        if refused:
+            rt.error("other", refused, site, each)
     return out
 
 

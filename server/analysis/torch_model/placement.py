@@ -6,7 +6,7 @@ from ..autograd.engine import Operation
 from ..autograd.tensor import CPU, UNKNOWN_DEVICE, Device, Tensor
 from ..autograd.truth import NO, YES
 from ..values import Call, Choice, DType, Runtime, Site, Unknown, Value
-from . import shapes
+from . import strides
 from .arguments import device_of, dtype_of, kind_of, operands_for
 from .ops import apply
 from .registry import method
@@ -42,7 +42,7 @@ def move(
     copy: bool = False,
 ) -> Tensor:
     """The tensor on a device and with a dtype: itself if nothing changes, else a copy autograd knows about."""
-    rt.autograd.refresh(tensor)
+    rt.autograd.refresh(tensor, False)
     target_dtype = _ALIASES.get(dtype.name, dtype.name) if dtype is not None else ""
     changes_dtype = dtype is not None and (not _dtype(tensor) or target_dtype != _dtype(tensor))
     if dtype is not None and not dtype.floating and tensor.floating.no and tensor.dtype == "":
@@ -75,7 +75,7 @@ def move(
     elif dtype.floating:
         result.floating = YES
     result.scalar = tensor.scalar
-    result.form = shapes.copied(tensor)
+    result.form = strides.copied(tensor)
     return result
 
 

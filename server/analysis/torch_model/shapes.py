@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-from ..autograd.tensor import Form, Tensor
+from ..autograd.tensor import Tensor
 from ..values import IterValue, ListValue, Scalar, SliceValue, Value
 from .arguments import as_tensor
 
@@ -269,13 +269,29 @@ def _expanded(shape: Shape, bound: Bound) -> Shape | None:
     return tuple(UNKNOWN if new is None else old if new == -1 else new for old, new in sizes_)
 
 
+def _unfolded(shape: Shape, bound: Bound) -> Shape | None:
+    dim, size, step = _dim(bound.get("dimension"), len(shape)), bound.get("size"), bound.get("step")
+    if dim is None or not shape or not isinstance(size, int) or not isinstance(step, int) or step < 1:
+        return None
+    count = UNKNOWN if shape[dim] == UNKNOWN else (shape[dim] - size) // step + 1
+    return (*shape[:dim], count, *shape[dim + 1 :], size)
+
+
+def _unflattened(shape: Shape, bound: Bound) -> Shape | None:
+    dim, wanted = _dim(bound.get("dim"), len(shape)), literal(bound.get("sizes"))
+    if dim is None or wanted is None or not shape:
+        return None
+    inner = _view((shape[dim],), {"size": bound["sizes"]})
+    return None if inner is None else (*shape[:dim], *inner, *shape[dim + 1 :])
+
+
 def _diagonal(shape: Shape, bound: Bound) -> Shape | None:
     if len(shape) != 2 or len(bound) != 1:
         return None
     return (min(shape),) if known(shape) else (UNKNOWN,)
 
 
-_VIEWS: dict[str, Callable[[Shape, Bound], Shape | None]] = {
+VIEWS: dict[str, Callable[[Shape, Bound], Shape | None]] = {
     "flatten": _flatten,
     "t": lambda shape, bound: shape[::-1] if len(shape) <= 2 else None,
     "T": lambda shape, bound: shape[::-1],
@@ -286,7 +302,13 @@ _VIEWS: dict[str, Callable[[Shape, Bound], Shape | None]] = {
     "squeeze": _squeezed,
     "select": _selected,
     "narrow": _narrowed,
+    "swapaxes": lambda shape, bound: _swapped(shape, bound.get("axis0"), bound.get("axis1")),
+    "swapdims": lambda shape, bound: _swapped(shape, bound.get("dim0"), bound.get("dim1")),
+    "unfold": _unfolded,
+    "unflatten": _unflattened,
+    "as_strided": lambda shape, bound: sizes([bound.get("size")]),
     "expand": _expanded,
+    "broadcast_to": _expanded,
     "diagonal": _diagonal,
     "view": _view,
     "reshape": _view,
@@ -295,7 +317,6 @@ _VIEWS: dict[str, Callable[[Shape, Bound], Shape | None]] = {
 }
 _PIECES = {"chunk": 0, "split": 0, "tensor_split": 0, "split_with_sizes": 0, "unsafe_chunk": 0, "unsafe_split": 0}
 """Views of some rows each, of the same number of dimensions; with the dimension that is divided by default."""
-TURNING = frozenset(["t", "T", "mT", "transpose", "permute"])
 
 
 def after(name: str, bound: Bound) -> Shape | None:
@@ -341,7 +362,7 @@ def after(name: str, bound: Bound) -> Shape | None:
     if name in _PIECES:
         dim = _dim(bound.get("dim", _PIECES[name]), len(shape or ()))
         return None if not shape or dim is None else (*shape[:dim], UNKNOWN, *shape[dim + 1 :])
-    rule = _VIEWS.get(name)
+    rule = VIEWS.get(name)
     return None if rule is None or shape is None else rule(shape, bound)
 
 
@@ -410,11 +431,6 @@ def _sliced(size: int, part: SliceValue) -> int:
     return len(range(*slice(*bounds).indices(size)))
 
 
-def copied(tensor: Tensor) -> Form:
-    """The form of a copy: in the same order where the elements do not overlap (`torch.preserve_format`)."""
-    return tensor.form if tensor.layout != "overlaps" else Form(tensor.shape)
-
-
 def same_elements(index: Value) -> bool:
     """Whether `x[index]` is all of `x`: `x[...]`, `x[:]`, `x[:, :]`."""
     parts = index if isinstance(index, tuple) else (index,)
@@ -444,51 +460,14 @@ def writes_all(index: Value, shape: Shape | None) -> bool:
     return bool(parts)
 
 
-def leaves_gaps(index: Value, shape: Shape | None) -> bool:
-    """Whether `x[index]` is a column of a matrix of several: its elements do not lie one after the other."""
-    if not isinstance(index, tuple) or len(index) != 2 or shape is None or len(shape) != 2 or min(shape) < 2:
-        return False
-    return isinstance(index[0], SliceValue) and same_elements(index[0]) and isinstance(index[1], int)
+def elementwise(name: str) -> bool:
+    """Whether an operation (by its plain name) computes each element of its result from those at the same place."""
+    return name in _ELEMENTWISE or name in _OPERATORS
 
 
-def rows(index: Value) -> bool:
-    """Whether `x[index]` takes whole rows in a run, which leaves them in order: `x[0]`, `x[1:3]`."""
-    if isinstance(index, SliceValue):
-        return index.step is None
-    return isinstance(index, int)
-
-
-def layout(name: str, bound: Bound, shape: Shape | None) -> str:
-    """How the elements of a result lie in memory: "plain" (in order), "turned", "overlaps", "" (not known).
-
-    A copy keeps the order of its operands (`TensorIterator`), a transposition turns it.
-    """
-    name = plain_name(name)
-    first = _first(bound)
-    old = first.layout if first is not None else ""
-    if name in TURNING:
-        if (
-            first is None
-            or first.shape is None
-            or len(first.shape) != 2
-            or not known(first.shape)
-            or min(first.shape) < 2
-        ):
-            return ""
-        return {"plain": "turned", "turned": "plain"}.get(old, "") if shape == first.shape[::-1] else old
-    if name in ("expand", "expand_as"):
-        before, later = numel(first.shape if first is not None else None), numel(shape)
-        return "overlaps" if before is not None and later is not None and later > before else ""
-    if name in ("view", "reshape", "flatten", "ravel", "unsqueeze", "squeeze", "view_as", "reshape_as"):
-        return "plain" if old == "plain" else ""
-    if name in _VIEWS:
-        return ""
-    if shape is not None and len(shape) < 2:
-        return "plain"
-    if name in _ELEMENTWISE or name in _OPERATORS or name in _SAME:
-        parts = {t.layout for t in _tensors(bound) if t.shape is None or len(t.shape) > 1}
-        return parts.pop() if len(parts) == 1 and parts <= {"plain", "turned"} else ""
-    return "plain" if name in ("matmul", "mm", "bmm", "linear", "stack", "cat") else ""
+def keeps_shape(name: str) -> bool:
+    """Whether the result of an operation (by its plain name) has the shape of its first operand."""
+    return name in _SAME
 
 
 def module(name: str, config: Mapping[str, Value], given: Sequence[Value]) -> Shape | None:

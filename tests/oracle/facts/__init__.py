@@ -6,7 +6,7 @@ starts with the same three imports.
 
 from __future__ import annotations
 
-from . import changes, flags, forward_modules, found, leaving, modes, optimizers, python, saves, sinks, views
+from . import changes, flags, forward_modules, found, leaving, modes, optimizers, python, saves, shared, sinks, views
 
 PREAMBLE = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nimport torch.utils.checkpoint\n"
 
@@ -23,7 +23,7 @@ def programs(text: str) -> dict[str, str]:
 
 
 PROGRAMS: dict[str, str] = {}
-for module in (saves, changes, views, leaving, flags, modes, sinks, forward_modules, optimizers, python, found):
+for module in (saves, changes, views, shared, leaving, flags, modes, sinks, forward_modules, optimizers, python, found):
     for program_name, program in programs(module.TEXT).items():
         if program_name in PROGRAMS:
             raise ValueError(f"two programs are called {program_name}")

@@ -1,0 +1,43 @@
+"""Writes that PyTorch refuses because elements share memory: those of the tensor itself, or with an operand.
+
+Source: ATen/MemoryOverlap.cpp (assert_no_internal_overlap, assert_no_overlap) of PyTorch; which operations ask was
+measured on torch 2.13.
+"""
+
+from __future__ import annotations
+
+from ..autograd.engine import Operation
+from ..autograd.tensor import Tensor
+from . import strides
+from .shapes import plain_name
+
+_ONE_BY_ONE = frozenset("zero fill masked_fill index_fill index_put fill_diagonal tril triu set threshold".split())
+"""Operations that may write to an expanded tensor."""
+_READ_FIRST = frozenset("zero fill masked_fill addmm addmv addbmm baddbmm addr threshold".split())
+"""Operations that may read from the memory they write to, in whatever order."""
+CONSTANTS = frozenset(["zeros_", "ones_", "constant_", "eye_", "dirac_"])
+"""Initialisers that may fill an expanded tensor."""
+
+OVERLAPS = "unsupported operation: more than one element of the written-to tensor refers to a single memory location."
+_MIXES = (
+    "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+    "location."
+)
+
+
+def refuses(operation: Operation, target: Tensor) -> str:
+    """What PyTorch says against writing the results of an operation to a tensor; "" where it is not certain to."""
+    form = target.form
+    if form.shape is None:
+        return ""
+    name = plain_name(operation.name)
+    if not form.plain and name not in _ONE_BY_ONE and strides.overlaps(form):
+        return OVERLAPS
+    for operand in operation.operands:
+        other = operand.tensor
+        if other is None or other is target or other.memory is not target.memory or name in _READ_FIRST:
+            continue
+        number = operation.name == "copy_slices" and other.shape == () and form.shape != ()
+        if not number and strides.mixes(form, other.form):
+            return _MIXES
+    return ""

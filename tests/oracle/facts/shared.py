@@ -1,0 +1,149 @@
+"""Writes to elements that share memory, and what brings the graph of a view up to date."""
+
+TEXT = r"""
+=== expanded_written
+x = torch.rand(1, 2).expand(3, 2)
+x.add_(1)
+=== row_of_an_expanded_one_written
+x = torch.rand(2).expand(3, 2)
+x[0] = 1.0
+x[0].add_(1)
+=== column_of_an_expanded_one_written
+x = torch.rand(2).expand(3, 2)
+x[:, 0] = 1.0
+=== expanded_filled
+x = torch.rand(2).expand(3, 2)
+x.fill_(1.0)
+x[x > 0.5] = 0.0
+x[[0]] = 0.5
+nn.init.zeros_(x)
+=== expanded_by_one_is_not
+x = torch.rand(3, 1).expand(3, 1)
+x.add_(1)
+=== expand_as_written
+x = torch.rand(3).expand_as(torch.zeros(2, 3))
+x.mul_(2)
+=== broadcast_to_written
+x = torch.rand(3).broadcast_to(2, 3)
+x *= 2
+=== broadcast_tensors_written
+a, b = torch.broadcast_tensors(torch.rand(3, 1), torch.rand(3))
+b += a
+=== view_of_an_expanded_one_written
+x = torch.rand(1, 3).expand(2, 3).t()[1:]
+x.sub_(1)
+=== row_of_a_transposed_expanded_one_written
+x = torch.rand(1, 3).expand(2, 3).t()
+x[0].sub_(1)
+=== contiguous_copy_of_an_expanded_one_written
+x = torch.rand(1, 3, requires_grad=True)
+y = x.expand(2, 3).contiguous()
+y.add_(1)
+y.sum().backward()
+=== clone_of_an_expanded_one_written
+x = torch.rand(1, 3, requires_grad=True)
+y = x.expand(2, 3).clone()
+y.add_(1)
+y.sum().backward()
+=== reshape_of_an_expanded_one_copies
+x = torch.rand(1, 3, requires_grad=True)
+y = (x * 1).expand(2, 3)
+z = y.reshape(-1)
+z.add_(1)
+y.exp().sum().backward()
+=== sliding_windows_written
+x = torch.rand(5)
+x.unfold(0, 2, 1).add_(1)
+=== strided_over_the_same_elements_written
+x = torch.rand(5)
+x.as_strided((2, 2), (1, 1)).add_(1)
+=== strided_by_nothing_written
+x = torch.rand(5)
+x.as_strided((2, 2), (0, 1)).add_(1)
+=== out_is_expanded
+o = torch.zeros(3).expand(2, 3)
+torch.add(torch.ones(2, 3), 1, out=o)
+=== transposed_added_to_itself
+x = torch.rand(3, 3)
+x += x.t()
+=== row_added_to_the_matrix
+x = torch.rand(3, 3)
+x.add_(x[0])
+=== column_added_to_the_matrix
+x = torch.rand(3, 3)
+x.add_(x[:, 0])
+=== first_element_divides_the_vector
+x = torch.rand(3)
+x /= x[0]
+=== sum_divides_the_vector
+x = torch.rand(3)
+x /= x.sum()
+=== shifted_by_one_in_place
+x = torch.rand(3)
+x[1:] = x[:-1]
+=== one_half_written_to_the_other
+x = torch.rand(4)
+x[:2] = x[2:]
+=== view_of_the_same_elements_added
+x = torch.rand(3, 3)
+x.add_(x.view(3, 3)).mul_(x.detach())
+=== dropout_that_does_nothing_in_place
+x = torch.rand(3, requires_grad=True)
+y = F.dropout(x, 0.5, False, inplace=True)
+y.sum().backward()
+=== detach_does_not_bring_a_view_up_to_date
+b = torch.zeros(3)
+v = b[0:2]
+b.mul_(torch.rand(3, requires_grad=True))
+d = v.detach()
+v.add_(1)
+=== the_flag_does_not_bring_a_view_up_to_date
+b = torch.zeros(3)
+v = b[0:2]
+b.mul_(torch.rand(3, requires_grad=True))
+print(v.requires_grad, v.shape, v.grad)
+v.add_(1)
+=== a_comparison_does_not_bring_a_view_up_to_date
+b = torch.zeros(3)
+v = b[0:2]
+b.mul_(torch.rand(3, requires_grad=True))
+m = v > 0
+v.add_(1)
+=== is_leaf_brings_a_view_up_to_date
+b = torch.zeros(3)
+v = b[0:2]
+b.mul_(torch.rand(3, requires_grad=True))
+print(v.is_leaf)
+v.add_(1)
+=== a_tracked_use_brings_a_view_up_to_date
+b = torch.zeros(3)
+v = b[0:2]
+b.mul_(torch.rand(3, requires_grad=True))
+w = v * 0
+v.add_(1)
+=== a_use_without_tracking_does_not_bring_a_view_up_to_date
+b = torch.zeros(3)
+v = b[0:2]
+b.mul_(torch.rand(3, requires_grad=True))
+with torch.no_grad():
+    w = v * 2
+v.add_(1)
+=== nothing_is_retained_of_a_view_that_still_is_a_leaf
+b = torch.zeros(3)
+v = b[0:2]
+b.mul_(torch.rand(3, requires_grad=True))
+v.retain_grad()
+v.sum().backward()
+=== a_hook_on_a_view_that_cannot_be_brought_up_to_date
+x = torch.rand(3, requires_grad=True) * 1
+a, b, c = x.unbind(0)
+x.mul_(2)
+a.register_hook(print)
+=== retained_gradient_after_what_raises
+x = torch.rand(2, 3, requires_grad=True)
+y = torch.minimum(x, x)
+y.retain_grad()
+z = torch.maximum(y, y)
+y.detach_()
+z.sum().backward()
+"""
