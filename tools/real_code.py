@@ -144,6 +144,8 @@ def examine(path: str) -> Record:
 
 def serve(pipe: Connection, megabytes: int) -> None:
     """The life of a checking process: a path in, a record out."""
+    from gradsight.analysis.check import collect_if_due
+
     resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
     while True:
         path = pipe.recv()
@@ -151,6 +153,7 @@ def serve(pipe: Connection, megabytes: int) -> None:
             pipe.send(examine(path))
         except BaseException:  # whatever it is, it is this file's result
             pipe.send({"path": path, "crash": traceback.format_exc(limit=-4)})
+        collect_if_due()  # As the command does between two files.
 
 
 @dataclass

@@ -1,11 +1,16 @@
 """Files as they are and cut off anywhere: nothing may raise, nothing may take longer than 5 s.
 
     python tools/robustness.py [FOLDER-OR-FILE ...] [--sample N] [--cuts 50] [--seed N] [--torch] [--json FILE]
+                               [--done FILE]
 
-Without folders: the site-packages of the Python that runs it. Each file is checked whole, then cut at `--cuts` random
-places, with GRADSIGHT_STRICT=1, so that what people would lose a statement or a rule to ends the check. Around a check:
-hover at 20 places, and the edits of every fix. `--torch` adds a comment with the word to every text: a file that never
-mentions torch is done after one look, and is no test of the engine.
+Without folders: the site-packages of the Python that runs it, the smallest files first. Each is checked whole, then cut
+at `--cuts` random places, with GRADSIGHT_STRICT=1, so that what people would lose a statement or a rule to ends the
+check. Around a check: hover at 20 places (5 where it is cut), and the edits of every fix. `--torch` adds a comment with
+the word to every text: a file that never mentions torch is done after one look, and is no test of the engine.
+
+`--done` appends a line for each file that was gone through: how many texts of it were checked, the slowest one, and the
+memory in MB (the peak while it was checked, and what the process held afterwards). Files with such a line, of as many
+cuts and the same `--torch`, are left out, so a run that was stopped goes on.
 
 One JSON line per failure: path, cut (null: whole), kind ("raises", "slow", "dies"), seconds, detail. Seconds are the
 processor's, so that a busy machine slows nothing down. The checks run in a process of their own: one that dies
@@ -33,7 +38,7 @@ from typing import Any
 
 LIMIT = 5.0
 CUTS = 50
-HOVERS = 20
+HOVERS, HOVERS_IN_CUTS = 20, 5
 HANGS = 60.0
 """Seconds of silence, beyond those a check may take, after which the process counts as hung (a busy machine's wall)."""
 MEMORY = 3 << 30
@@ -65,8 +70,8 @@ def python_files(paths: Iterable[str]) -> list[str]:
 # ---------------------------------------------------------------------- in the process that checks
 
 
-def examine(path: str, text: str, limit: float) -> dict[str, Any] | None:
-    """Check a text as if it stood at `path`; what went wrong, or None."""
+def examine(path: str, text: str, limit: float, hovers: int = HOVERS) -> dict[str, Any] | None:
+    """Check a text as if it stood at `path`, and hover at so many places; what went wrong, or None."""
     from gradsight.analysis.check import Project, Snapshot, check
     from gradsight.analysis.report import apply_edits
 
@@ -76,7 +81,7 @@ def examine(path: str, text: str, limit: float) -> dict[str, Any] | None:
     def everything() -> None:
         report = check(Snapshot(path, text), project)
         lines = text.split("\n")
-        for number in range(0, len(lines), max(1, len(lines) // HOVERS)):
+        for number in range(0, len(lines), max(1, len(lines) // hovers)):
             report.value_at(number + 1, len(lines[number]) // 2 + 1)
         for finding in report.findings:
             for fix in finding.fixes:
@@ -115,6 +120,7 @@ def serve() -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    from gradsight.analysis.check import collect_if_due
     from gradsight.analysis.names.workspace import read_source
 
     for line in sys.stdin:
@@ -124,19 +130,42 @@ def serve() -> None:
             whole = read_source(path)
         except OSError:
             whole = ""
-        slowest = 0.0
+        slowest, texts, place, cut_short = 0.0, 0, None, False
+        memory(reset=True)
         for cut in [None, *cut_places(whole, order["cuts"], f"{order['seed']}:{order['name']}")]:
             if cut is not None and time.time() > order["until"]:
+                cut_short = True
                 break
             print(json.dumps({"cut": cut}), flush=True)
             text = whole[:cut] + (WORD if order["torch"] else "")
             started = time.process_time()
-            failure = examine(path, text, order["limit"])
-            if cut is None:
-                slowest = time.process_time() - started
+            failure = examine(path, text, order["limit"], HOVERS if cut is None else HOVERS_IN_CUTS)
+            texts += 1
+            if (seconds := time.process_time() - started) > slowest:
+                slowest, place = seconds, cut
             if failure is not None:
                 print(json.dumps({"cut": cut, **failure}), flush=True)
-        print(json.dumps({"done": round(slowest, 3)}), flush=True)
+            collect_if_due()  # As the command does between two files.
+        held, peak = memory()
+        done = {"texts": texts, "seconds": round(slowest, 3), "at": place, "peak": peak, "held": held}
+        done |= {"stopped": True} if cut_short else {}
+        print(json.dumps({"done": done}), flush=True)
+
+
+def memory(*, reset: bool = False) -> tuple[int, int]:
+    """MB of memory this process holds, and the most it held since `reset`; zeros where /proc does not tell.
+
+    Source: proc_pid_clear_refs(5), the value 5.
+    """
+    try:
+        if reset:
+            Path("/proc/self/clear_refs").write_text("5")
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0, 0
+    pairs = [line.partition(":")[::2] for line in lines if line.startswith("Vm")]
+    found = {name: int(amount.split()[0]) // 1024 for name, amount in pairs}
+    return found.get("VmRSS", 0), found.get("VmHWM", 0)
 
 
 # ---------------------------------------------------------------------- in the process that asks
@@ -150,7 +179,7 @@ class Worker:
     patience: float
     process: subprocess.Popen[str] | None = None
     answers: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
-    slowest: list[tuple[float, str]] = field(default_factory=list)
+    done: list[dict[str, Any]] = field(default_factory=list)
 
     def start(self) -> subprocess.Popen[str]:
         """A fresh process; its lines come in over a queue, the empty one when it ends."""
@@ -191,7 +220,7 @@ class Worker:
                 return
             answer = json.loads(line)
             if "done" in answer:
-                self.slowest.append((answer["done"], path))
+                self.done.append({"path": path, **answer["done"]})
                 return
             cut = answer["cut"]
             if "kind" in answer:
@@ -205,16 +234,34 @@ class Worker:
             self.process = None
 
 
-def examine_files(files: Iterable[tuple[str, str]], options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The failures of (path, name) pairs one after the other; `name` and the seed decide where a file is cut."""
+def examine_files(
+    files: Iterable[tuple[str, str]], options: dict[str, Any], done: Path | None = None
+) -> Iterator[dict[str, Any]]:
+    """The failures of (path, name) pairs one after the other; `name` and the seed decide where a file is cut.
+
+    A line of each file that was gone through is appended to `done`.
+    """
     worker = Worker(options, HANGS + 4 * options["limit"])
     try:
         for path, name in files:
+            before = len(worker.done)
             yield from worker.failures(path, name)
+            if done is not None and len(worker.done) > before and "stopped" not in worker.done[-1]:
+                known = {"torch": options["torch"], "cuts": options["cuts"], **worker.done[-1]}
+                with done.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(known) + "\n")
     finally:
         worker.stop()
-        for seconds, path in sorted(worker.slowest, reverse=True)[:5]:
-            print(f"slowest: {seconds:.2f} s {path}", file=sys.stderr)
+        for one in sorted(worker.done, key=lambda one: -one["seconds"])[:5]:
+            print(f"slowest: {one['seconds']:.2f} s {one['path']} cut at {one['at']}", file=sys.stderr)
+
+
+def gone_through(done: Path, cuts: int, torch: bool) -> set[str]:
+    """The paths that a file of `--done` has for as many cuts and the same `--torch`."""
+    if not done.exists():
+        return set()
+    lines = [json.loads(line) for line in done.read_text(encoding="utf-8").splitlines()]
+    return {line["path"] for line in lines if line["cuts"] >= cuts and line["torch"] == torch}
 
 
 def main() -> int:
@@ -228,6 +275,9 @@ def main() -> int:
     arguments.add_argument("--torch", action="store_true", help="run the engine on files that never mention torch too")
     arguments.add_argument("--seconds", type=float, default=float("inf"), help="start no further text after so long")
     arguments.add_argument("--json", type=Path, help="append the failures to this file as well")
+    arguments.add_argument(
+        "--done", type=Path, help="append what was gone through to this file, and leave out what was"
+    )
     arguments.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.serve:
@@ -238,6 +288,11 @@ def main() -> int:
     total = len(files)
     if options.sample is not None:
         files = random.Random(seed).sample(files, min(options.sample, total))
+    else:
+        files.sort(key=os.path.getsize)
+    if options.done is not None:
+        known = gone_through(options.done, options.cuts, options.torch)
+        files = [path for path in files if path not in known]
     print(f"seed {seed}: {len(files)} of {total} files, whole and cut at {options.cuts} places", file=sys.stderr)
     root = os.path.commonpath(options.paths) if options.paths else ""
     until = time.time() + min(options.seconds, 10**9)
@@ -258,7 +313,7 @@ def main() -> int:
             looked += 1
             yield path, os.path.relpath(path, root)
 
-    for failure in examine_files(pairs(), order):
+    for failure in examine_files(pairs(), order, options.done):
         count += 1
         line = json.dumps(failure)
         print(line, flush=True)

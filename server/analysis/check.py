@@ -12,7 +12,7 @@ from .autograd.tensor import Tensor
 from .check_types import Cancelled, Token
 from .describe import Describer, reveal
 from .facts import Facts
-from .interpreter.collector import collector_paused
+from .interpreter.collector import collect_if_due, collector_paused
 from .interpreter.imports import Importer
 from .interpreter.machine import strict
 from .interpreter.run import Interpreter, run_file
@@ -24,7 +24,7 @@ from .source.parse import Parsed, parse
 from .source.suppress import Suppressions
 from .values import Unknown
 
-__all__ = ["Cancelled", "Project", "Snapshot", "Token", "check"]
+__all__ = ["Cancelled", "Project", "Snapshot", "Token", "check", "collect_if_due"]
 
 _T = TypeVar("_T")
 

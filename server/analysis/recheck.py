@@ -148,6 +148,11 @@ class _Asked:
         found: str = self._answer("absolute", from_path, module, level)
         return found
 
+    def mentions(self, path: str) -> bool:
+        """See `WorkspaceModules.mentions`."""
+        found: bool = self._answer("mentions", path)
+        return found
+
     def load(self, path: str) -> Any:
         """See `WorkspaceModules.load`."""
         return self._answer("load", path)

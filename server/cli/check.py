@@ -116,6 +116,7 @@ def _names(values: Sequence[str]) -> frozenset[str]:
 
 def check_paths(paths: Sequence[str], projects: Projects, jedi: bool = True) -> Outcome:
     """Check every Python file the paths mean; a file that cannot be read or analysed is a problem, the others go on."""
+    from ..analysis.check import collect_if_due
     from .names import Names
 
     gathered = gather(paths)
@@ -123,6 +124,7 @@ def check_paths(paths: Sequence[str], projects: Projects, jedi: bool = True) -> 
     with Names(wanted=jedi) as names:
         for path in gathered.files:
             _check_file(path, projects, names, outcome, named=path in gathered.named)
+            collect_if_due()
     return outcome
 
 

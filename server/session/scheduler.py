@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -42,7 +43,8 @@ class Scheduler(Generic[Job, Result]):
     """Runs `work(job, token)` in a worker thread for keys (documents) that were scheduled.
 
     `take(key)` makes the job when the delay has passed, on the loop's thread, so that it is one snapshot; None means
-    there is nothing to do any more. `done(job, result)` gets results of runs that nothing newer has replaced.
+    there is nothing to do any more. `done(job, result)` gets results of runs that nothing newer has replaced. `rest()`
+    is called in the worker thread when nothing waits or works any more.
     """
 
     def __init__(
@@ -51,8 +53,9 @@ class Scheduler(Generic[Job, Result]):
         work: Callable[[Job, threading.Event], Result],
         done: Callable[[Job, Result], None],
         delay: float = 0.1,
+        rest: Callable[[], None] | None = None,
     ) -> None:
-        self._take, self._work, self._done = take, work, done
+        self._take, self._work, self._done, self._rest = take, work, done, rest
         self._delay = delay
         self._runs: dict[str, _Run] = {}
         self._aside: threading.Event | None = None
@@ -93,7 +96,10 @@ class Scheduler(Generic[Job, Result]):
         if stop.is_set():
             raise Cancelled
         token = self._aside = threading.Event()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._work, job, token)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._work, job, token)
+        finally:
+            self._pause()
 
     def close(self) -> None:
         """Cancel everything; the worker thread ends after its current poll of the token."""
@@ -127,3 +133,9 @@ class Scheduler(Generic[Job, Result]):
         if self._runs.get(key) is run:
             del self._runs[key]
         run.done.set()
+        self._pause()
+
+    def _pause(self) -> None:
+        if self._rest is not None and not self._runs:
+            with suppress(RuntimeError):  # It was closed.
+                self._pool.submit(self._rest)

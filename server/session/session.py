@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..analysis.check import Cancelled, Project, Snapshot
+from ..analysis.check import Cancelled, Project, Snapshot, collect_if_due
 from ..analysis.recheck import Analyzer
 from ..analysis.report import FileReport, Problem
 from ..analysis.source.text import SourceText
@@ -73,7 +73,9 @@ class Session:
         self._outcomes: dict[str, tuple[int, dict[str, Outcome]]] = {}
         self._configs: dict[str, Config] = {}
         self._warned: set[str] = set()
-        self.scheduler: Scheduler[AnalysisJob, FileReport] = Scheduler(self._take, _analyse, self._store, delay)
+        self.scheduler: Scheduler[AnalysisJob, FileReport] = Scheduler(
+            self._take, _analyse, self._store, delay, collect_if_due
+        )
         self.refiner = Refiner(self._learned)
         self._found = found
         self.closed = ClosedFiles(self._analyse_closed, self._is_open, self._tell_closed)

@@ -8,7 +8,7 @@ from gradsight.analysis.interpreter.foreign_budget import FOREIGN_STEPS
 from gradsight.analysis.interpreter.imports import Importer
 from gradsight.analysis.interpreter.run import Interpreter, run_file
 from gradsight.analysis.names.workspace import WorkspaceModules
-from gradsight.analysis.source.parse import parse
+from gradsight.analysis.source.parse import Parsed, parse
 
 HELPER = '''
 def describe(depth, text):
@@ -59,3 +59,23 @@ def test_a_program_within_the_budget_is_followed(tmp_path: Path) -> None:
     machine = run(tmp_path, "d = describe(1, 'a b')")
     assert not any("budget" in reason for reason in machine.events.unresolved)
     assert FOREIGN_STEPS - 10_000 < machine.foreign.left < FOREIGN_STEPS
+
+
+class Noted(WorkspaceModules):
+    """The modules of a folder, and which of them were parsed."""
+
+    def load(self, path: str) -> Parsed | None:
+        """See `WorkspaceModules.load`."""
+        self.loaded = [*getattr(self, "loaded", []), Path(path).name]
+        return super().load(path)
+
+
+def test_a_far_file_that_never_mentions_torch_is_parsed_when_it_is_used(tmp_path: Path) -> None:
+    (tmp_path / "near.py").write_text("import torch\nfrom far import used\nfrom farther import unused\n", "utf-8")
+    (tmp_path / "far.py").write_text("def used(x):\n    return x.detach()\n", "utf-8")
+    (tmp_path / "farther.py").write_text("unused = 1\n", "utf-8")
+    workspace = Noted((str(tmp_path),))
+    program = "import torch\nfrom near import used\nreveal_grad(used(torch.ones(1, requires_grad=True)))\n"
+    machine = run_file(parse(str(tmp_path / "main.py"), program), Importer(workspace))
+    assert workspace.loaded == ["near.py", "far.py"]
+    assert machine.events.reveals[0][1][2].no

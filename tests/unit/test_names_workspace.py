@@ -161,6 +161,16 @@ def test_a_file_reaches_torch_through_its_imports(root: Path) -> None:
     ]
 
 
+def test_whether_a_file_mentions_torch_follows_its_text(root: Path) -> None:
+    modules, path = WorkspaceModules([str(root)]), root / "later.py"
+    assert not modules.mentions(str(path)), "there is no such file"
+    path.write_text("import os\n")
+    assert not modules.mentions(str(path))
+    assert modules.seeing({str(path): "import torch\n"}).mentions(str(path))
+    path.write_text("import os, torch\n")
+    assert modules.mentions(str(path))
+
+
 def test_open_texts_are_seen_and_trees_are_shared(root: Path) -> None:
     modules = WorkspaceModules([str(root)])
     path = str(root / "helpers.py")

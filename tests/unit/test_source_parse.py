@@ -55,6 +55,11 @@ CASES = {
         ],
         ["line 2: unterminated triple-quoted string literal"],
     ),
+    "a docstring that never ends": (
+        'def f():\n    """One.\n\n    def is a word.\n    """\n    return 1\ndef g(x):\n    """Unfinished',
+        ['def f():\n    """One.\n    def is a word.\n    """\n    return 1', "def g(x):\n    pass"],
+        ["line 7: expected an indented block", "line 8: unterminated triple-quoted string literal"],
+    ),
     "an unexpected indent": (
         "x = 1\n    y = 2\n    z = 3\nw = 4\n",
         ["x = 1", "y = 2", "z = 3", "w = 4"],

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ..autograd.heap import remember
-from ..names.workspace import mentions_torch
 from ..source.text import SourceText
 from ..values import Call, External, ListValue, ModuleValue, Site, TorchName, Unknown, Value
 from . import torch_names
@@ -43,6 +42,8 @@ class Workspace(Protocol):
     def find_import(self, from_path: str, module: str, level: int = 0) -> str | None: ...
 
     def absolute(self, from_path: str, module: str, level: int) -> str: ...
+
+    def mentions(self, path: str) -> bool: ...
 
     def load(self, path: str) -> Any: ...
 
@@ -74,6 +75,7 @@ class Importer:
         self.steps_left, self.characters_left = MAX_STEPS, MAX_CHARACTERS
         self.run_module: RunModule | None = None
         self._found: dict[tuple[str, str], str | None] = {}
+        self._mentions: dict[str, bool] = {}
         self._spaces: dict[str, ModuleValue] = {}
 
     # ------------------------------------------------------------------ the statements
@@ -200,11 +202,11 @@ class Importer:
             return External(dotted)
         if self.characters_left <= 0:
             return External(dotted)
+        if lazy and machine.module is not machine.main and not self._eager(self.workspace, path):
+            return LazyImport(path, dotted, None, site, machine.autograd.stack)
         parsed = self.workspace.load(path)
         if parsed is None:
             return External(dotted)
-        if lazy and machine.module is not machine.main and not self._eager(parsed.source.text):
-            return LazyImport(path, dotted, None, site, machine.autograd.stack)
         module = self.loaded[path] = ModuleValue(dotted, parsed.source.path, parsed.source)
         self.characters_left -= len(parsed.source.text)
         if self.steps_left > 0:
@@ -215,9 +217,14 @@ class Importer:
                 self.running.discard(path)
         return module
 
-    def _eager(self, text: str) -> bool:
-        """Whether a file far from the checked one is run before anything of it is used."""
-        return len(self.loaded) < MAX_EAGER_MODULES and mentions_torch(text)
+    def _eager(self, workspace: Workspace, path: str) -> bool:
+        """Whether a file far from the checked one is run before anything of it is used. It is not parsed for that."""
+        if len(self.loaded) >= MAX_EAGER_MODULES:
+            return False
+        found = self._mentions.get(path)
+        if found is None:
+            found = self._mentions[path] = workspace.mentions(path)
+        return found
 
     @staticmethod
     def is_main(machine: Machine, path: str) -> bool:

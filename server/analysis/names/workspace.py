@@ -27,6 +27,8 @@ _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+\(?([^\n#]*)|import[ \t]+([^\n#]+))", re.MULTILINE
 )
 _LOOKED_AT = 40
+_KEPT_GLANCES = 20_000
+"""Files of which it is kept whether they mention torch, and what they import: a kilobyte each."""
 
 
 def mentions_torch(text: str) -> bool:
@@ -81,6 +83,12 @@ _TREES = _Trees()
 """One for the whole process: a folder that is looked into from several roots is kept once."""
 
 
+_Glance = tuple[object, bool, tuple[tuple[int, str], ...]]
+"""Of a file: its stamp, whether it mentions torch, and where it does not, what it may import."""
+_GLANCES: dict[str, _Glance] = {}
+"""For the whole process, like the trees: neighbouring folders import the same files."""
+
+
 class WorkspaceModules:
     """Finds and parses modules below the roots. Safe to use from several threads.
 
@@ -92,12 +100,11 @@ class WorkspaceModules:
         self.roots = tuple(os.path.abspath(root) for root in roots)
         self.open_texts: Mapping[str, str] = open_texts if open_texts is not None else {}
         self._trees = _TREES
-        self._glances: dict[str, tuple[object, bool, tuple[tuple[int, str], ...]]] = {}
 
     def seeing(self, open_texts: Mapping[str, str]) -> WorkspaceModules:
         """The same files with other open editors; what was parsed is shared."""
         other = WorkspaceModules((), open_texts)
-        other.roots, other._glances = self.roots, self._glances
+        other.roots = self.roots
         return other
 
     # -- names and paths ----------------------------------------------------------------------------------------
@@ -281,13 +288,20 @@ class WorkspaceModules:
                 queue.append((found, further))
         return False
 
+    def mentions(self, path: str) -> bool:
+        """Whether a file mentions torch, read from its text alone; no where it cannot be read."""
+        return self._glance(path)[0]
+
     def _glance(self, path: str) -> tuple[bool, tuple[tuple[int, str], ...]]:
+        path = os.path.abspath(path)
         stamp = self.stamp(path)
-        known = self._glances.get(path)
+        known = _GLANCES.get(path)
         if known is None or known[0] != stamp:
             text = self.text(path) or ""
             mentions = mentions_torch(text)
-            known = self._glances[path] = (stamp, mentions, () if mentions else _imports_in(text))
+            if len(_GLANCES) >= _KEPT_GLANCES:
+                _GLANCES.clear()
+            known = _GLANCES[path] = (stamp, mentions, () if mentions else _imports_in(text))
         return known[1], known[2]
 
 

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 TokenKind = Literal["comment", "string", "unterminated", "open", "close", "newline", "continuation"]
 
@@ -39,8 +38,7 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A comment, a string (its prefix letters not included), a bracket or a line end, by offsets."""
 
     kind: TokenKind

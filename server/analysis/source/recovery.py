@@ -211,11 +211,12 @@ class _Recovery:
         final = quotes[-1].first
         result = self._parse(self.lines[: final - 1])
         candidates = [final]
-        if isinstance(result, SyntaxError) and result.lineno:
+        if isinstance(result, SyntaxError) and result.lineno and not self._ends_early(result, final - 1):
             before = [line for quoted in quotes for line in (quoted.first, quoted.last) if line <= result.lineno]
             candidates += list(dict.fromkeys(reversed(before)))[:5]
         best, best_score = final, (-1, 0)
-        for candidate in dict.fromkeys(candidates):
+        distinct = list(dict.fromkeys(candidates))
+        for candidate in distinct if len(distinct) > 1 else ():
             score = self._score_without(candidate)
             if score > best_score:
                 best, best_score = candidate, score
@@ -225,6 +226,11 @@ class _Recovery:
         # A docstring's place needs nothing; `x = """` still binds x.
         self.lines[best - 1] = mend(code + " (", "", False) if opens and code else ""
         self._report(best, best, message)
+
+    def _ends_early(self, error: SyntaxError, count: int) -> bool:
+        """Whether the first `count` lines make sense and only lack the block that the string would have begun."""
+        code = next((n for n in range(count, 0, -1) if self.lines[n - 1].strip()), 0)
+        return (error.lineno or 0) >= code and (error.msg or "").startswith("expected an indented block")
 
     def _score_without(self, line: int) -> tuple[int, int]:
         """How far the parser gets in the text without a line, and how many statements it then sees."""
