@@ -9,6 +9,7 @@ from .autograd.backward import Outcome
 from .autograd.graph import Memory, Node, Path, Version
 from .autograd.tensor import Grad, Tensor
 from .autograd.truth import Truth
+from .made_often import made_often
 from .report import Span
 from .values import ClassValue, Instance, Site
 
@@ -45,6 +46,7 @@ class Forbidden:
     entry: str = ""
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class InplaceWrite:
     """A person wrote an in-place operation on a non-leaf: the tensor before and after."""
@@ -75,6 +77,7 @@ class GradRead:
     sure: bool = True
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Held:
     """A tensor an optimizer holds."""

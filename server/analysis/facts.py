@@ -48,6 +48,7 @@ class Facts:
         self.events: Events = machine.events
         self.path = parsed.path
         self._nodes: dict[Span, ast.AST | None] = {}
+        self._severed: dict[int, list[Severed]] = {}
 
     # ------------------------------------------------------------------ places
 
@@ -197,6 +198,13 @@ class Facts:
 
     # ------------------------------------------------------------------ causes
 
+    def severed_by(self, sink: Sink) -> list[Severed]:
+        """Leaves that only come into a loss over a cut; found once for each, as several rules ask."""
+        found = self._severed.get(id(sink))
+        if found is None:
+            found = self._severed[id(sink)] = severed(sink.outcome.roots, sink.outcome.reach.leaves)
+        return found
+
     @cached_property
     def reached(self) -> set[int]:
         """Leaves some backward of the run reaches, at least perhaps, or that escape into unknown code."""
@@ -323,7 +331,7 @@ class Facts:
     def _causes_of(self, sink: Sink) -> list[Cause]:
         outcome = sink.outcome
         raised = outcome.raises is not None and outcome.raises.kind == "no-grad-fn"
-        lost = [s for s in severed(outcome.roots, outcome.reach.leaves) if s.leaf.requires_grad.possible]
+        lost = [s for s in self.severed_by(sink) if s.leaf.requires_grad.possible]
         sure = [s for s in lost if s.leaf.requires_grad.yes]
         if raised:
             wanted = [s for s in sure if self.is_wanted(s.leaf)] or [s for s in sure if not self.is_passive(s)] or sure
@@ -405,7 +413,7 @@ class Facts:
             return []
         lost = [
             s
-            for s in severed(sink.outcome.roots, sink.outcome.reach.leaves)
+            for s in self.severed_by(sink)
             if s.leaf.is_parameter and s.leaf.requires_grad.yes and not s.leaf.group and id(s.leaf) not in self.reached
         ]
         lost = [s for s in lost if all(n.cut is None or n.cut.kind in _UNCHOSEN for n in s.path)]

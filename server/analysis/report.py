@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .made_often import made_often
+
 Severity = Literal["error", "warning", "information", "hint"]
 Confidence = Literal["certain", "likely", "possible"]
 Role = Literal["source", "cut", "mutation", "saved", "sink", "note"]
@@ -19,6 +21,7 @@ SEVERITY_ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "information": 
 CONFIDENCE_ORDER: dict[Confidence, int] = {"certain": 0, "likely": 1, "possible": 2}
 
 
+@made_often
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
     """A place in a text: 1-based line, 1-based column in characters."""
@@ -27,6 +30,7 @@ class Position:
     column: int
 
 
+@made_often
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
     """A half-open range of one file: `end` is the first position after it."""

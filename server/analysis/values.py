@@ -17,6 +17,7 @@ from .autograd.heap import Heap, Table, remember
 from .autograd.order import birth
 from .autograd.tensor import UNKNOWN_DEVICE, Tensor
 from .autograd.truth import NO, maybe
+from .made_often import made_often
 from .report import Span
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Value = Any
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where in the program something happens: the syntax node (opaque to all but the interpreter) and its span."""
@@ -187,6 +189,7 @@ class FunctionValue:
         return f"<function {self.name}>"
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class BoundMethod:
     """A function with its `self` (or class)."""
@@ -258,6 +261,7 @@ class Instance:
         return f"<{self.cls.name} object>"
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class TorchName:
     """A function, class or module of torch by its dotted name."""
@@ -265,6 +269,7 @@ class TorchName:
     dotted: str
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class External:
     """Something of another library or of the standard library, by its dotted name."""
@@ -272,6 +277,7 @@ class External:
     dotted: str
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Builtin:
     """A Python builtin."""
@@ -279,6 +285,7 @@ class Builtin:
     name: str
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class NativeMethod:
     """A method the machine itself implements (`list.append`, `dict.items`, an optimizer's `step`)."""
@@ -297,6 +304,7 @@ class SuperValue:
         self.self_value, self.after = self_value, after
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One of several values that cannot be one abstract value (None or a tensor), each with its path."""

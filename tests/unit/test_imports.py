@@ -17,7 +17,7 @@ SERVER = Path(__file__).resolve().parents[2] / "server"
 ROOMS = ("cli", "lsp", "session", "features", "verify", "analysis")
 """From the top down; a room imports itself and the rooms after it."""
 
-DATA = {"report", "settings", "check_types"}
+DATA = {"report", "settings", "check_types", "made_often"}
 """Plain data, for every room of the analysis."""
 
 ANALYSIS: dict[str, set[str]] = {
@@ -26,6 +26,7 @@ ANALYSIS: dict[str, set[str]] = {
     "report": set(),
     "settings": set(),
     "check_types": set(),
+    "made_often": set(),
     "source": set(),
     "autograd": set(),
     "names": {"source"},

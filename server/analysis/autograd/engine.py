@@ -9,9 +9,10 @@ functions/utils.h (rebase_history)}, docs/source/notes/autograd.rst ("Locally di
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from ..made_often import made_often
 from ..report import Span
 from . import truth
 from .graph import ALWAYS, Cut, Edge, Node, Path, Saved, Version, join_versions
@@ -35,6 +36,7 @@ class AutogradError(Exception):
         self.kind, self.message, self.tensor, self.certain = kind, message, tensor, certain
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Operand:
     """An input of an operation: a tensor, or a Python number or array that remembers where it came from (`node`).
@@ -49,6 +51,7 @@ class Operand:
     defined: bool = True
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Save:
     """What an operation keeps for backward: an operand's name or "result", if any operand in `when` requires grad."""
@@ -58,6 +61,7 @@ class Save:
     sure: bool = True
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One call of one operation, in autograd's terms.
@@ -168,17 +172,19 @@ class Autograd:
     def _edges(self, operands: Sequence[Operand]) -> tuple[Edge, ...]:
         edges = []
         for operand in operands:
-            if operand.tensor is not None:
-                edge = operand.tensor.edge(operand.differentiable, operand.name)
-                edges.append(edge if operand.defined else replace(edge, defined=False))
+            tensor = operand.tensor
+            if tensor is not None:
+                live = NO if tensor.idle else tensor.requires_grad
+                edges.append(Edge(tensor.node, tensor, live, operand.differentiable, operand.name, operand.defined))
             elif operand.node is not None:
                 edges.append(Edge(operand.node, None, NO))
         return tuple(edges)
 
     def _require_current(self, operands: Sequence[Operand]) -> None:
         for operand in operands:
-            if operand.tensor is not None and operand.differentiable:
-                self.require_current(operand.tensor)
+            tensor = operand.tensor
+            if tensor is not None and tensor.view_of is not None and operand.differentiable:
+                self.require_current(tensor)
 
     def _views(self, operands: Sequence[Operand]) -> list[Operand]:
         """The operands that are views, with their flags as the flags of their bases make them."""
@@ -195,7 +201,16 @@ class Autograd:
                 self.refresh(operand.tensor)
 
     def _wanted(self, operands: Sequence[Operand]) -> Truth:
-        return truth.either(o.tensor.requires_grad for o in operands if o.tensor is not None and o.differentiable)
+        unsure: Truth | None = None
+        for operand in operands:
+            tensor = operand.tensor
+            if tensor is not None and operand.differentiable:
+                flag = tensor.requires_grad
+                if flag.yes:
+                    return YES
+                if unsure is None and flag.maybe:
+                    unsure = flag
+        return unsure or NO
 
     def apply(self, operation: Operation) -> tuple[Tensor, ...]:
         """Run an out-of-place operation; one tensor for each of its outputs.
@@ -203,7 +218,9 @@ class Autograd:
         Raises AutogradError when an inference tensor would have to be saved.
         """
         views = self._views(operation.operands)
-        base = next((o.tensor for o in operation.operands if o.name == operation.view_of), None)
+        base = None
+        if operation.view:
+            base = next((o.tensor for o in operation.operands if o.name == operation.view_of), None)
         # A view of an inference tensor is one too, and none has the dispatch keys of autograd.
         past = operation.view and base is not None and base.inference and not self.mode.inference
         wants = NO if operation.untracked or past else self._wanted(operation.operands)
@@ -255,15 +272,20 @@ class Autograd:
                 self._make_view(result, base, operation.view)
             results.append(result)
         if grad_node is not None and tracked.possible:
-            self._save(grad_node, operation, tuple(results))
+            self._save(grad_node, operation, tuple(results), operation.saves)
         return tuple(results)
 
     def _device(self, operands: Sequence[Operand]) -> Any:
         devices = [o.tensor.device for o in operands if o.tensor is not None and not o.tensor.scalar]
         if not devices:
             devices = [o.tensor.device for o in operands if o.tensor is not None]
-        if devices and all(d.kind == devices[0].kind for d in devices):
-            return devices[0]
+        if devices:
+            first = devices[0]
+            for device in devices:
+                if device is not first and device.kind != first.kind:
+                    break
+            else:
+                return first
         known = [d for d in devices if d.kind != "unknown"]
         return known[0] if known else UNKNOWN_DEVICE
 
@@ -290,16 +312,26 @@ class Autograd:
         if result.node is not None and result.node.tracked.no and result.floating.possible:
             result.idle, result.requires_grad = True, result.view_of.requires_grad
 
-    def _save(self, node: Node, operation: Operation, results: tuple[Tensor, ...]) -> None:
+    def _save(self, node: Node, operation: Operation, results: tuple[Tensor, ...], saves: Sequence[Save]) -> None:
         """Keep tensors for backward, each at the version it has now."""
+        if operation.holds_numbers:
+            node.has_saved = True
+        if not saves:
+            return
         by_name: dict[str, list[Operand]] = {}
+        learning: set[str] = set()
         for operand in operation.operands:
-            by_name.setdefault(operand.name, []).append(operand)
+            if operand.name in by_name:
+                by_name[operand.name].append(operand)
+            else:
+                by_name[operand.name] = [operand]
+            if operand.differentiable and operand.tensor is not None:
+                learning.add(operand.name)
         saved = []
         outside = not self.mode.inference
-        learning = {o.name for o in operation.operands if o.tensor is not None and o.differentiable}
-        learning = learning if len(learning) == 1 else set()
-        for save in operation.saves:
+        if len(learning) != 1:
+            learning = set()
+        for save in saves:
             # Of a single input the flag decides, of several where gradient goes (gen_variable_type.py, guard_for).
             guard = truth.either(
                 o.tensor.requires_grad if save.when == learning else o.tensor.live
@@ -323,9 +355,7 @@ class Autograd:
                     keep_sure = sure and not tensor.either
                     version, contents = each.counter.version, each.memory.version
                     saved.append(Saved(each, version, contents, save.what, keep_sure, save.when, each.memory))
-        if operation.holds_numbers:
-            node.has_saved = True
-        node.saved = tuple(saved)
+        node.saved += tuple(saved)
 
     # ------------------------------------------------------------------ in place
 
@@ -432,13 +462,11 @@ class Autograd:
         node.has_saved = base is not target and tracked.possible
         if tracked.possible:
             before = tuple(s for s in operation.saves if not s.what.startswith("result"))
-            self._save(node, replace(operation, saves=before), (target,))
-        kept = node.saved
+            self._save(node, operation, (target,), before)
         self.bump(target, operation.name, operation.span, silent=False)
         if tracked.possible:
-            after = replace(operation, saves=tuple(s for s in operation.saves if s.what.startswith("result")))
-            self._save(node, after, (target,))
-            node.saved = kept + node.saved
+            after = tuple(s for s in operation.saves if s.what.startswith("result"))
+            self._save(node, operation, (target,), after)
         if keeps_history:
             return target
         if base is target:

@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..made_often import made_often
 from ..report import Span
 from .order import birth
 from .truth import NO, Truth
@@ -102,6 +103,7 @@ class Memory:
         self.made = 0
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Cut:
     """Why no gradient flows through a node: `kind` names the mechanism, `span` the place that caused it.
@@ -116,6 +118,7 @@ class Cut:
     function: Any = None
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Saved:
     """A tensor kept for backward at the version it had; `sure` is False where shapes or backends decide.
@@ -132,6 +135,7 @@ class Saved:
     memory: Memory | None = None
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Edge:
     """An input of a node as it was when used: its own node, or the leaf itself.

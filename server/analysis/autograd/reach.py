@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..made_often import made_often
 from .graph import Edge, Node
 from .tensor import Tensor
 from .truth import YES, Truth, maybe
@@ -202,6 +203,7 @@ def _retains(tensor: Tensor, node: Node) -> bool:
     return tensor.retains_grad and made is node
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Severed:
     """A leaf that reaches the loss only over cuts: `path` from the loss down to the leaf, `cut` nearest to the leaf."""
@@ -215,10 +217,12 @@ def severed(roots: Sequence[Tensor], reached: Iterable[Tensor]) -> list[Severed]
     """Leaves (with requires_grad) that only come in over a cut, found breadth first from the loss."""
     reached_set = set(map(id, reached))
     parent: dict[Node, Node | None] = {}
+    cut_above: dict[Node, Node | None] = {}
     queue: list[Node] = []
     for root in roots:
         if root.node is not None and root.node not in parent:
             parent[root.node] = None
+            cut_above[root.node] = root.node if root.node.cut is not None else None
             queue.append(root.node)
     found: dict[int, Severed] = {}
     for node in queue:
@@ -229,14 +233,14 @@ def severed(roots: Sequence[Tensor], reached: Iterable[Tensor]) -> list[Severed]
                 continue
             if tensor is not None and edge.live.possible and id(tensor) not in reached_set and id(tensor) not in found:
                 leaf = _leaf_of(tensor, edge.node)
-                if leaf is not None and leaf.requires_grad.possible:
-                    path = _path_to(node, parent)
-                    cut = next((n for n in reversed(path) if n.cut is not None), None)
-                    if cut is not None:
-                        found[id(leaf)] = Severed(leaf, cut, path)
-            if edge.node is not None and edge.node not in parent:
-                parent[edge.node] = node
-                queue.append(edge.node)
+                cut = cut_above[node]
+                if leaf is not None and cut is not None and leaf.requires_grad.possible:
+                    found[id(leaf)] = Severed(leaf, cut, _path_to(node, parent))
+            below = edge.node
+            if below is not None and below not in parent:
+                parent[below] = node
+                cut_above[below] = below if below.cut is not None else cut_above[node]
+                queue.append(below)
     return list(found.values())
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..made_often import made_often
 from ..report import Span
 from .graph import Counter, Edge, Memory, Node, Version
 from .order import birth
 from .truth import NO, YES, Truth
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Device:
     """A device as far as the program tells: "cpu", "cuda", "either" (depends on the machine), or "unknown"."""
@@ -32,6 +34,7 @@ CPU = Device("cpu")
 UNKNOWN_DEVICE = Device("unknown")
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Grad:
     """The state of `.grad`: absent, present or maybe, by which backward, and its own graph after `create_graph`.
@@ -48,6 +51,7 @@ class Grad:
 NO_GRAD_YET = Grad()
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Form:
     """What is certain of a tensor's shape and of how its elements lie in memory.

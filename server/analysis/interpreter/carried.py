@@ -7,7 +7,7 @@ nothing different behind, the next would see what it saw, and is not run.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..autograd.engine import Autograd
@@ -15,6 +15,7 @@ from ..autograd.graph import Counter, Memory, Node, newest_order
 from ..autograd.heap import MISSING, Table
 from ..autograd.tensor import Device, Tensor
 from ..autograd.truth import Truth
+from ..source.parse import fields_with_nodes
 from ..values import ClassValue, DictValue, FunctionValue, ListValue, Scalar, Unknown, Value
 from .machine import Machine
 
@@ -33,6 +34,25 @@ class _Reads(ast.NodeVisitor):
         self.written: set[str] = set()
         self.live: set[str] = set()
         self.counted: set[str] = set()
+
+    def visit(self, node: ast.AST) -> None:
+        """As `NodeVisitor.visit`, without looking for a method by its name each time."""
+        kind = type(node)
+        method = _VISITS.get(kind)
+        if method is None:
+            method = _VISITS[kind] = getattr(_Reads, f"visit_{kind.__name__}", _Reads.generic_visit)
+        method(self, node)
+
+    def generic_visit(self, node: ast.AST) -> None:
+        """The nodes below, in order."""
+        for name in fields_with_nodes(type(node)):
+            value = getattr(node, name, None)
+            if type(value) is list:
+                for each in value:
+                    if isinstance(each, ast.AST):
+                        self.visit(each)
+            elif isinstance(value, ast.AST):
+                self.visit(value)
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
@@ -151,6 +171,9 @@ class _Reads(ast.NodeVisitor):
         after_first, self.written = self.written, before
         self._all(second)
         self.written &= after_first
+
+
+_VISITS: dict[type[ast.AST], Callable[[_Reads, Any], None]] = {}
 
 
 def free_names(node: Any) -> frozenset[str]:

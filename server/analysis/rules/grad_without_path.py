@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..autograd.reach import severed
 from ..events import Forbidden, GradRead
 from ..facts import Facts
 from ..report import Finding
@@ -149,4 +148,4 @@ def _is_missing(facts: Facts, event: GradRead) -> bool:
         return False
     if event.requires_grad.no:
         return tensor.floating.yes and tensor.origin is not None and not any(s.kind == "grad" for s in sinks)
-    return not any(s.leaf is tensor for sink in sinks for s in severed(sink.outcome.roots, sink.outcome.reach.leaves))
+    return not any(s.leaf is tensor for sink in sinks for s in facts.severed_by(sink))

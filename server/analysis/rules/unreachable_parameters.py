@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..autograd.reach import severed
 from ..autograd.tensor import Tensor
 from ..events import Step
 from ..facts import Facts
 from ..report import Finding, Span, TraceStep
 from ..source.index import Index, index_of
 from ..torch_model.modules import children, is_module, named_parameters
-from ..values import ClassValue, Instance, ModuleObject, Value
+from ..values import ClassValue, Instance, Value
 from .base import Rule
 from .passed_by import PassedBy, passed_by
 
@@ -115,20 +114,26 @@ def check(facts: Facts) -> Iterator[Finding]:
         return
     for found in passed_by(facts):
         yield _copied(facts, found)
-    dead = _dead(facts)
-    if not dead or any(_uses_names(index_of(each)) for each in facts.parsed.tree.body):
+    unused = list(_unused(facts, _dead(facts)))
+    if unused and not any(_uses_names(index_of(each)) for each in facts.parsed.tree.body):
+        yield from unused
+
+
+def _unused(facts: Facts, dead: dict[int, Step]) -> Iterator[Finding]:
+    if not dead:
         return
     told: set[int] = set()
+    alive: dict[int, bool] = {}
     for value in facts.machine.named:
         if isinstance(value, Instance) and is_module(value) and _is_own(facts, value.cls):
             for name, part in value.attributes.items():
-                lost = _all_dead(part, dead)
+                lost = _all_dead(part, dead, alive)
                 span = _made_in_init(facts, value.cls, name) if lost and not told & {id(t) for t in lost} else None
                 if span is not None:
                     told |= {id(t) for t in lost}
                     yield _finding(facts, f"`{name}` of `{value.cls.name}` is used by no method", lost, span, dead)
     for value in facts.machine.named:
-        lost = _all_dead(value, dead)
+        lost = _all_dead(value, dead, alive)
         span = _made_in_variable(facts, value, lost) if lost and not told & {id(t) for t in lost} else None
         if span is not None:
             told |= {id(t) for t in lost}
@@ -165,7 +170,7 @@ def _dead(facts: Facts) -> dict[int, Step]:
     """Parameters without a gradient in every step that holds them, where others had one; with the last such step."""
     found: dict[int, Step] = {}
     alive: set[int] = set(facts.reached | facts.events.exposed | facts.read)
-    alive |= {id(s.leaf) for sink in facts.events.sinks for s in severed(sink.outcome.roots, sink.outcome.reach.leaves)}
+    alive |= {id(s.leaf) for sink in facts.events.sinks for s in facts.severed_by(sink)}
     for step in facts.events.steps:
         learns = any(grad.present.yes for _, grad in step.grads)
         for tensor, grad in step.grads:
@@ -177,24 +182,25 @@ def _dead(facts: Facts) -> dict[int, Step]:
     return {key: step for key, step in found.items() if key not in alive}
 
 
-def _holds_another(part: Value, dead: dict[int, Step], depth: int = 4) -> bool:
-    """Whether a layer or one not far below it holds a parameter that is not dead; most do, and it is quickly found."""
-    if not isinstance(part, (Instance, ModuleObject)) or not depth:
-        return False
-    for value in part.attributes.values():
-        if isinstance(value, Tensor) and value.is_parameter and id(value) not in dead:
-            return True
-    return is_module(part) and any(_holds_another(child, dead, depth - 1) for _, child in children(part))
+def _holds_another(part: Value, dead: dict[int, Step], known: dict[int, bool]) -> bool:
+    """Whether a module holds a parameter that is not dead, which most do; `known` are the answers so far."""
+    found = known.get(id(part))
+    if found is None:
+        known[id(part)] = False  # What holds itself holds nothing more by that.
+        found = known[id(part)] = any(
+            type(value) is Tensor and value.is_parameter and id(value) not in dead for value in part.attributes.values()
+        ) or any(is_module(child) and _holds_another(child, dead, known) for _, child in children(part))
+    return found
 
 
-def _all_dead(part: Value, dead: dict[int, Step]) -> list[Tensor]:
+def _all_dead(part: Value, dead: dict[int, Step], known: dict[int, bool]) -> list[Tensor]:
     """The parameters of a layer when all of them are dead; empty otherwise."""
     if isinstance(part, Tensor):
         tensors = [part] if part.is_parameter else []
-    elif _holds_another(part, dead):
+    elif not is_module(part) or _holds_another(part, dead, known):
         return []
     else:
-        tensors = [tensor for _, tensor in named_parameters(part)] if is_module(part) else []
+        tensors = [tensor for _, tensor in named_parameters(part)]
     return tensors if all(id(tensor) in dead for tensor in tensors) else []
 
 

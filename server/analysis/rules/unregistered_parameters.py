@@ -106,7 +106,9 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
     said: set[Span] = set()
     seen: set[int] = set()
     for owner in [each for named in facts.machine.named for each in modules(named, seen)]:
-        if not isinstance(owner, Instance) or not any(_hidden(value) for value in owner.attributes.values()):
+        if not isinstance(owner, Instance) or not any(
+            isinstance(value, (DictValue, ListValue, tuple)) and _hidden(value) for value in owner.attributes.values()
+        ):
             continue
         registered = named_parameters(owner)
         if not any(id(tensor) in facts.held for _, tensor in registered):

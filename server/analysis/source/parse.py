@@ -60,23 +60,41 @@ class Parsed:
         return current
 
 
+_NO_NODES = frozenset(
+    ("ctx", "op", "ops", "id", "attr", "arg", "type_comment", "conversion", "kind", "level", "module", "is_async")
+)
+"""Fields that hold texts, numbers, or nodes without a place (`Load`, `Add`), which belong to every tree."""
+_fields: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}
+
+
+def fields_with_nodes(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of node under which nodes with a place may stand, in order."""
+    known = _fields.get(kind)
+    if known is None:
+        known = _fields[kind] = tuple(name for name in kind._fields if name not in _NO_NODES)
+    return known
+
+
 def parents_in(statement: ast.stmt) -> dict[ast.AST, ast.AST]:
-    """The nodes below a statement to their parents; kept with the statement, which may outlive its module's tree."""
+    """The nodes below a statement to their parents; kept with the statement, which may outlive its module's tree.
+
+    `Load`, `Add` and their like are left out: they belong to every tree.
+    """
     known: dict[ast.AST, ast.AST] | None = getattr(statement, "gradsight_parents", None)
     if known is None:
         known = {}
         todo: list[ast.AST] = [statement]
         for node in todo:
-            for name in node._fields:
+            for name in fields_with_nodes(type(node)):
                 value = getattr(node, name, None)
-                if isinstance(value, ast.AST):
-                    known[value] = node
-                    todo.append(value)
-                elif type(value) is list:
+                if type(value) is list:
                     for each in value:
                         if isinstance(each, ast.AST):
                             known[each] = node
                             todo.append(each)
+                elif isinstance(value, ast.AST):
+                    known[value] = node
+                    todo.append(value)
         statement.gradsight_parents = known  # type: ignore[attr-defined]
     return known
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..report import Position, Span
 from .parse import FILE_NAME, MAX_CHARACTERS, Parsed, parents_in, parse
-from .text import PLACELESS, SourceText
+from .text import SourceText
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +212,10 @@ def _move(statement: ast.stmt, lines: int) -> None:
 
 
 def _nodes(statement: ast.stmt) -> tuple[list[Any], list[ast.AST]]:
-    """The nodes of a statement that have a place, itself included, and those that span others; found once.
-
-    `Load` and its like are none of these: they belong to every tree.
-    """
+    """The nodes of a statement that have a place, itself included, and those that span others; found once."""
     known: tuple[list[Any], list[ast.AST]] | None = getattr(statement, "gradsight_nodes", None)
     if known is None:
-        every = [statement, *(node for node in parents_in(statement) if not isinstance(node, PLACELESS))]
+        every = [statement, *parents_in(statement)]
         known = [n for n in every if hasattr(n, "lineno")], [n for n in every if not hasattr(n, "lineno")]
         statement.gradsight_nodes = known  # type: ignore[attr-defined]
     return known

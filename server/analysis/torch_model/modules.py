@@ -93,12 +93,20 @@ def _add_parameters(value: Value, prefix: str, seen: set[int], found: list[tuple
         return
     if not isinstance(value, (Instance, ModuleObject)):
         return
-    attributes = value.attributes
-    others = [(name, child) for name, child in attributes.items() if type(child) is not Tensor]
-    for name, tensor in attributes.items():
-        if type(tensor) is Tensor and tensor.is_parameter and id(tensor) not in seen:
-            seen.add(id(tensor))
-            found.append((prefix + name, tensor))
+    layers: list[tuple[str, Value]] = []
+    unknown: list[tuple[str, Value]] = []
+    for name, child in value.attributes.items():
+        kind = type(child)
+        if kind is Tensor:
+            if child.is_parameter and id(child) not in seen:
+                seen.add(id(child))
+                found.append((prefix + name, child))
+        elif kind is ModuleObject or (kind is Instance and is_module_class(child.cls)):
+            layers.append((name, child))
+        elif kind is Unknown:
+            unknown.append((name, child))
+            if child.module_like:
+                layers.append((name, child))
     if isinstance(value, ModuleObject):
         for index, item in enumerate(value.items):
             name = value.keys[index] if value.keys and index < len(value.keys) else str(index)
@@ -113,11 +121,10 @@ def _add_parameters(value: Value, prefix: str, seen: set[int], found: list[tuple
         inner = value.data.get("torch")
         if inner is not None:
             _add_parameters(inner, prefix, seen, found)
-    for name, child in others:
-        if is_module(child) or (isinstance(child, Unknown) and child.module_like):
-            _add_parameters(child, f"{prefix}{name}.", seen, found)
-    for name, child in others:
-        if isinstance(child, Unknown) and child.parameters is not None:
+    for name, child in layers:
+        _add_parameters(child, f"{prefix}{name}.", seen, found)
+    for name, child in unknown:
+        if child.parameters is not None:
             _add_parameters(child, f"{prefix}{name}.", seen, found)
 
 
@@ -195,9 +202,28 @@ def _add_modules(value: Value, seen: set[int], found: list[Value]) -> None:
         return
     seen.add(id(value))
     found.append(value)
-    if isinstance(value, (Instance, ModuleObject)):
-        for _, child in children(value):
+    _add_below(value, seen, found)
+
+
+def _add_below(value: Value, seen: set[int], found: list[Value]) -> None:
+    # What `children` gives, without the names: every rule that goes through all modules comes here.
+    kind = type(value)
+    if kind is not Instance and kind is not ModuleObject:
+        return
+    if kind is ModuleObject:
+        for item in value.items[: len(value.keys)] if value.keys else value.items:
+            _add_modules(item, seen, found)
+    for child in value.attributes.values():
+        kind_of_child = type(child)
+        if (
+            kind_of_child is ModuleObject
+            or (kind_of_child is Instance and is_module_class(child.cls))
+            or (kind_of_child is Unknown and child.module_like)
+        ):
             _add_modules(child, seen, found)
+    inner = value.data.get("torch") if kind is Instance else None
+    if inner is not None:
+        _add_below(inner, seen, found)
 
 
 def build(rt: Runtime, dotted: str, call: Call) -> Value:
@@ -404,9 +430,11 @@ def _train(flag: bool | None) -> Callable[[Runtime, Value, Call], Value]:
     def switch(rt: Runtime, owner: Value, call: Call) -> Value:
         mode = flag if flag is not None else rt.truth(call.argument(0, "mode", True))
         for module in modules(owner):
+            # Most calls say what holds anyway; a loop whose body begins with one leaves nothing for its next pass.
             if isinstance(module, ModuleObject):
-                rt.heap.write(module, "training", mode)
-            elif isinstance(module, Instance):
+                if module.training is not mode:
+                    rt.heap.write(module, "training", mode)
+            elif isinstance(module, Instance) and module.data.get("training", True) is not mode:
                 rt.heap.put(module.data, "training", mode)
         return owner
 

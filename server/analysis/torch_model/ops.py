@@ -258,11 +258,11 @@ def _must_copy(name: str, bound: dict[str, Value], shape: shapes.Shape | None) -
 def apply(rt: Runtime, operation: Operation, site: Site) -> tuple[Tensor, ...]:
     """Run an out-of-place operation; what PyTorch forbids becomes an event, and loose tensors come back."""
 
-    def loose() -> tuple[Tensor, ...]:
+    try:
+        return rt.autograd.apply(operation)
+    except AutogradError as error:
+        rt.error(error.kind, error.message, site, error.tensor, error.certain)
         return tuple(Tensor(origin=operation.span) for _ in operation.outputs)
-
-    results: tuple[Tensor, ...] = rt.guard(lambda: rt.autograd.apply(operation), site, loose)  # type: ignore[attr-defined]
-    return results
 
 
 def _certain(name: str, bound: dict[str, Value], saves: tuple[Save, ...]) -> tuple[Save, ...]:
