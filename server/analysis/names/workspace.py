@@ -13,7 +13,7 @@ import re
 import threading
 import tokenize
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..source import Parsed, parse
 from ..source.parse import MAX_CHARACTERS
@@ -143,12 +143,13 @@ class WorkspaceModules:
 
     def find(self, dotted: str, from_path: str | None = None) -> str | None:
         """The file of an absolute dotted module name, or None when the workspace has none."""
-        if not dotted or dotted.startswith("."):
-            return None
+        return self._find_below(self._bases(from_path), dotted)
+
+    def _find_below(self, bases: Iterable[tuple[str, str | None]], dotted: str) -> str | None:
         parts = dotted.split(".")
         if not all(part.isidentifier() for part in parts):
             return None
-        for base, only in self._bases(from_path):
+        for base, only in bases:
             if only is not None and parts[0] != only:
                 continue
             if found := self._module_file(os.path.join(base, *parts)):
@@ -275,8 +276,9 @@ class WorkspaceModules:
             return True
         seen, queue = {os.path.abspath(path)}, [(path, _imports_in(text))]
         for importing, imports in queue:
+            bases = list(self._bases(importing))
             for level, dotted in imports:
-                found = self.find_import(importing, dotted, level)
+                found = self.find_import(importing, dotted, level) if level else self._find_below(bases, dotted)
                 if found is None or found in seen:
                     continue
                 if len(seen) > _LOOKED_AT:

@@ -8,6 +8,7 @@ start, so that one forgotten `)` does not swallow the rest of the file.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .lexer import lex
@@ -20,6 +21,7 @@ _STATEMENT_WORD = re.compile(
 )
 _COMPOUND = re.compile(r"(?:async\s+)?(def|class|if|elif|else|for|while|with|try|except|finally)\b")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][\w.]*(?:\[[^\]]*\])?\s+(?:[-+*/%@&|^]|//|\*\*|<<|>>)?=\s")
+_PLAIN = re.compile(r"[^\"'#()\[\]{}\\\r]*")
 _GOES_ON = re.compile(r"[)\]},.:=*/%&|^<>]|(?:and|or|in|is|if|else|for|not)\b")
 
 
@@ -55,23 +57,55 @@ def indent_width(line: str) -> int:
     return width
 
 
-def logical_lines(lines: list[str]) -> list[LogicalLine]:
+class LogicalLines:
+    """The logical lines of a text that is mended step by step: what stands before a change is not read again."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._found: list[LogicalLine] = []
+
+    def of(self, lines: list[str]) -> tuple[list[LogicalLine], int]:
+        """What `logical_lines` gives for these lines, and the first line that was read again."""
+        changed = _first_difference(lines, self._lines)
+        kept: list[LogicalLine] = []
+        for one in self._found:
+            # Where a line with something open ends is decided by the lines below it.
+            if one.last > changed or one.open_brackets or one.unterminated:
+                break
+            kept.append(one)
+        again = kept[-1].last + 1 if kept else 1
+        self._lines, self._found = list(lines), logical_lines(lines, kept)
+        return self._found, again
+
+
+def _first_difference(lines: list[str], others: list[str]) -> int:
+    for index, (line, other) in enumerate(zip(lines, others, strict=False)):
+        if line is not other and line != other:
+            return index
+    return min(len(lines), len(others))
+
+
+def logical_lines(lines: list[str], known: Sequence[LogicalLine] = ()) -> list[LogicalLine]:
     """The logical lines of a text given as lines without line ends; blank and comment lines belong to none.
 
-    Offsets are those of `"\\n".join(lines)`.
+    Offsets are those of `"\\n".join(lines)`. `known` are the first ones, where they have been found before.
     """
     text = "\n".join(lines)
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line) + 1)
-    found: list[LogicalLine] = []
-    number = 1
+    found = [*known]
+    number = known[-1].last + 1 if known else 1
     while number <= len(lines):
         stripped = lines[number - 1].strip()
         if not stripped or stripped[0] == "#":
             number += 1
             continue
-        one = _one(text, lines, starts, number)
+        line, start = lines[number - 1], starts[number - 1]
+        if _PLAIN.fullmatch(line):
+            one = LogicalLine(number, number, indent_width(line), start, start + len(line.rstrip()))
+        else:
+            one = _one(text, lines, starts, number)
         found.append(one)
         number = one.last + 1
     return found

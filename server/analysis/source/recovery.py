@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from ..report import Problem
 from .lexer import lex
-from .logical import LogicalLine, indent_width, logical_lines
+from .logical import LogicalLine, LogicalLines, indent_width, logical_lines
 from .mending import BROKEN, mend, parses_alone
 from .text import SourceText
 
@@ -62,6 +62,8 @@ class _Recovery:
         bounds = [(source.line_start(n), source.line_end(n)) for n in range(1, source.line_count + 1)]
         self.lines = [text[start:end] for start, end in bounds]
         self.shifts: dict[int, int] = {}  # line -> characters its columns must be moved right by
+        self._logical = LogicalLines()
+        self._quotes: list[_Quoted] = []
         self.broken: dict[int, tuple[int, str]] = {}  # first line -> last line, message
         if "\0" in text:
             self.lines = [line.replace("\0", " ") for line in self.lines]
@@ -102,11 +104,11 @@ class _Recovery:
         before = list(self.lines)
         line = min(max(error.lineno or len(self.lines), 1), len(self.lines))
         message = _said(error)
-        logical = logical_lines(self.lines)
+        logical, again = self._logical.of(self.lines)
         if not logical:
             return False
         index = _at(logical, line)
-        quotes = self._triple_quoted()
+        quotes = self._quotes = self._triple_quoted(again)
         if quotes and quotes[-1].unterminated:
             self._stray_triple_quote(quotes, "unterminated triple-quoted string literal")
         elif isinstance(error, TabError):
@@ -243,10 +245,11 @@ class _Recovery:
             return 0, 0
         return outcome.lineno or 0, 0
 
-    def _triple_quoted(self) -> list[_Quoted]:
-        text = "\n".join(self.lines)
-        found: list[_Quoted] = []
-        line, position = 1, 0
+    def _triple_quoted(self, start: int) -> list[_Quoted]:
+        """The triple-quoted strings; those before the line `start`, where no string is open, are known."""
+        text = "\n".join(self.lines[start - 1 :])
+        found = [quoted for quoted in self._quotes if quoted.first < start]
+        line, position = start, 0
         for token in lex(text):
             if token.kind in ("string", "unterminated") and text.startswith(("'''", '"""'), token.start):
                 line += text.count("\n", position, token.start)
