@@ -108,6 +108,25 @@ def test_rooms_of_the_analysis_import_downwards_only(relative: str) -> None:
             )
 
 
+def test_no_file_imports_itself_in_a_circle() -> None:
+    """What is imported when a file is loaded; parts of the interpreter that need each other meet in the machine."""
+    files = {tuple(Path(name).with_suffix("").parts): name for name in modules()}
+    below: dict[str, set[str]] = {}
+    for relative in files.values():
+        tree = ast.parse((SERVER / relative).read_text(encoding="utf-8"))
+        when_loaded = {node.lineno for node in tree.body}
+        below[relative] = set()
+        for line, name in imports(relative):
+            parts = tuple(ours(name))
+            found = files.get(parts) or files.get(parts[:-1])
+            if line in when_loaded and found is not None:
+                below[relative].add(found)
+    while leaves := {name for name, needed in below.items() if not needed & below.keys()}:
+        for name in leaves:
+            del below[name]
+    assert not below, f"in a circle, or above one: {sorted(below)}"
+
+
 @pytest.mark.parametrize("relative", modules())
 def test_third_party_packages_stay_in_their_room(relative: str) -> None:
     for line, name in imports(relative):
