@@ -35,7 +35,11 @@ VERIFY_OPTIONS: dict[str, tuple[Any, str]] = {
     "python": (".venv/bin/python", "The interpreter that has PyTorch and your packages, relative to `pyproject.toml`."),
     "timeout": (60, "Seconds after which a run is ended."),
     "launcher": (["srun", "--gres=gpu:1"], "Words put before the interpreter, to run the check elsewhere."),
-    "entry": ("pytest tests/test_step.py::test_one", "What runs instead of the file itself."),
+    "entry": (
+        "pytest tests/test_step.py::test_one",
+        "What runs instead of the file itself, beside `pyproject.toml`: `pytest ...`, a script or `python -m ...` with"
+        " its arguments, or `module:function(...)`. The file is checked where that imports it.",
+    ),
 }
 
 

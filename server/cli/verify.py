@@ -20,7 +20,7 @@ from .exits import CLEAN, COULD_NOT, FINDINGS
 from .sources import Unreadable, read_program
 
 if TYPE_CHECKING:
-    from ..session.config import VerifyConfig
+    from ..session.config import Config
     from ..verify import CheckReport, CheckRequest
 
 EPILOG = """\
@@ -51,6 +51,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--device", choices=("auto", "cuda", "cpu"), help="where to run (default: auto)")
     command.add_argument("--python", metavar="INTERPRETER", help="the interpreter that has PyTorch and your packages")
     command.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="limit for one run (default: 60)")
+    command.add_argument("--entry", metavar="ENTRY", help='what to run instead of the file: "pytest tests/test_x.py"')
     command.add_argument("--fix", action="store_true", help="also apply the quick fix in memory and run again")
     command.add_argument("--output-format", choices=("text", "json"), default="text")
     command.set_defaults(run=run)
@@ -91,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
             report = shown_paths(names.check(Snapshot(path, text), projects.of(path)))
     except Exception as error:  # the last line of defence, as in `check`
         return _refuse(f"{path}: not analysed: internal error ({type(error).__name__}: {error}); please report it")
-    config = projects.config_of(path).verify
+    config = projects.config_of(path)
     for sentence in projects.mistakes:
         print(f"gradsight verify: {sentence}", file=sys.stderr)
     for problem in report.problems:
@@ -131,7 +132,7 @@ def _refuse(sentence: str) -> int:
 
 def _check_and_print(
     options: argparse.Namespace,
-    config: VerifyConfig,
+    config: Config,
     path: str,
     text: str,
     report: FileReport,
@@ -140,7 +141,7 @@ def _check_and_print(
     from ..verify import CheckCancelled, CheckRequest, InterpreterNotFound
 
     try:
-        interpreter = choose_interpreter(path, options.python or config.python)
+        interpreter = choose_interpreter(path, options.python or config.verify.python)
     except InterpreterNotFound as reason:
         return _refuse(str(reason))
     request = CheckRequest(
@@ -149,10 +150,12 @@ def _check_and_print(
         findings=findings,
         sinks=report.sinks,
         interpreter=interpreter,
-        device=options.device or config.device or "auto",
-        timeout=options.timeout or config.timeout or DEFAULT_TIMEOUT,
+        device=options.device or config.verify.device or "auto",
+        timeout=options.timeout or config.verify.timeout or DEFAULT_TIMEOUT,
         fix=options.fix,
-        launcher=config.launcher,
+        launcher=config.verify.launcher,
+        entry=options.entry or config.verify.entry,
+        cwd=_entry_folder(options, config),
     )
     try:
         checked = _run_cancellable(request)
@@ -172,6 +175,13 @@ def _check_and_print(
     if verdicts - ANSWERS:
         return COULD_NOT
     return FINDINGS if "confirmed" in verdicts else CLEAN
+
+
+def _entry_folder(options: argparse.Namespace, config: Config) -> str | None:
+    """Where the entry point runs: here if it was typed, else beside the pyproject.toml that names it."""
+    if options.entry:
+        return os.getcwd()
+    return str(config.source.parent) if config.verify.entry and config.source is not None else None
 
 
 def choose_interpreter(path: str, explicit: str | None) -> str:

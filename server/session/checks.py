@@ -71,6 +71,8 @@ def prepare(session: Session, view: View, line: int | None, rule: str | None, fi
             timeout=config.timeout or defaults.timeout,
             launcher=config.launcher,
             fix=fix,
+            entry=config.entry,
+            cwd=session.entry_folder(view.document.path) if config.entry else None,
         ),
     )
 

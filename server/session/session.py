@@ -193,6 +193,15 @@ class Session:
         """How a file is to be checked: the editor's choices over those of its pyproject.toml."""
         return self.client.verify.over(self._config(path).verify)
 
+    def entry_folder(self, path: str) -> str | None:
+        """Where the entry point of a file's check is run: in the workspace folder for one that the editor chose, else
+        beside the pyproject.toml that names it."""
+        if self.client.verify.entry:
+            roots = [root for root in self.roots if Path(path).is_relative_to(root)]
+            return max(roots, key=len, default=None)
+        source = self._config(path).source
+        return str(source.parent) if source is not None else None
+
     # settings
 
     def configure(self, value: object) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..analysis.report import Finding
+from .entry import Entry, parse_entry
 from .environment import memory_limit
 from .facts import Facts, facts_of
 from .fixes import choose_fix, edited_text, judge_fix, move_finding
@@ -42,6 +43,7 @@ class _Check:
         self.path = os.path.abspath(request.path)
         self.folder = request.cwd or os.path.dirname(self.path)
         self.interpreter: str | None = None
+        self.entry: Entry | None = None
 
     def report(self) -> CheckReport:
         request = self.request
@@ -65,12 +67,17 @@ class _Check:
             interpreter=self.interpreter,
             stdout=heard.output,
             invented=tuple(harness.get("invented", ())),
-            notes=tuple(place.get("notes", ())),
+            notes=(*([f"Run by `{self.entry.text}`."] if self.entry else []), *place.get("notes", ())),
             driver=place.get("driver"),
         )
 
     def _refusal(self) -> Heard | None:
-        """Finds the interpreter; what is wrong before anything runs, as a run that did not start."""
+        """Finds interpreter and entry point; what is wrong before anything runs, as a run that did not start."""
+        if self.request.entry:
+            try:
+                self.entry = parse_entry(self.request.entry)
+            except ValueError as error:
+                return Heard(ended="start", error=str(error))
         if self.request.launcher:
             self.interpreter = self.request.interpreter or "python3"
             return None
@@ -113,8 +120,9 @@ class _Check:
         memory = request.memory if request.memory else (None if request.launcher else memory_limit())
         assert self.interpreter is not None
         self.progress(f"Starting {self.interpreter}")
+        entry = {"entry": self.entry.document()} if self.entry is not None else {}
         return run_probe(
-            {**document, "device": request.device, "memory": memory, "cwd": self.folder},
+            {**document, **entry, "device": request.device, "memory": memory, "cwd": self.folder},
             interpreter=self.interpreter,
             cwd=os.getcwd() if request.launcher else self.folder,
             timeout=request.timeout,

@@ -105,6 +105,8 @@ def _never_ran(facts: Facts) -> Decision | None:
     heard = facts.heard
     if heard.ended == "start":
         return "could-not-start", heard.error, None, ()
+    if facts.how == "entry" and facts.raised is not None:
+        return "could-not-start", f"The entry point could not be run: {facts.raised.message}.", None, ()
     if facts.how == "no-torch":
         end = heard.last("end") or {}
         return "no-torch", f"The interpreter has no PyTorch ({end.get('message', '')}).", None, ()
@@ -274,6 +276,9 @@ def _not_there(facts: Facts) -> Decision:
                 facts.final,
             )
         return _other_error(facts, facts.raised, facts.trace)
+    entry = heard.last("entry")
+    if entry and not entry["loaded"]:
+        return "not-reached", "The entry point ran and never loaded this file.", None, facts.final
     harness = heard.last("harness")
     if harness and harness.get("reason"):
         return "not-reached", f"The program never calls it, and no call could be made up: {harness['reason']}", None, ()

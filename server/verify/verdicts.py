@@ -38,7 +38,8 @@ class CheckRequest:
     `findings` are judged (an empty tuple judges nothing); `sinks` are the analysis' own, used where a finding's trace
     names none. `interpreter` is what the user chose, or None to look for one. `timeout` counts seconds of one run;
     `memory` is the address-space limit in bytes of a run on the CPU (None: three quarters of the machine's).
-    `launcher` is put before the command ("srun --gres=gpu:1"); `cwd` defaults to the file's directory.
+    `launcher` is put before the command ("srun --gres=gpu:1"); `cwd` defaults to the file's directory. `entry` is what
+    runs instead of the file itself (see `entry.py`); the file is then checked where that imports it.
     """
 
     path: str
@@ -52,6 +53,7 @@ class CheckRequest:
     launcher: tuple[str, ...] = ()
     cwd: str | None = None
     memory: int | None = None
+    entry: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

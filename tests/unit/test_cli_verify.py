@@ -121,3 +121,28 @@ def test_a_check_that_never_ends_is_ended(tmp_path: Path) -> None:
     if document["results"]:  # the analysis may say that the loss is never reached, which is right too
         assert [result["verdict"] for result in document["results"]] == ["timeout"] and status == 2
     assert time.monotonic() - started < 60
+
+
+def test_a_project_names_the_test_that_runs(tmp_path: Path) -> None:
+    package = tmp_path / "src"
+    package.mkdir()
+    (package / "steps.py").write_text(
+        "import torch\n\n"
+        "layer = torch.nn.Linear(3, 1)\n\n"
+        "def step(x: torch.Tensor) -> None:\n"
+        "    loss = layer(x).exp().sum()\n"
+        "    loss.backward()\n"
+        "    loss.backward()\n"
+    )
+    (tmp_path / "test_step.py").write_text(
+        "import sys\nsys.path.insert(0, 'src')\n"
+        "import torch\nfrom steps import step\n\n"
+        "def test_one():\n    step(torch.ones(2, 3))\n"
+    )
+    (tmp_path / "pyproject.toml").write_text("[tool.gradsight.verify]\nentry = 'pytest -q test_step.py::test_one'\n")
+    for arguments, entry in (((), "-q test_step.py::test_one"), (("--entry", "pytest ../test_step.py"), "")):
+        if entry == "":
+            (tmp_path / "pyproject.toml").unlink()
+        returned, document = verify("steps.py", *arguments, cwd=package)
+        (result,) = document["results"]
+        assert (result["rule"], result["verdict"], returned) == ("freed-graph", "confirmed", 1), result

@@ -146,8 +146,8 @@ def test_jedi_is_imported_in_one_place() -> None:
 
 @pytest.mark.parametrize("relative", [name for name in modules() if name.startswith("verify/probe/")])
 def test_the_probe_stands_alone(relative: str) -> None:
-    """It runs in the user's interpreter: standard library and torch, numpy and NVML where that interpreter has them."""
-    allowed = {*sys.stdlib_module_names, "torch", "numpy", "pynvml"}
+    """It runs in the user's interpreter: standard library and torch; numpy, NVML and pytest where it has them."""
+    allowed = {*sys.stdlib_module_names, "torch", "numpy", "pynvml", "pytest"}
     for line, name in imports(relative):
         parts = name.split(".")
         if parts[:3] == ["gradsight", "verify", "probe"]:  # one of its own files beside it

@@ -2,7 +2,8 @@
 
 Messages, in the order they may come: `hello` (torch, interpreter), `place` (device), `seen` (an observed value), `read`
 (a tensor whose `.grad` is about to be read), `event` (a backward began or ended), `after` (a target statement has
-run: what it raised, every leaf with its gradient), `harness`, `stopping`, `end` (how the program ended).
+run: what it raised, every leaf with its gradient), `harness`, `stopping`, `entry` (whether it loaded the
+checked file), `end` (how the program ended).
 The program stops as soon as every target has run as often as the plan wants.
 """
 
@@ -17,6 +18,7 @@ import traceback
 import types
 
 from . import limits
+from .entry import EntryError, Loaded, run_entry
 from .rewrite import RECORDER, rewrite
 from .wire import Sender
 
@@ -102,6 +104,7 @@ class Run:
         self.names = {}
         self.trial = None
         self.extra = {}
+        self.loaded = None
 
     # -- what the rewritten program calls ---------------------------------------------------------------------
 
@@ -217,6 +220,8 @@ class Run:
                 if frame.f_locals is top:
                     break
             frame = frame.f_back
+        if self.loaded is not None:
+            frames += [names for names in self.loaded.namespaces() if all(names is not other for other in frames)]
         main = sys.modules.get("__main__")
         if main is not None and all(names is not vars(main) for names in frames):
             frames.append(vars(main))
@@ -281,7 +286,10 @@ class Run:
         self.send("placed", unplaced=done.unplaced)
         setattr(builtins, RECORDER, self)
         self.watch.install()
-        module = self._as_main()
+        entry = self.plan.get("entry")
+        if entry:
+            self.loaded = Loaded(self.filename, code)
+        module = self._as_main() if not entry else None
         how, failure = "completed", None
         if self.compare:
             self.compare.seed()
@@ -289,14 +297,21 @@ class Run:
         self.send("place", **self.place.describe(self.reader.saw_cuda))
         try:
             with self._kept():
-                exec(code, module.__dict__)
+                if entry:
+                    run_entry(self, entry, self.loaded)
+                else:
+                    exec(code, module.__dict__)
         except Stop:
             how = "stopped"
+        except EntryError as entry_error:
+            how, failure = "entry", entry_error
         except SystemExit as exit_error:
             how, failure = "exit", exit_error
         except BaseException as any_error:
             how, failure = "raised", any_error
-        if how in ("completed", "exit") and not self.stopping:
+        if entry:
+            self.send("entry", loaded=bool(self.loaded.names))
+        elif how in ("completed", "exit") and not self.stopping:
             with self._kept():
                 how = self._harness(module, done, how)
         leaves = []
@@ -305,7 +320,7 @@ class Run:
             leaves = self.leaves(None)
         self.place.leave()
         self._flush()
-        details = describe_error(failure, self.filename) if failure is not None and how == "raised" else None
+        details = describe_error(failure, self.filename) if failure is not None and how in ("raised", "entry") else None
         code = getattr(failure, "code", None) if how == "exit" else None
         self.send("place", **self.place.describe(self.reader.saw_cuda))
         self.send("end", how=how, raised=details, code=code, leaves=leaves)
