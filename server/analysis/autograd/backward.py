@@ -21,7 +21,7 @@ from .truth import NO, YES, Truth
 @dataclass(frozen=True, slots=True)
 class Raise:
     """What PyTorch raises in a backward: kinds "no-grad-fn", "freed", "saved-modified", "saved-detached",
-    "unused-input", "other".
+    "unused-input", "leaf-moved", "inference", "other".
 
     `certain` is False when it depends on a branch or on the backend. `node` is where, `saved` and `culprit` say which
     saved tensor was changed and by which write; `silent` marks a write that the version counter does not see.
@@ -128,6 +128,18 @@ def _changed_unseen(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]
     ]
 
 
+def _first(raises: list[Raise]) -> Raise | None:
+    """What is raised: by the newest node; of several tensors that it saved, by the one it looks at first.
+
+    Those are the operands in the order of their names, then the results (tools/autograd/gen_autograd_functions.py).
+    """
+    first = max(raises, key=lambda each: each.order, default=None)
+    if first is None or first.saved is None:
+        return first
+    operands = [(each.saved.operand, each) for each in raises if each.saved is not None and each.node is first.node]
+    return min(operands, key=lambda pair: (pair[0].startswith("result"), pair[0]))[1]
+
+
 def _refused(
     autograd: Autograd, found: Reach, inputs: Sequence[Tensor] | None, executed: dict[Node, None], create: Truth
 ) -> list[Raise]:
@@ -146,7 +158,7 @@ def _refused(
         if moved or (in_place and leaf.grad.inference and leaf.grad.present.yes):
             last = found.newest_first_user(leaf)
             node = next((n for n in executed if n.order == last), None)
-            refused.append(Raise("other" if moved else "inference", True, node))
+            refused.append(Raise("leaf-moved" if moved else "inference", True, node))
     return refused
 
 
@@ -265,16 +277,17 @@ def backward(
         if node.freed.possible and node.has_saved:
             certain = node.freed.yes and sure_node
             (raises if certain else doubts).append(Raise("freed", certain, node))
-        elif not node.implemented and node.tracked.yes:
-            (raises if sure_node else doubts).append(Raise("other", sure_node, node))
         for saved in node.saved:
             for change in _changed(autograd, node, saved):
                 certain = change.certain and sure_node
                 item = Raise(change.kind, certain, node, saved, change.culprit, change.silent)
                 (silent if change.silent else raises if certain else doubts).append(item)
+        if not node.implemented and node.tracked.yes and not (node.freed.possible and node.has_saved):
+            # A function of the user's own looks at what it saved before it gives back too few gradients.
+            (raises if sure_node else doubts).append(Raise("other", sure_node, node))
     if accumulate and wants.yes:
         raises += _refused(autograd, found, inputs, executed, create)
-    first = max(raises, key=lambda r: r.order, default=None)
+    first = _first(raises)
     early: set[int] = set()
     if first is not None and first.node is not None:
         early = {id(leaf) for leaf in found.leaves if found.newest_first_user(leaf) > first.node.order}

@@ -278,12 +278,13 @@ def _read_inside(function: FunctionValue) -> frozenset[str]:
 class Watch:
     """What one pass over a loop's body changes; made before the pass."""
 
-    __slots__ = ("errors", "grown", "machine", "mark", "mode", "node", "numbers", "reads", "sinks", "start")
+    __slots__ = ("errors", "grown", "machine", "mark", "mode", "node", "numbers", "reads", "sinks", "start", "steps")
 
     def __init__(self, machine: Machine, node: Any) -> None:
         self.machine, self.node = machine, node
         self.mark, self.start, self.mode = machine.heap.mark(), newest_order(), machine.autograd.mode
         self.reads, self.sinks = len(machine.events.reads), len(machine.events.sinks)
+        self.steps = len(machine.events.steps)
         self.grown: list[ListValue] = []
         self.numbers: list[str] = []
 
@@ -307,7 +308,7 @@ class Watch:
             # A write in this pass and a graph of this pass; older graphs are looked at through their backward.
             return True
         if kind is Tensor:
-            return obj.born > self.start or key == "name" or self._same_field(key, before, after)
+            return obj.born > self.start or key == "name" or self._same_field(obj, key, before, after)
         if kind is Node:
             return obj.order > self.start or alike(before, after)
         if kind is Table:
@@ -319,11 +320,15 @@ class Watch:
         born = getattr(obj, "born", None)
         return (born is not None and born > self.start) or alike(before, after)
 
-    def _same_field(self, key: str, before: Any, after: Any) -> bool:
-        if key == "grad":
-            # Only a read of `.grad` can tell the difference.
-            return len(self.machine.events.reads) == self.reads or before.present.value is after.present.value
-        return alike(before, after)
+    def _same_field(self, tensor: Tensor, key: str, before: Any, after: Any) -> bool:
+        if key != "grad":
+            return alike(before, after)
+        if before.present.value is after.present.value:
+            return True
+        # Only a read of `.grad` can tell the difference, and a step, which changes what has a gradient.
+        events = self.machine.events
+        stepped = (grad for step in events.steps[self.steps :] for held, grad in step.grads if held is tensor)
+        return len(events.reads) == self.reads and all(g.present.value is after.present.value for g in stepped)
 
     def _same_entry(self, table: Table, name: Any, before: Any, after: Any) -> bool:
         scope = self.machine.frame.scope

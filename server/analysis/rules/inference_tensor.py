@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..events import Sink
 from ..facts import Facts
 from ..report import Finding
 from .base import Rule
@@ -16,7 +17,7 @@ RULE = Rule(
     fix="no fix: `torch.no_grad()` or a clone outside, whichever was meant",
     what="""\
 Finds tensors made under `torch.inference_mode()` that a tracked operation has to save for backward, that are changed
-in place outside of inference mode, or that are asked to require grad.
+in place outside of inference mode, that are asked to require grad, or that are the `.grad` a backward has to add to.
 
 An inference tensor that is only added, compared, printed or cloned outside is not reported.""",
     why="""\
@@ -72,3 +73,22 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.step(event.site.span, "sink", f"raises: {event.message}"),
         ]
         yield facts.finding(RULE.name, facts.confidence_on(event.path), message, facts.marked(span), trace)
+    for sink in facts.events.sinks:
+        raised = sink.outcome.raises
+        if raised is not None and raised.kind == "inference" and raised.certain and not sink.after_error:
+            yield from _gradient(facts, sink)
+
+
+def _gradient(facts: Facts, sink: Sink) -> Iterator[Finding]:
+    """A gradient that was put there in inference mode, to which a backward has to add."""
+    for leaf in sink.outcome.reach.leaves:
+        span = leaf.grad.by
+        if leaf.grad.inference and span is not None and facts.here(span):
+            name = facts.name_of(leaf)
+            subject = f"`{name}.grad`" if name else "this gradient"
+            message = f"{subject} is an inference tensor, to which {facts.sink_name(sink)} has to add: PyTorch raises"
+            trace = [
+                facts.step(span, "source", f"{subject} is made in inference mode"),
+                facts.sink_step(sink, "raises: Inplace update to inference tensor outside InferenceMode"),
+            ]
+            yield facts.finding(RULE.name, facts.confidence(sink), message, facts.marked(span), trace)

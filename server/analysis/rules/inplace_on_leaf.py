@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..events import Sink
 from ..facts import Facts
 from ..report import Finding, Fix
 from ..source.edits import inplace_to_outofplace
@@ -18,7 +19,9 @@ RULE = Rule(
     fix="put an update under `torch.no_grad()`, or compute out of place",
     what="""\
 Finds in-place operations (`w.add_(1)`, `w += 1`, `w[0] = 0`, `w[0].zero_()`, `F.relu(w, inplace=True)`) on a leaf
-tensor that requires grad, or on a view of such a leaf, while tracking is on. Parameters of modules are leaves.
+tensor that requires grad, or on a view of such a leaf, while tracking is on. Parameters of modules are leaves. Where
+the flag was taken away for the write, a graph from before still has a gradient for the leaf: reported as well, if a
+`backward()` through it follows.
 
 Updates under `torch.no_grad()`, `optimizer.step()`, and the functions of `nn.init` (which use `no_grad` themselves) are
 the right way and not reported.""",
@@ -90,6 +93,29 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield facts.finding(
             RULE.name, confidence, message, facts.marked(event.site.span), trace, _fixes(facts, event.site.node)
         )
+    for sink in facts.events.sinks:
+        raised = sink.outcome.raises
+        if raised is not None and raised.kind == "leaf-moved" and not sink.after_error:
+            yield from _moved(facts, sink)
+
+
+def _moved(facts: Facts, sink: Sink) -> Iterator[Finding]:
+    """A leaf that a write made a result, while a graph from before still wants to deliver its gradient there."""
+    for leaf in sink.outcome.reach.leaves:
+        span = facts.innermost_here(leaf.node) if leaf.node is not None and leaf.node.tracked.yes else None
+        if span is None:
+            continue
+        name = facts.name_of(leaf)
+        subject = f"`{name}`" if name else "a leaf"
+        message = (
+            f"in-place write makes {subject} a result, and {facts.sink_name(sink)} has a gradient for it: it raises"
+        )
+        trace = [
+            facts.step(facts.marked(leaf.origin), "source", f"{subject} is a leaf") if leaf.origin else None,
+            facts.step(span, "mutation", f"{subject} is no leaf from here on"),
+            facts.sink_step(sink, "raises: leaf variable has been moved into the graph interior"),
+        ]
+        yield facts.finding(RULE.name, facts.confidence(sink), message, facts.marked(span), trace)
 
 
 def _fixes(facts: Facts, node: ast.AST | None) -> list[Fix | None]:

@@ -29,8 +29,11 @@ def _checkpoint(rt: Runtime, call: Call) -> Value:
     start = newest_order()
     given = [a for a in (*call.args[1:], *kwargs.values()) if isinstance(a, Tensor)]
     inputs = [Saved(t, t.counter.version, t.memory.version, "input") for t in given]
-    result = rt.call(call.args[0], Call(call.args[1:], kwargs, call.site))
     reentrant = call.kwargs.get("use_reentrant", True)
+    for tensor in given if reentrant is True else ():
+        # They are detached first (torch/utils/checkpoint.py, detach_variable).
+        rt.guard(lambda t=tensor: rt.autograd.require_current(t), call.site, lambda: None)  # type: ignore[attr-defined, misc]
+    result = rt.call(call.args[0], Call(call.args[1:], kwargs, call.site))
     asked = [
         a if isinstance(a, Tensor) else unknown_tensor(a) for a in call.args[1:] if isinstance(a, (Tensor, Unknown))
     ]
@@ -53,7 +56,7 @@ def _forget(node: Node, start: int, inputs: tuple[Saved, ...]) -> None:
         if current in seen or current.order <= start:
             continue
         seen.add(current)
-        if current.has_saved:
+        if current.saved:
             current.saved = inputs
         todo += [edge.node for edge in current.edges if edge.node is not None]
 
