@@ -41,6 +41,7 @@ def cut_words(cut: Cut) -> str:
         "grad-mode": f"computed under `{cut.detail}`",
         "detach": f"cut by `{cut.detail}`",
         "data": "cut by `.data`",
+        "no-create-graph": f"a gradient that `{cut.detail}` gives without `create_graph=True`",
         "left-torch": f"left torch through `{cut.detail}`",
         "rewrap": f"copied into a new tensor by `{cut.detail}`",
         "non-differentiable": f"`{cut.detail.strip('_')}` is not differentiable",

@@ -19,6 +19,7 @@ from .torch_model.modules import is_module, modules, named_parameters
 from .values import Instance, Site
 
 _UNCHOSEN = frozenset({"left-torch", "rewrap"})
+_CHOICES = frozenset({"argmax", "argmin", "topk", "sort", "argsort", "multinomial"})
 _LEAVING = frozenset({"item", "tolist", "numpy", "float", "int"})
 SEVERITY_OF: dict[Confidence, Severity] = {"certain": "error", "likely": "warning", "possible": "information"}
 
@@ -465,9 +466,24 @@ class Facts:
             groups.setdefault(id(item.cut), []).append(item)
         causes = []
         for items in groups.values():
+            items = self._besides_a_target(items, sink)
             node, why = self._more_specific(items[0])
             causes.append(Cause(node, tuple(items), sink, confidence, raises, why))
         return causes
+
+    def _besides_a_target(self, items: list[Severed], sink: Sink) -> list[Severed]:
+        """The other way to leaves that a target is made of.
+
+        The code book of a quantizer learns from `z.detach()`; what cuts the encoder off is the choice of an entry.
+        """
+        path, cut = items[0].path, items[0].cut
+        user = path[path.index(cut) - 1] if cut in path[1:] else None
+        if cut.cut is None or cut.cut.kind != "detach" or user is None or not any(e.live.yes for e in user.edges):
+            return items
+        mine = {id(item.leaf) for item in items}
+        found = [s for s in severed(sink.outcome.roots, (), without=cut) if id(s.leaf) in mine]
+        chosen = all(s.cut.cut is not None and s.cut.cut.detail.strip("_") in _CHOICES for s in found)
+        return found if len(found) == len(items) and chosen else items
 
     def _more_specific(self, lost: Severed) -> tuple[Node, Cut]:
         """`t.detach().numpy()` leaves torch; that it detaches first is only how one writes that."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..facts import Facts
+from ..facts import Cause, Facts
 from ..late import flags_between, without_flags
-from ..report import Finding
-from ..source.edits import drop_method_call
+from ..report import Finding, Span
+from ..source.edits import drop_method_call, set_keyword
 from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
 
@@ -21,6 +21,9 @@ RULE = Rule(
     what="""\
 Finds `.detach()`, `torch.detach(...)`, `.detach_()` and `.data` on a value that feeds a loss, when a tensor that should
 learn reaches that loss only through the detached value.
+
+Finds as well gradients that are differentiated again, or made part of a loss, and were taken without
+`create_graph=True`: a derivative of a derivative, a residual of a differential equation, a gradient penalty.
 
 The idioms that detach on purpose are not reported, because the gradient has another way, or because nobody waits for
 it: the straight-through estimator `x + (q - x).detach()`, targets from a second network, advantages in policy
@@ -66,7 +69,8 @@ optimizer.step()
 print(head.weight.grad, encoder.weight.grad)
 """,
     fix_safety="""\
-Dropping the call is *safe* when the detached value is used for the loss only. It is *unsafe* when the same value is
+`create_graph=True` is *unsafe*: the graph of the gradient is kept, with the memory it needs. Dropping the call is
+*safe* when the detached value is used for the loss only. It is *unsafe* when the same value is
 also converted (`.numpy()` refuses a tensor that requires grad), changed in place (what was hidden from autograd is now
 checked by it) or kept across iterations (the graph stays alive with it): then detach at that other use instead.""",
     blind_spots="""\
@@ -77,14 +81,30 @@ checked by it) or kept across iterations (the graph stays alive with it): then d
 )
 
 
+def _gradient(facts: Facts, cause: Cause, span: Span) -> Finding:
+    """A gradient that is differentiated, or a part of a loss, and was made without a graph."""
+    sink, call = facts.sink_name(cause.sink), f"`{cause.why.detail}`"
+    message = f"the gradient carries none to {sink}: {call} without `create_graph=True` keeps no graph of it"
+    trace = cut_story(facts, cause, f"cut: {call} gives gradients without grad_fn")
+    node = facts.node_at(span)
+    fixes = []
+    if isinstance(node, ast.Call):
+        edits = set_keyword(facts.parsed, node, "create_graph", "True")
+        fixes.append(facts.fix("set `create_graph=True`", "unsafe", edits))
+    return facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)
+
+
 def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made by `.detach()`, `.detach_()` and `.data`."""
     for cause in facts.causes:
         cut = cause.why
-        if cut.kind not in ("detach", "data"):
+        if cut.kind not in ("detach", "data", "no-create-graph"):
             continue
         span = facts.innermost_here(cause.cut)
         if span is None:
+            continue
+        if cut.kind == "no-create-graph":
+            yield _gradient(facts, cause, span)
             continue
         sink = facts.sink_name(cause.sink)
         place = elsewhere(facts, cause.cut.span)

@@ -10,7 +10,7 @@ from ..facts import Facts
 from ..report import Confidence, Edit, Finding, Fix, Span, TraceStep
 from ..source.edits import checked, edit
 from ..torch_model.arguments import as_tensor
-from ..torch_model.custom import is_function
+from ..torch_model.custom import LEGACY, is_function
 from ..torch_model.custom_backward import Fault, fault_by_signature, returns_of
 from ..values import ClassValue, FunctionValue
 from .base import Rule
@@ -27,6 +27,7 @@ Finds a `torch.autograd.Function` whose `backward` returns
 - fewer gradients than `apply` was given arguments, or more (further `None`s are allowed),
 - a gradient for an argument that is no tensor (a number, a string, `None`),
 
+one that is written in the old way, without `@staticmethod`, and called as an object (`F()(x)`),
 and one that has no `backward` at all while a loss depends on it. The finding sits on the `return`; the trace shows the
 `apply` that fixes the number and the `backward()` that raises. A function that nothing in the file applies is measured
 by the signature of its `forward`.""",
@@ -110,6 +111,13 @@ def check(facts: Facts) -> Iterator[Finding]:
         message = _message(applied.cls, fault)
         yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_fix(facts, fault, applied)])
     yield from _unused(facts, seen, told)
+    for event in facts.events.forbidden:
+        if event.message == LEGACY and event.certain and not event.after_error and facts.here(event.site.span):
+            message = f"{facts.text(facts.node_at(event.site.span)) or 'a custom function'}"
+            message = f"`{message}` calls a function that has no static `forward`: PyTorch runs `F.apply(...)` only"
+            trace = [facts.step(event.site.span, "sink", "raises: Legacy autograd function with non-static forward")]
+            span = facts.marked(event.site.span)
+            yield facts.finding(RULE.name, facts.confidence_on(event.path), message, span, trace)
 
 
 def _unused(facts: Facts, seen: set[int], told: set[Span]) -> Iterator[Finding]:

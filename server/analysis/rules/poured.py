@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..autograd.reach import reach
+from ..autograd.reach import reach, severed
 from ..autograd.tensor import Tensor
+from ..autograd.truth import Truth
 from ..events import Copied
 from ..facts import Facts
 from ..report import Span
@@ -21,6 +22,17 @@ class Poured:
     leaf: Tensor
     lost: tuple[Tensor, ...]
     sure: bool
+
+
+def _behind(source: Tensor) -> dict[Tensor, Truth]:
+    """What a value was computed from: with a history, or without one because tracking is off where it is written."""
+    if source.node is None:
+        return {}
+    if source.requires_grad.yes:
+        return reach([source]).leaves
+    kinds = ("grad-mode",)
+    off = [each for each in severed([source], ()) if all(n.cut is None or n.cut.kind in kinds for n in each.path)]
+    return {each.leaf: each.leaf.requires_grad for each in off if not each.cut.tracked.possible}
 
 
 def _is_left_out(facts: Facts, tensor: Tensor) -> bool:
@@ -49,9 +61,7 @@ def poured(facts: Facts) -> Iterator[Poured]:
         source = copied.source
         if leaf is None or span is None or span in told or copied.fresh or source.node is not copied.node:
             continue
-        if source.node is None or not source.requires_grad.yes:
-            continue
-        behind = reach([source]).leaves
+        behind = _behind(source)
         lost = tuple(t for t in behind if t is not leaf and _is_left_out(facts, t))
         if lost:
             told.add(span)

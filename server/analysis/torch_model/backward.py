@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ..autograd import truth
 from ..autograd.backward import Outcome, backward, gradient_graph
-from ..autograd.graph import Node
+from ..autograd.graph import Cut, Node
 from ..autograd.tensor import Form, Tensor
 from ..autograd.truth import NO, YES, Truth
+from ..report import Span
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Site, Unknown, Value, unknown_tensor
 from .arguments import truth_of
 from .registry import function, method
@@ -106,6 +107,8 @@ def _grad(rt: Runtime, call: Call) -> Value:
             rt.unused_input(call.site, tensor, outcome)  # type: ignore[attr-defined]
         gradient = Tensor(device=tensor.device, origin=call.site.span)
         gradient.form = Form(tensor.shape)
+        if create.no and not used.no:
+            forget_graph(rt, gradient, outcome, call.site.span, "torch.autograd.grad")
         if create.possible:
             _give_graph(rt, gradient, outcome, tensor, call.site, given, used)
             if not create.yes and gradient.requires_grad.possible:
@@ -113,6 +116,16 @@ def _grad(rt: Runtime, call: Call) -> Value:
         gradient.note = "gradient"
         results.append(None if used.no and allow.yes else gradient)
     return tuple(results)
+
+
+def forget_graph(rt: Runtime, gradient: Tensor, outcome: Outcome, span: Span, written: str) -> None:
+    """A gradient that was made without `create_graph`: it depends on the parameters, and autograd does not know."""
+    edges = tuple(root.edge() for root in outcome.roots)
+    gradient.node = Node(
+        "grad", span, edges, tracked=NO, path=rt.autograd.path, cut=Cut("no-create-graph", span, written)
+    )
+    gradient.node.stack = rt.autograd.stack
+    gradient.node.result = gradient
 
 
 def _give_graph(

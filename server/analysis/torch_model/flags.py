@@ -12,6 +12,7 @@ from ..events import Flagged, GradRead
 from ..values import Call, Runtime, Scalar, Site, Unknown, Value
 from . import ops, strides
 from .arguments import operands_for, truth_of
+from .backward import forget_graph
 from .inference import bypasses
 from .ops import in_place
 from .registry import attribute, method, setter
@@ -176,6 +177,10 @@ def _grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
     gradient.inference = gradient.uncounted = tensor.grad.inference
     if tensor.grad.graph is not None and not tensor.either:
         gradient.node, gradient.requires_grad = tensor.grad.graph, tensor.grad.graph.tracked
+    elif present.yes and not tensor.either:
+        made = next((s for s in reversed(rt.events.sinks) if tensor in s.outcome.reach.leaves), None)
+        if made is not None and made.kind == "backward":
+            forget_graph(rt, gradient, made.outcome, made.site.span, ".backward()")
     gradient.note = "gradient"
     if tensor.note:
         gradient.requires_grad = truth.maybe("the backward that made it may have kept its graph")

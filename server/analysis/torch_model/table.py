@@ -126,6 +126,12 @@ class ModuleOp:
     init_defaults: Mapping[str, Any]
 
 
+_SPARSE = {f"torch.sparse.{name}": f"torch.{name}" for name in ("mm", "addmm", "sum", "softmax", "log_softmax")} | {
+    f"torch.sparse.{kind}Tensor": "torch.sparse_coo_tensor" for kind in ("Float", "Double")
+}
+"""Functions of `torch.sparse` that have the gradients of their namesakes, and the old constructors."""
+
+
 class Table:
     """Look-ups by name. Every method returns None for a name the table does not hold."""
 
@@ -147,7 +153,8 @@ class Table:
             return self.method(dotted[len("torch.Tensor.") :])
         key = ("f", dotted)
         if key not in self._cache:
-            rows = self._functions.get(self._aliases.get(dotted, dotted))
+            name = _SPARSE.get(dotted, dotted)
+            rows = self._functions.get(self._aliases.get(name, name))
             self._cache[key] = None if rows is None else Op(dotted, self._overloads(rows))
         return self._cache[key]
 
