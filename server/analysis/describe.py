@@ -117,6 +117,7 @@ class Describer:
         lost = severed(roots, reached) if roots else []
         notes: list[str] = []
         path: list[TraceStep] = []
+        cut_line: int | None = None
         if requires_grad.maybe:
             state = f"`{name}`: not known whether it requires grad ({requires_grad.why})"
             notes.append(f"not tracked: {requires_grad.why}")
@@ -136,7 +137,8 @@ class Describer:
             cut = first_cut(node)
             if cut is not None and cut.cut is not None:
                 place = facts.innermost_here(cut)
-                where = f" at line {place.start.line}" if place is not None else ""
+                cut_line = place.start.line if place is not None else None
+                where = f" at line {cut_line}" if cut_line is not None else ""
                 state = f"`{name}`: no gradient, {cut_words(cut.cut)}{where}"
                 path += facts.source_steps(lost)
                 if cut.cut.kind == "grad-mode" and facts.here(cut.cut.span):
@@ -158,6 +160,7 @@ class Describer:
             is_leaf="yes" if leaf else "maybe" if node is not None and node.tracked.maybe else "no",
             path=tuple(dict.fromkeys(path)),
             notes=tuple(notes),
+            cut_line=cut_line,
         )
 
     def _trained_by(self, tensor: Tensor, node: Node | None, words: str = ", trained by ") -> str:

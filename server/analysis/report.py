@@ -99,9 +99,9 @@ class Problem:
 class ValueFacts:
     """What the engine knows about the tensor that the name or expression at `span` holds.
 
-    `state` is one line for the top of a hover ("`y`: no gradient, cut at line 5"); `path` the way from the trainable
-    sources to the sink with the cut in it; `notes` further sentences (why an operation is safe, what was not tracked
-    and why). `requires_grad` and `is_leaf` are "yes", "no" or "maybe".
+    `state` is one line for the top of a hover ("`y`: no gradient, cut at line 5"; it ends with its `cut_line`, if it
+    has one); `path` the way from the trainable sources to the sink with the cut in it; `notes` further sentences (why
+    an operation is safe, what was not tracked and why). `requires_grad` and `is_leaf` are "yes", "no" or "maybe".
     """
 
     span: Span
@@ -111,6 +111,7 @@ class ValueFacts:
     is_leaf: Literal["yes", "no", "maybe"]
     path: tuple[TraceStep, ...] = ()
     notes: tuple[str, ...] = ()
+    cut_line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

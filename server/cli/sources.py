@@ -91,7 +91,7 @@ def read_program(path: str) -> tuple[str, tuple[Cell, ...]]:
         raise Unreadable(str(error)) from error
     except UnicodeDecodeError as error:
         raise Unreadable("not a notebook: its text is not valid UTF-8") from error
-    source, placed = program(path, [(name_of(path, number), text) for number, text in cells])
+    source, placed = program(path, [(name_of(path, n), text) for n, text in cells], [f"cell {n}" for n, _ in cells])
     if "\0" in source.text:
         raise Unreadable("a null byte in a cell; this is not Python text")
     return source.text, placed

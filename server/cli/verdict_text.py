@@ -6,7 +6,9 @@ import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..analysis.source.notebook import Cell, Lines
 from .as_text import INDENT, write_finding
+from .cells import InCells
 from .terminal import Piece, Terminal, with_code
 
 if TYPE_CHECKING:
@@ -18,17 +20,17 @@ DEEP = INDENT * 2
 OUTPUT_LINES = 12
 
 
-def write_report(out: Terminal, report: CheckReport, text: str) -> None:
+def write_report(out: Terminal, report: CheckReport, text: str, cells: Sequence[Cell] = ()) -> None:
     """Each finding with its trace, what the run saw, and what the fix did; then one line on how it was run."""
-    lines = text.split("\n")
+    texts = {report.path: text, **{cell.uri: cell.source.text for cell in cells}}
+    placed, named = InCells(report.path, cells), Lines(tuple(cells))
     for result in report.results:
         if result.finding is not None:
-            write_finding(
-                out, result.finding, lambda path: lines if path == report.path else [], fixes=False, empty_line=False
-            )
+            finding = placed.finding(result.finding)
+            write_finding(out, finding, lambda path: texts.get(path, "").split("\n"), fixes=False, empty_line=False)
         else:
             out.line((f"{report.path}:{result.line}: ", "bold"), result.rule)
-        _write_result(out, result, report.device)
+        _write_result(out, result, report.device, named)
         if result.fix is not None:
             _write_fix(out, result, text)
         out.line()
@@ -41,14 +43,16 @@ def write_report(out: Terminal, report: CheckReport, text: str) -> None:
     out.line(*_summary(report))
 
 
-def _write_result(out: Terminal, result: Result, device: str) -> None:
+def _write_result(out: Terminal, result: Result, device: str, lines: Lines) -> None:
     style = VERDICT_STYLES.get(result.verdict, UNANSWERED_STYLE)
     answered = result.verdict in VERDICT_STYLES
     where = f" on {device}" if answered and device else ""
     out.line(INDENT, (f"{result.verdict}{where}: ", style), *with_code(result.reason, "", "bold"))
     # The reason names what decided; it is not repeated below.
     if result.raised is not None and result.raised.message not in result.reason:
-        out.line(DEEP, ("raised ", "dim"), str(result.raised))
+        raised = result.raised
+        where = f" ({lines.words(raised.line)})" if raised.line else ""
+        out.line(DEEP, ("raised ", "dim"), f"{raised.type}: {raised.message}{where}")
     _write_leaves(out, [leaf for leaf in result.leaves if f"`{leaf.name}.grad`" not in result.reason])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-import re
 import shutil
 import signal
 import sys
@@ -15,9 +14,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..analysis.report import FileReport, Finding
-from ..analysis.source.files import NOTEBOOK
+from ..analysis.source.notebook import Cell, Lines
+from .cells import file_and_cell, in_cells, json_in_cells
 from .exits import CLEAN, COULD_NOT, FINDINGS
 from .sources import Unreadable, read_program
+from .targets import Target, split_target
 
 if TYPE_CHECKING:
     from ..session.config import Config
@@ -46,7 +47,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
-        "target", metavar="FILE[:LINE]", help="a Python file or notebook; with a line, only the findings there"
+        "target",
+        metavar="FILE[:LINE]",
+        help="a Python file or notebook; with a line (in a notebook `:cell 3` or `:cell 3:2`), only the findings there",
     )
     command.add_argument("--device", choices=("auto", "cuda", "cpu"), help="where to run (default: auto)")
     command.add_argument("--python", metavar="INTERPRETER", help="the interpreter that has PyTorch and your packages")
@@ -72,20 +75,20 @@ def run(options: argparse.Namespace) -> int:
     from .check import shown_paths
     from .projects import Projects
 
-    path, line = split_target(options.target)
+    place = split_target(options.target)
+    path = place.path
     try:
-        text = _read(path)
+        text, cells = _read(path)
     except Unreadable as reason:
         return _refuse(f"{path}: {reason}")
-    last = text.count("\n") + 1
-    if line is not None and not 1 <= line <= last:
-        return _refuse(f"{path} has no line {line}; its last one is {last}")
+    try:
+        wanted = place.lines_in(text, cells)
+    except Unreadable as reason:
+        return _refuse(str(reason))
 
     from ..analysis.check import Snapshot
     from .names import Names
 
-    if path.endswith(NOTEBOOK):
-        print(f"{path}: the code cells run as one program; lines are counted over all of them", file=sys.stderr)
     projects = Projects()
     try:
         with Names(options.python) as names:
@@ -95,34 +98,26 @@ def run(options: argparse.Namespace) -> int:
     config = projects.config_of(path)
     for sentence in projects.mistakes:
         print(f"gradsight verify: {sentence}", file=sys.stderr)
-    for problem in report.problems:
+    for problem in in_cells(report, cells).problems:
         print(f"{problem.path}: {problem.message}", file=sys.stderr)
 
-    findings = tuple(found for found in report.findings if line is None or _covers(found, line))
+    findings = tuple(found for found in report.findings if _covers(found, wanted))
     if not findings:
-        _print_nothing_to_check(options, path, line, report)
+        _print_nothing_to_check(options, place, in_cells(report, cells))
         return COULD_NOT if report.problems else CLEAN
-    return _check_and_print(options, config, path, text, report, findings)
+    return _check_and_print(options, config, path, text, cells, report, findings)
 
 
-def split_target(target: str) -> tuple[str, int | None]:
-    """`FILE`, `FILE:LINE` or `FILE:LINE:COLUMN` (as `check` prints places) as a path and a line."""
-    if os.path.exists(target):
-        return target, None
-    match = re.fullmatch(r"(.+?):(\d+)(?::\d+)?", target)
-    return (match[1], int(match[2])) if match else (target, None)
-
-
-def _read(path: str) -> str:
+def _read(path: str) -> tuple[str, tuple[Cell, ...]]:
     if os.path.isdir(path):
         raise Unreadable("is a folder; `verify` runs one file")
     if not os.path.exists(path):
         raise Unreadable("no such file")
-    return read_program(path)[0]
+    return read_program(path)
 
 
-def _covers(finding: Finding, line: int) -> bool:
-    return finding.span.start.line <= line <= finding.span.end.line
+def _covers(finding: Finding, lines: range) -> bool:
+    return finding.span.start.line < lines.stop and lines.start <= finding.span.end.line
 
 
 def _refuse(sentence: str) -> int:
@@ -135,6 +130,7 @@ def _check_and_print(
     config: Config,
     path: str,
     text: str,
+    cells: tuple[Cell, ...],
     report: FileReport,
     findings: tuple[Finding, ...],
 ) -> int:
@@ -153,6 +149,7 @@ def _check_and_print(
         device=options.device or config.verify.device or "auto",
         timeout=options.timeout or config.verify.timeout or DEFAULT_TIMEOUT,
         fix=options.fix,
+        lines=Lines(cells),
         launcher=config.verify.launcher,
         entry=options.entry or config.verify.entry,
         cwd=_entry_folder(options, config),
@@ -165,12 +162,12 @@ def _check_and_print(
     if options.output_format == "json":
         from .as_json import dump
 
-        print(dump(checked.to_json()))
+        print(dump(json_in_cells(checked.to_json(), cells)))
     else:
         from .terminal import Terminal
         from .verdict_text import write_report
 
-        write_report(Terminal.on(sys.stdout), checked, text)
+        write_report(Terminal.on(sys.stdout), checked, text, cells)
     verdicts = {result.verdict for result in checked.results}
     if verdicts - ANSWERS:
         return COULD_NOT
@@ -226,13 +223,14 @@ def _signals_set(cancel: threading.Event) -> Iterator[None]:
             print("\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def _print_nothing_to_check(options: argparse.Namespace, path: str, line: int | None, report: FileReport) -> None:
+def _print_nothing_to_check(options: argparse.Namespace, place: Target, report: FileReport) -> None:
     if options.output_format == "json":
         from .as_json import dump
 
-        print(dump({"path": path, "device": None, "torch": None, "seconds": 0.0, "results": []}))
-    elif line is not None and report.findings:
-        lines = ", ".join(str(number) for number in sorted({found.span.start.line for found in report.findings}))
-        print(f"{path}:{line}: no finding on this line, so nothing was run; there are findings on: {lines}")
+        print(dump({"path": place.path, "device": None, "torch": None, "seconds": 0.0, "results": []}))
+    elif place != Target(place.path) and report.findings:
+        found = dict.fromkeys((file_and_cell(each.span.path)[1], each.span.start.line) for each in report.findings)
+        lines = ", ".join(f"{line}" if cell is None else f"cell {cell}:{line}" for cell, line in found)
+        print(f"{place}: no finding here, so nothing was run; there are findings on: {lines}")
     else:
-        print(f"{path}: no findings, so nothing was run")
+        print(f"{place.path}: no findings, so nothing was run")

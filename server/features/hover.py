@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..analysis.report import FileReport, Span, TraceStep, ValueFacts
+from ..analysis.source.notebook import FILE, Lines
 from ..analysis.source.text import SourceText
 from .findings import Shown, at
 from .ignore import rules_of_comment
+from .inlay import told_state
 from .picture import LineOf, draw, fenced
 from .rule_pages import rule_link, rule_page
 
@@ -22,12 +24,18 @@ class HoverText:
 
 
 def hover(
-    source: SourceText, report: FileReport, shown: Sequence[Shown], line_of: LineOf, line: int, column: int
+    source: SourceText,
+    report: FileReport,
+    shown: Sequence[Shown],
+    line_of: LineOf,
+    line: int,
+    column: int,
+    lines: Lines = FILE,
 ) -> HoverText | None:
     """The hover at a 1-based position of a text with its report, or None when nothing is known there.
 
     A tensor's own facts come first, then the findings whose span holds the position. A suppression comment shows the
-    page of the rules it names.
+    page of the rules it names. `lines` says what the lines are called.
     """
     page = _suppression(source, line, column)
     if page:
@@ -38,14 +46,14 @@ def hover(
         return None
     parts: list[str] = []
     if facts is not None:
-        parts.append(facts.state)
+        parts.append(told_state(facts, lines))
     trace = _trace(facts, here)
     for item in here:
         parts.append(_headline(item))
-    parts.append(fenced(draw(trace, line_of, report.path)))
+    parts.append(fenced(draw(trace, line_of, report.path, lines)))
     if facts is not None:
         parts += facts.notes
-    parts.append(_torch_says(trace))
+    parts.append(_torch_says(trace, lines, report.path))
     parts += [f"Checked: {item.outcome}." for item in here if item.outcome is not None]
     parts += dict.fromkeys(f"What this rule means: {rule_link(item.finding.rule)}" for item in here)
     span = here[0].finding.span if facts is None else facts.span
@@ -65,12 +73,13 @@ def _headline(item: Shown) -> str:
     return f"**{finding.severity}** {rule_link(finding.rule)}: {finding.message}"
 
 
-def _torch_says(trace: Sequence[TraceStep]) -> str:
+def _torch_says(trace: Sequence[TraceStep], lines: Lines, home: str) -> str:
     """The sink's message, when it is an error that PyTorch will raise."""
     for step in trace:
         if step.role == "sink" and step.message.startswith("raises"):
             words = step.message.removeprefix("raises").lstrip(": ")
-            return f"PyTorch will say at line {step.span.start.line}: *{words}*" if words else ""
+            at = (lines if step.span.path == home else FILE).words(step.span.start.line)
+            return f"PyTorch will say at {at}: *{words}*" if words else ""
     return ""
 
 

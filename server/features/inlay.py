@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..analysis.report import FileReport, Position, ValueFacts
+from ..analysis.source.notebook import FILE, Lines
 from ..analysis.source.parse import parse
 from ..analysis.source.text import SourceText
 
@@ -20,7 +21,7 @@ class Hint:
     tooltip: str
 
 
-def hints(source: SourceText, report: FileReport, first: int, last: int) -> list[Hint]:
+def hints(source: SourceText, report: FileReport, first: int, last: int, lines: Lines = FILE) -> list[Hint]:
     """The hints of the 1-based lines `first` to `last`: one per assigned name that holds a tensor
     on its way to a gradient.
 
@@ -35,8 +36,15 @@ def hints(source: SourceText, report: FileReport, first: int, last: int) -> list
         facts = report.value_at(span.start.line, span.start.column)
         label = _label(facts) if facts is not None and facts.span == span else ""
         if label and facts is not None:
-            found.append(Hint(span.end, label, facts.state))
+            found.append(Hint(span.end, label, told_state(facts, lines)))
     return sorted(found, key=lambda hint: hint.position)
+
+
+def told_state(facts: ValueFacts, lines: Lines) -> str:
+    """The state of a tensor, the line of its cut as the user counts it."""
+    if facts.cut_line is None:
+        return facts.state
+    return facts.state.removesuffix(f"line {facts.cut_line}") + lines.words(facts.cut_line)
 
 
 def _label(facts: ValueFacts) -> str:

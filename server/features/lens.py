@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..analysis.report import FileReport, SinkFacts, Span
+from ..analysis.source.notebook import FILE, Lines
 from .findings import Shown, leads_to
 
 
@@ -18,18 +19,18 @@ class Lens:
     can_check: bool = False
 
 
-def lenses(report: FileReport, shown: Sequence[Shown], trusted: bool) -> tuple[Lens, ...]:
+def lenses(report: FileReport, shown: Sequence[Shown], trusted: bool, lines: Lines = FILE) -> tuple[Lens, ...]:
     """One lens per line that holds a sink; "run check" where code may run and a finding ends there."""
     seen: dict[int, Lens] = {}
     for sink in report.sinks:
         line = sink.span.start.line
         can_check = trusted and any(leads_to(item, line) for item in shown)
-        text = summary(sink) + (" · run check" if can_check else "")
+        text = summary(sink, lines) + (" · run check" if can_check else "")
         seen.setdefault(line, Lens(sink.span, text, can_check))
     return tuple(seen.values())
 
 
-def summary(sink: SinkFacts) -> str:
+def summary(sink: SinkFacts, lines: Lines = FILE) -> str:
     """ "gradient reaches 12 of 14 parameters · 2 cut at line 40"."""
     total = len(sink.reached) + len(sink.cut) + len(sink.unsure)
     if total == 0:
@@ -37,7 +38,7 @@ def summary(sink: SinkFacts) -> str:
     noun = "parameter" if any("." in name for name in _names(sink)) else "trainable tensor"
     parts = [f"gradient reaches {len(sink.reached)} of {total} {noun}{'' if total == 1 else 's'}"]
     if sink.cut:
-        parts.append(f"{len(sink.cut)} cut at {_lines(span for _, span in sink.cut)}")
+        parts.append(f"{len(sink.cut)} cut at {_lines((span for _, span in sink.cut), lines)}")
     if sink.unsure:
         parts.append(f"{len(sink.unsure)} not known")
     return " · ".join(parts)
@@ -47,10 +48,13 @@ def _names(sink: SinkFacts) -> list[str]:
     return [*sink.reached, *(name for name, _ in sink.cut), *sink.unsure]
 
 
-def _lines(spans: Iterable[Span]) -> str:
-    lines = sorted({span.start.line for span in spans})
-    if len(lines) == 1:
-        return f"line {lines[0]}"
-    if len(lines) <= 3:
-        return f"lines {', '.join(map(str, lines[:-1]))} and {lines[-1]}"
-    return f"lines {lines[0]} to {lines[-1]}"
+def _lines(spans: Iterable[Span], lines: Lines) -> str:
+    numbers = sorted({span.start.line for span in spans})
+    if lines.cells:
+        named = [lines.words(number) for number in numbers]
+        return named[0] if len(named) == 1 else f"{named[0]} and {len(named) - 1} more"
+    if len(numbers) == 1:
+        return f"line {numbers[0]}"
+    if len(numbers) <= 3:
+        return f"lines {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+    return f"lines {numbers[0]} to {numbers[-1]}"

@@ -6,7 +6,8 @@
     ┊  6  loss = y.sum()
     ▼  7  loss.backward()                           raises: element 0 of tensors does not require grad
 
-The line on the left is the gradient's way: solid where autograd recorded it, dashed behind a cut.
+The line on the left is the gradient's way: solid where autograd recorded it, dashed behind a cut. A row is as wide as
+a hover at the most; what is longer ends in an ellipsis.
 """
 
 from __future__ import annotations
@@ -15,31 +16,39 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePath
 
 from ..analysis.report import Role, TraceStep
+from ..analysis.source.notebook import FILE, Lines
 
 _MARKS: dict[Role, str] = {"source": "●", "cut": "╳", "mutation": "!", "saved": "◆", "sink": "▼", "note": "│"}
+_WIDTH = 90
+"""Columns a hover shows in one row."""
 _CODE_WIDTH = 56
+_LEAST_CODE = 44
 
 LineOf = Callable[[str, int], str]
 """Gives a source line for (path, 1-based line); an empty string when it cannot be had."""
 
 
-def draw(steps: Sequence[TraceStep], line_of: LineOf, home: str) -> str:
+def draw(steps: Sequence[TraceStep], line_of: LineOf, home: str, lines: Lines = FILE) -> str:
     """The picture of a trace, one step per row, without a fence; `home` is the file whose steps need no file name."""
     rows = list(_merged(steps))
     if not rows:
         return ""
-    codes = [_shorten(_code(step, line_of, home)) for step, _ in rows]
-    number_width = max(len(str(step.span.start.line)) for step, _ in rows)
-    code_width = max(map(len, codes))
+    numbers = [(lines if step.span.path == home else FILE).short(step.span.start.line) for step, _ in rows]
+    number_width = max(map(len, numbers))
+    room = _WIDTH - len("●") - number_width - len("       ")
+    longest = max(len(message) for _, message in rows)
+    codes = [_code(step, line_of, home) for step, _ in rows]
+    code_width = min(max(map(len, codes)), _CODE_WIDTH, max(room - longest, _LEAST_CODE))
     cut = False
-    lines = []
-    for (step, message), code in zip(rows, codes, strict=True):
+    drawn = []
+    for (step, message), code, number in zip(rows, codes, numbers, strict=True):
         mark = _MARKS[step.role]
         if step.role == "note" and cut:
             mark = "┊"
         cut = cut or step.role == "cut"
-        lines.append(f"{mark}  {step.span.start.line:>{number_width}}  {code:<{code_width}}   {message}".rstrip())
-    return "\n".join(lines)
+        code, message = _shorten(code, code_width), _shorten(message, room - code_width)
+        drawn.append(f"{mark}  {number:>{number_width}}  {code:<{code_width}}   {message}".rstrip())
+    return "\n".join(drawn)
 
 
 def fenced(picture: str) -> str:
@@ -64,5 +73,5 @@ def _code(step: TraceStep, line_of: LineOf, home: str) -> str:
     return code
 
 
-def _shorten(code: str) -> str:
-    return code if len(code) <= _CODE_WIDTH else code[: _CODE_WIDTH - 1] + "…"
+def _shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

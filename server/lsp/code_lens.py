@@ -24,7 +24,7 @@ async def code_lens(ls: GradsightServer, params: types.CodeLensParams) -> list[t
     if view is None or not ls.session.client.code_lens:
         return []
     result = []
-    for lens in lenses(view.report, view.shown, ls.session.client.trusted):
+    for lens in lenses(view.report, view.shown, ls.session.client.trusted, view.document.lines):
         where = ls.places(view.document).location(lens.span)
         if where.uri != params.text_document.uri:
             continue

@@ -22,10 +22,10 @@ async def hover(ls: GradsightServer, params: types.HoverParams) -> types.Hover |
     view = await ls.session.settled_view(params.text_document.uri)
     if view is None:
         return None
-    source, places = view.document.source, ls.places(view.document)
+    document, places = view.document, ls.places(view.document)
     position = places.position(params.text_document.uri, params.position)
-    line_of = ls.session.line_of
-    answer = feature.hover(source, view.report, view.shown, line_of, position.line, position.column)
+    line, column, line_of = position.line, position.column, ls.session.line_of
+    answer = feature.hover(document.source, view.report, view.shown, line_of, line, column, document.lines)
     if answer is None:
         return None
     return types.Hover(

@@ -29,7 +29,7 @@ async def inlay_hint(ls: GradsightServer, params: types.InlayHintParams) -> list
     places = ls.places(view.document)
     first, last = places.position(uri, params.range.start), places.position(uri, params.range.end)
     result = []
-    for hint in hints(view.document.source, view.report, first.line, last.line):
+    for hint in hints(view.document.source, view.report, first.line, last.line, view.document.lines):
         where = places.location(Span(view.document.path, hint.position, hint.position))
         if where.uri == uri:
             tooltip = types.MarkupContent(types.MarkupKind.Markdown, hint.tooltip)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..analysis.report import Edit
+from ..analysis.source.notebook import FILE, Lines
 from ..features.findings import Outcome, finding_id, leads_to, on_lines, predicts_no_damage
 from ..verify import CheckReport, CheckRequest, InterpreterNotFound, Result, find_interpreter, run_check
 from .session import Session, View
@@ -55,7 +56,7 @@ def prepare(session: Session, view: View, line: int | None, rule: str | None, fi
         on_line = on_lines(chosen, line, line)
         chosen = on_line or [item for item in chosen if leads_to(item, line)]
     if not chosen:
-        where = f" on line {line}" if line is not None else f" in {Path(view.document.path).name}"
+        where = f" on {view.document.lines.words(line)}" if line is not None else f" in {Path(view.document.path).name}"
         raise Refused(f"There is no finding{f' of `{rule}`' if rule else ''}{where} to check.")
     config = session.verify_config(view.document.path)
     defaults = CheckRequest(path="", text="")
@@ -71,6 +72,7 @@ def prepare(session: Session, view: View, line: int | None, rule: str | None, fi
             timeout=config.timeout or defaults.timeout,
             launcher=config.launcher,
             fix=fix,
+            lines=view.document.lines,
             entry=config.entry,
             cwd=session.entry_folder(view.document.path) if config.entry else None,
         ),
@@ -83,7 +85,8 @@ def outcomes_of(check: Check, report: CheckReport) -> dict[str, Outcome]:
     for finding, result in zip(check.request.findings, report.results, strict=False):
         rejected = frozenset({result.fix.title} if result.fix is not None and result.fix.verdict == "rejected" else ())
         if result.verdict in ("confirmed", "refuted"):
-            outcomes[finding_id(finding)] = Outcome(result.verdict, report.device, seen(result), rejected)
+            words = seen(result, check.request.lines)
+            outcomes[finding_id(finding)] = Outcome(result.verdict, report.device, words, rejected)
         elif rejected:
             outcomes[finding_id(finding)] = Outcome(result.verdict, rejected_fixes=rejected)
     return outcomes
@@ -100,7 +103,7 @@ def verified_edits(check: Check, report: CheckReport) -> tuple[str, tuple[Edit, 
     return None
 
 
-def seen(result: Result) -> str:
+def seen(result: Result, lines: Lines = FILE) -> str:
     """The observation in a few words, for the end of a message: "`x.grad` is None, line 7 raises RuntimeError"."""
     words = {"none": "None", "zero": "zero", "present": "there", "wrong": "wrong"}
     leaves = [leaf for leaf in result.leaves if (leaf.grad == "present") == (result.verdict == "refuted")]
@@ -108,7 +111,7 @@ def seen(result: Result) -> str:
     if len(leaves) > 3:
         parts[2:] = [f"{len(leaves) - 2} more"]
     if result.raised is not None and result.verdict == "confirmed":
-        where = f"line {result.raised.line} raises" if result.raised.line else "it raises"
+        where = f"{lines.words(result.raised.line)} raises" if result.raised.line else "it raises"
         parts.append(f"{where} {result.raised.type}")
     return ", ".join(parts) or result.reason.rstrip(".")
 
@@ -116,13 +119,13 @@ def seen(result: Result) -> str:
 def sentences(check: Check, report: CheckReport) -> list[str]:
     """One sentence per finding for the log, and for a message where the diagnostics alone do not tell it."""
     name = Path(report.path or check.request.path).name
-    lines = []
+    told, lines = [], check.request.lines
     for finding, result in zip(check.request.findings, report.results, strict=False):
-        seen_there = f"{result.verdict} on {report.device}: {result.reason or seen(result)}"
-        text = f"{name}:{finding.span.start.line} {finding.rule}: {result.summary or seen_there}"
+        seen_there = f"{result.verdict} on {report.device}: {result.reason or seen(result, lines)}"
+        text = f"{name}:{lines.short(finding.span.start.line)} {finding.rule}: {result.summary or seen_there}"
         if result.verdict == "refuted" and not predicts_no_damage(finding):
             text = f"{text.rstrip('.')}. The finding is withdrawn until the text changes."
         if result.fix is not None and result.fix.verdict != "not-tried":
             text = f"{text.rstrip('.')}. Fix {result.fix.verdict}: {result.fix.title}"
-        lines.append(text)
-    return lines
+        told.append(text)
+    return told

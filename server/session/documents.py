@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ..analysis.source.notebook import Cell, program
+from ..analysis.source.notebook import Cell, Lines, program
 from ..analysis.source.text import SourceText
 
 __all__ = ["Cell", "Document", "opened"]
@@ -33,6 +33,11 @@ class Document:
     @property
     def text(self) -> str:
         return self.source.text
+
+    @property
+    def lines(self) -> Lines:
+        """What its lines are called."""
+        return Lines(self.cells)
 
     def changed(self, text: str, version: int) -> Document:
         source = SourceText(self.path, text)

@@ -44,6 +44,7 @@ class _Check:
         self.folder = request.cwd or os.path.dirname(self.path)
         self.interpreter: str | None = None
         self.entry: Entry | None = None
+        self.lines = request.lines
 
     def report(self) -> CheckReport:
         request = self.request
@@ -52,7 +53,7 @@ class _Check:
             facts, heard = self._observe(request.text, request.findings)
         else:
             plan = make_plan(self.path, request.text, request.findings, request.sinks)
-            facts = [facts_of(heard, watched) for watched in plan.watched]
+            facts = [facts_of(heard, watched, self.lines) for watched in plan.watched]
         place = heard.last("place") or {}
         device = place.get("device", "cpu")
         results = [judge(one, device) for one in facts]
@@ -101,7 +102,7 @@ class _Check:
         placements = ("default-cuda", "as-is") if self.request.device != "cpu" else ("as-is",)
         for placement in placements:
             heard = self._run(plan.document(self.path, text, placement=placement, **compare))
-            facts = [facts_of(heard, watched) for watched in plan.watched]
+            facts = [facts_of(heard, watched, self.lines) for watched in plan.watched]
             place = heard.last("place") or {}
             if not place.get("defaulted") or heard.ended == "timeout":
                 break
@@ -112,7 +113,7 @@ class _Check:
             self.progress("Running again, autograd keeps copies of what it saves")
             kept = self._run(plan.document(self.path, text, placement=placement, compare="kept"))
             for one in facts:
-                one.kept = facts_of(kept, one.watched)
+                one.kept = facts_of(kept, one.watched, self.lines)
         return facts, heard
 
     def _run(self, document: dict[str, Any]) -> Heard:
@@ -140,7 +141,7 @@ class _Check:
             simulated = message.get("simulating")
             self.progress(f"Running on {'cpu (simulated cuda)' if simulated else message.get('device')}")
         elif kind == "event" and message.get("begin"):
-            where = f" at line {message['line']}" if message.get("line") else ""
+            where = f" at {self.lines.words(message['line'])}" if message.get("line") else ""
             self.progress(f"`{message.get('what')}` was reached{where}")
 
     # -- fixes -----------------------------------------------------------------------------------------------
@@ -161,5 +162,7 @@ class _Check:
             return FixResult(fix.title, "not-tried", f"The fix could not be applied to this text: {error}.")
         self.progress(f"Trying the fix: {fix.title}")
         moved = move_finding(finding, text, fix.edits, edited)
+        self.lines = self.request.lines.after(fix.edits)
         facts, heard = self._observe(edited, [moved])
+        self.lines = self.request.lines
         return judge_fix(fix, facts[0], before, edited, (heard.last("place") or {}).get("device", device))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..analysis.source.notebook import FILE, Lines
 from .plan import Watched
 from .room import Heard
 from .verdicts import LeafGrad, Raised, Verdict
@@ -61,7 +62,8 @@ Decision = tuple[Verdict, str, "Raised | None", Sequence[Leaf]]
 class Facts:
     """Everything about one finding; `how` is how the program ended ("" when it never said).
 
-    `kept` is what a second run showed in which autograd saved copies, where the rule asks for one.
+    `kept` is what a second run showed in which autograd saved copies, where the rule asks for one. `lines` says what
+    sentences call a line.
     """
 
     heard: Heard
@@ -76,6 +78,7 @@ class Facts:
     sinks_run: int = 0
     final: tuple[Leaf, ...] = ()
     kept: Facts | None = None
+    lines: Lines = FILE
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -133,9 +136,9 @@ def _leaves(items: list[dict[str, Any]]) -> tuple[Leaf, ...]:
     )
 
 
-def facts_of(heard: Heard, watched: Watched) -> Facts:
+def facts_of(heard: Heard, watched: Watched, lines: Lines = FILE) -> Facts:
     """Sorts the messages of a run."""
-    facts = Facts(heard, watched)
+    facts = Facts(heard, watched, lines=lines)
     for message in heard.messages:
         kind = message.get("kind")
         if kind == "after" and message["id"] in watched.targets:

@@ -32,7 +32,8 @@ def judge(facts: Facts, device: str) -> Result:
     if verdict == "refuted" and law.claim != "harmless":
         difference = first_difference(steps)
         if difference:
-            reason += f" The prediction first went wrong at line {difference.line}: {difference.observed}."
+            reason += f" The prediction first went wrong at {facts.lines.words(difference.line)}:"
+            reason += f" {difference.observed}."
     return Result(
         rule=finding.rule,
         line=finding.span.start.line,
@@ -75,7 +76,7 @@ def _decide(facts: Facts, law: Law) -> Decision:
         )
     foretold = _foretold(facts, law)
     if foretold:
-        where = f" at line {foretold.line}" if foretold.line else ""
+        where = f" at {facts.lines.words(foretold.line)}" if foretold.line else ""
         leaves = facts.wanted()
         said = f"PyTorch raised{where}: {_short(foretold.message)}"
         if law.claim == "cut" and leaves and all(leaf.severed for leaf in leaves):
@@ -248,14 +249,15 @@ def _short(message: str) -> str:
 def _other_error(facts: Facts, raised: Raised, trace: str) -> Decision:
     if raised.type == "MemoryError" or _MEMORY.search(raised.message):
         return "out-of-memory", f"The program ran out of memory: {_short(raised.message) or raised.type}", raised, ()
-    shown = f"{raised.type}: {_short(raised.message)}" + (f" (line {raised.line})" if raised.line else "")
+    where = f" ({facts.lines.words(raised.line)})" if raised.line else ""
+    shown = f"{raised.type}: {_short(raised.message)}{where}"
     return "failed", f"The program raised {shown}\n{trace}".rstrip(), raised, facts.final
 
 
 def _sink_text(facts: Facts) -> str:
     for step in facts.watched.finding.trace:
         if step.role == "sink":
-            return f"the sink at line {step.span.start.line}"
+            return f"the sink at {facts.lines.words(step.span.start.line)}"
     return "a `backward()`"
 
 
@@ -263,12 +265,12 @@ def _not_there(facts: Facts) -> Decision:
     """No target ran to its end."""
     heard, sink = facts.heard, _sink_text(facts)
     if facts.how == "syntax" and facts.raised:
-        line = f"line {facts.raised.line}: " if facts.raised.line else ""
+        line = f"{facts.lines.words(facts.raised.line)}: " if facts.raised.line else ""
         return "failed", f"The text does not parse: {line}{facts.raised.message}", facts.raised, ()
     if facts.how == "raised" and facts.raised:
         if any(m.get("kind") == "after" and m.get("raised") for m in heard.messages):
             error = facts.raised
-            where = f"line {error.line}" if error.line else "another line"
+            where = facts.lines.words(error.line) if error.line else "another line"
             return (
                 "not-reached",
                 f"Another finding's line came first: {where} raised {error.type}, so {sink} did not run.",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..analysis.report import Finding, SinkFacts
+from ..analysis.source.notebook import FILE, Lines
 
 Verdict = Literal[
     "confirmed",
@@ -40,6 +41,7 @@ class CheckRequest:
     `memory` is the address-space limit in bytes of a run on the CPU (None: three quarters of the machine's).
     `launcher` is put before the command ("srun --gres=gpu:1"); `cwd` defaults to the file's directory. `entry` is what
     runs instead of the file itself (see `entry.py`); the file is then checked where that imports it.
+    `lines` says what sentences call the lines of `text`.
     """
 
     path: str
@@ -54,6 +56,7 @@ class CheckRequest:
     cwd: str | None = None
     memory: int | None = None
     entry: str | None = None
+    lines: Lines = FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,6 @@ class Raised:
     type: str
     message: str
     line: int | None
-
-    def __str__(self) -> str:
-        return f"{self.type}: {self.message}" + (f" (line {self.line})" if self.line else "")
 
     def to_json(self) -> dict[str, Any]:
         return {"type": self.type, "message": self.message, "line": self.line}

@@ -47,7 +47,10 @@ async def test_a_finding_over_cells(editor: Editor, tmp_path: Path) -> None:
     assert (one.code, one.range.start) == ("no-grad-block", types.Position(1, 4))
     places = {info.location.uri: info.location.range.start.line for info in one.related_information or ()}
     assert places[cells[0]] == 2 and places[cells[2]] == 1
-    assert await editor.hover(cells[1], 1, 4) is not None
+    said = await editor.hover(cells[1], 1, 4)
+    assert said is not None and isinstance(said.contents, types.MarkupContent)
+    assert "PyTorch will say at line 2 of code cell 3" in said.contents.value
+    assert "●  1:3  x = torch.randn" in said.contents.value
 
     fix = (await editor.actions(cells[1], 1))[0]
     resolved = await editor.client.code_action_resolve_async(fix)

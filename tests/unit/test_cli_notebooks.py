@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from test_cli import check_json, gradsight, problems
@@ -107,3 +108,30 @@ def test_the_check_runs_the_cells(tmp_path: Path) -> None:
     result = gradsight("verify", "train.ipynb", "--fix", "--output-format", "json", cwd=tmp_path)
     (found,) = json.loads(result.stdout)["results"]
     assert (found["verdict"], found["fix"]["verdict"]) == ("confirmed", "verified")
+
+
+def test_the_check_speaks_in_cells(tmp_path: Path) -> None:
+    write(tmp_path / "train.ipynb", *CELLS)
+    result = gradsight("verify", "train.ipynb:cell 3", "--python", sys.executable, cwd=tmp_path)
+    assert result.stdout.startswith("train.ipynb:cell 3:2:5: error[no-grad-block]"), result.stderr
+    assert "PyTorch raised at line 2 of cell 4" in result.stdout
+    result = gradsight("verify", "train.ipynb:cell 4:1", "--python", sys.executable, cwd=tmp_path)
+    assert result.stdout == (
+        "train.ipynb:cell 4:1: no finding here, so nothing was run; there are findings on: cell 3:2\n"
+    )
+    for target, refused in (
+        ("train.ipynb:cell 1", "train.ipynb has no code cell 1"),
+        ("train.ipynb:cell 3:9", "train.ipynb:cell 3 has no line 9; its last one is 2"),
+    ):
+        result = gradsight("verify", target, cwd=tmp_path)
+        assert (result.returncode, result.stderr) == (2, f"gradsight verify: {refused}\n")
+
+
+def test_the_json_of_a_check_names_the_cells(tmp_path: Path) -> None:
+    write(tmp_path / "train.ipynb", *CELLS)
+    arguments = ("--fix", "--python", sys.executable, "--output-format", "json")
+    result = gradsight("verify", "train.ipynb", *arguments, cwd=tmp_path)
+    (found,) = json.loads(result.stdout)["results"]
+    assert (found["cell"], found["line"]) == (3, 2)
+    assert (found["raised"]["cell"], found["raised"]["line"]) == (4, 2)
+    assert [(leaf["cell"], leaf["line"]) for leaf in found["fix"]["leaves"]] == [(2, 3)]

@@ -16,6 +16,7 @@ from gradsight.analysis.report import (
     ValueFacts,
     apply_edits,
 )
+from gradsight.analysis.source.notebook import Lines, program
 from gradsight.analysis.source.text import SourceText
 from gradsight.features.actions import actions, fix_all
 from gradsight.features.findings import Outcome, finding_id, shown_findings
@@ -89,8 +90,29 @@ def test_picture_shows_the_way_and_the_cut() -> None:
         "●  3  x = torch.randn(10, requires_grad=True)   `x` is trainable",
         "│  4  with torch.no_grad():                     tracking is off from here",
         "╳  5      y = x * 2                             `y` has no grad_fn",
-        "▼  7  loss.backward()                           raises: element 0 of tensors does not require grad",
+        "▼  7  loss.backward()                           raises: element 0 of tensors does not req…",
     ]
+
+
+def test_a_row_of_the_picture_is_no_wider_than_a_hover() -> None:
+    long = "x = torch.nn.functional.cross_entropy(model(batch_of_images), labels_of_the_batch, reduction='sum')"
+    for step in (TraceStep(span(1, 1, 1, 2), "cut", "a" * 200), TraceStep(span(1, 1, 1, 2), "sink", "raises")):
+        row = draw([step], lambda path, line: long, PATH)
+        assert len(row) <= 90 and "…" in row
+
+
+def test_places_in_a_notebook_are_told_in_its_cells() -> None:
+    source, cells = program(PATH, [("a", "\n" * 2), ("b", "x\ny")], ["cell 2", "cell 5"])
+    lines = Lines(cells)
+    assert (lines.words(3), lines.words(5), lines.short(5)) == ("line 3 of cell 2", "line 2 of cell 5", "5:2")
+    sink = SinkFacts(span(5, 1, 5, 2), "loss.backward()", (), (("x", span(4, 1, 4, 2)), ("y", span(5, 1, 5, 2))))
+    assert summary(sink, lines).endswith("2 cut at line 1 of cell 5 and 1 more")
+    state = ValueFacts(span(5, 1, 5, 2), "y", "`y`: no gradient, cut at line 4", "no", "yes", cut_line=4)
+    report = FileReport(PATH, value_at=lambda line, column: state)
+    answer = hover(source, report, (), line_of, 5, 1, lines)
+    assert answer is not None and answer.markdown == "`y`: no gradient, cut at line 1 of cell 5"
+    more = lines.after([Edit(span(1, 1, 1, 1), "one\ntwo\n")])
+    assert more.words(7) == "line 2 of cell 5"
 
 
 def test_hover_on_a_finding_tells_the_whole_story() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 
 from gradsight.analysis.report import Finding, Position, Span
+from gradsight.cli.targets import Target, split_target
 from gradsight.cli.terminal import Terminal
 from gradsight.cli.verdict_text import write_report
-from gradsight.cli.verify import split_target
 from gradsight.verify import CheckReport, FixResult, LeafGrad, Raised, Result
 
 TEXT = "import torch\nwith torch.no_grad():\n    y = x * 2\ny.sum().backward()\n"
@@ -66,7 +66,9 @@ def test_no_answer_shows_why_and_the_programs_last_words() -> None:
 
 
 def test_targets() -> None:
-    assert split_target("a.py") == ("a.py", None)
-    assert split_target("a.py:12") == ("a.py", 12)
-    assert split_target("dir/a.py:12:5") == ("dir/a.py", 12)
-    assert split_target("C:\\code\\a.py:7") == ("C:\\code\\a.py", 7)
+    assert split_target("a.py") == Target("a.py")
+    assert split_target("a.py:12") == Target("a.py", 12)
+    assert split_target("dir/a.py:12:5") == Target("dir/a.py", 12)
+    assert split_target("a.ipynb:cell 3") == Target("a.ipynb", None, 3)
+    assert split_target("a.ipynb:cell 3:2:5") == Target("a.ipynb", 2, 3)
+    assert split_target("C:\\code\\a.py:7") == Target("C:\\code\\a.py", 7)

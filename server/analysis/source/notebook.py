@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import Any
 
+from ..report import Edit
 from .text import SourceText
 
 # `%matplotlib inline`, `!pip install x`, `?print`: IPython's lines are comments to everyone else. Same length, so
@@ -27,23 +29,64 @@ class OtherLanguage(NotANotebook):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A code cell: its own uri (or name) and text, and the 1-based line of the program where it begins."""
+    """A code cell: its own uri (or name) and text, and the 1-based line of the program where it begins.
+
+    `label` is what a person calls it: "cell 3" by its number among all cells, "code cell 3" where only those are known.
+    """
 
     uri: str
     source: SourceText
     first_line: int = 1
+    label: str = "cell"
 
     @property
     def last_line(self) -> int:
         return self.first_line + self.source.line_count - 1
 
 
-def program(path: str, cells: Iterable[tuple[str, str]]) -> tuple[SourceText, tuple[Cell, ...]]:
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What a line of a program is called: by its number, or in a notebook by its cell and its number there."""
+
+    cells: tuple[Cell, ...] = ()
+
+    def words(self, line: int) -> str:
+        """ "line 5", "line 2 of cell 3"."""
+        cell = self.cell(line)
+        return f"line {line}" if cell is None else f"line {line - cell.first_line + 1} of {cell.label}"
+
+    def short(self, line: int) -> str:
+        """ "5", "3:2"."""
+        cell = self.cell(line)
+        return str(line) if cell is None else f"{cell.label.rpartition(' ')[2]}:{line - cell.first_line + 1}"
+
+    def cell(self, line: int) -> Cell | None:
+        """The cell that holds a line of the program."""
+        return next((cell for cell in reversed(self.cells) if cell.first_line <= line), None)
+
+    def after(self, edits: Iterable[Edit]) -> Lines:
+        """The lines of the program after these edits."""
+        grown = [(e.span.start.line, e.text.count("\n") - e.span.end.line + e.span.start.line) for e in edits]
+        return Lines(
+            tuple(
+                replace(cell, first_line=cell.first_line + sum(more for line, more in grown if line < cell.first_line))
+                for cell in self.cells
+            )
+        )
+
+
+FILE = Lines()
+"""The lines of a plain file."""
+
+
+def program(
+    path: str, cells: Iterable[tuple[str, str]], labels: Iterable[str] = ()
+) -> tuple[SourceText, tuple[Cell, ...]]:
     """The program of cells given as (uri, text) in their order, and where in it each begins."""
     placed: list[Cell] = []
     line = 1
-    for uri, text in cells:
-        placed.append(Cell(uri, SourceText(uri, text), line))
+    for (uri, text), label in zip(cells, chain(labels, map("code cell {}".format, count(1))), strict=False):
+        placed.append(Cell(uri, SourceText(uri, text), line, label))
         line = placed[-1].last_line + 1
     text = "\n".join(_without_magics(cell.source.text) for cell in placed)
     return SourceText(path, text), tuple(placed)
