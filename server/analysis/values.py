@@ -255,7 +255,7 @@ class Instance:
         self.cls = cls
         self.attributes: dict[str, Value] = Table()
         self.name = ""
-        self.data: dict[str, Value] = {}
+        self.data: dict[str, Value] = Table()
 
     def __repr__(self) -> str:
         return f"<{self.cls.name} object>"

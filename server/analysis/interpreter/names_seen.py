@@ -113,11 +113,14 @@ def reaches(values: Iterable[Value], targets: set[int], known: dict[int, Any]) -
             how = _HOW.get(kind)
             if how is None:
                 how = _HOW[kind] = _how(kind)
-            if how == "end" or id(value) in known or id(value) in seen:
+            if how == "end":
                 continue
-            if id(value) in targets or len(seen) > _MOST:
+            key = id(value)
+            if key in known or key in seen:
+                continue
+            if key in targets or len(seen) > _MOST:
                 return True
-            seen[id(value)] = value
+            seen[key] = value
             if how == "plain":
                 plain.append(value)
             elif how == "code":

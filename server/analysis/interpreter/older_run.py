@@ -3,11 +3,15 @@
 What has changed is known exactly, as *differences*: fields whose value is not what it was at that point of the run
 before. A step sees the names that its statement and the functions it ran through mention, and what can be reached from
 their values.
+
+What only one of the two runs has, as the step that made it was not taken over or is new, has no differences: a step
+sees it through a name or a field of something that both have, and that one is different.
 """
 
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,7 +21,7 @@ from ..check_types import StartOver
 from ..values import Builtin, External, TorchName, Value
 from .names_seen import holds_functions, names_inside, names_of, reaches
 from .scope import Scope
-from .steps import Cell, Recorder, Step
+from .steps import Cell, Recorder, Step, age
 
 STRIDE = 1 << 32
 """How far apart steps are numbered, so that what a step makes anew has its place in the order of things."""
@@ -29,8 +33,17 @@ _CONSTANTS = frozenset({int, float, str, bool, bytes, complex, type(None), Torch
 class OlderRun:
     """The steps of a run, gone through once more from the first to the last; empty where there was no run before."""
 
-    def __init__(self, machine: Any, steps: list[Step], statements: Iterable[ast.stmt]) -> None:
+    def __init__(
+        self, machine: Any, steps: list[Step], statements: Iterable[ast.stmt], stay: Iterable[Any] | None = ()
+    ) -> None:
+        """`statements` are those the new text may have in common; `stay` are objects that runs share, whoever made them
+        (None: any may be)."""
         self.machine, self.steps = machine, steps
+        self._gone: list[tuple[int, int]] = []
+        """The numbers of what was made by steps that are not taken over, in order."""
+        self._new: list[tuple[int, int]] = []
+        """The numbers of what was made by the steps that ran in their place."""
+        self._stay = None if stay is None else {id(each) for each in stay}
         self._next = 0
         self._differences: dict[Cell, tuple[Any, Any, Any]] = {}
         self._avoided: set[int] = set()
@@ -62,11 +75,21 @@ class OlderRun:
         """This run goes on to a step: what the ones before it wrote is different now, unless it was made anew."""
         for step in self.steps[self._next : index]:
             for obj, name, _, after in step.writes:
-                self._differences[(id(obj), name)] = (obj, name, after)
+                if not self._made_by(self._gone, obj):
+                    self._differences[(id(obj), name)] = (obj, name, after)
+            self._gone.append((step.first, step.last))
         self._next = max(self._next, index)
         same = [cell for cell, (obj, name, value) in self._differences.items() if alike(field_of(obj, name), value)]
         for cell in same:
             del self._differences[cell]
+
+    def _made_by(self, steps: list[tuple[int, int]], obj: Any) -> bool:
+        """Whether an object was made by one of these steps, for certain."""
+        number = age(obj)
+        if not number or self._stay is None or id(obj) in self._stay:
+            return False
+        place = bisect_left(steps, (number, 0)) - 1
+        return place >= 0 and steps[place][0] < number <= steps[place][1]
 
     def number_after(self, now: int, index: int | None) -> int:
         """Where the numbers of a step begin that is made at `now`, as the one at `index` or as a new one.
@@ -91,13 +114,18 @@ class OlderRun:
             raise StartOver
         self._elsewhere = {}
         for obj, name, before, _ in step.writes:
-            self._differences.setdefault((id(obj), name), (obj, name, before))
+            if not self._made_by(self._new, obj):
+                self._differences.setdefault((id(obj), name), (obj, name, before))
+        self._new.append((step.first, step.last))
 
     def taken(self, step: Step) -> None:
         """The next step has been taken over: what it wrote is as it was."""
-        for obj, name, _, after in step.writes:
-            if id(obj) in self._elsewhere and reaches([after], self._avoided, self._elsewhere):
+        known = self._elsewhere
+        if known:
+            put = [after for obj, _, _, after in step.writes if id(obj) in known]
+            if put and reaches(put, self._avoided, known):
                 self._elsewhere = {}
+        for obj, name, _, _ in step.writes:
             self._differences.pop((id(obj), name), None)
         self._next += 1
 

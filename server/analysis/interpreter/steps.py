@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -55,6 +56,31 @@ class Step:
     whole: bool = True
     """Whether control fell through or returned, and nothing but what is held here is left of it."""
     names: frozenset[str] | None = None
+
+
+class Recorded(Mapping[ast.AST, list[Any]]):
+    """The tensors seen at each place by all steps of a run; put together when somebody asks, as only hover does."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self._steps = steps
+        self._found: dict[ast.AST, list[Any]] | None = None
+
+    def _all(self) -> dict[ast.AST, list[Any]]:
+        if self._found is None:
+            self._found = {}
+            for step in self._steps:
+                for node, kept in step.recorded.items():
+                    self._found[node] = (self._found.get(node, []) + kept)[:4]
+        return self._found
+
+    def __getitem__(self, node: ast.AST) -> list[Any]:
+        return self._all()[node]
+
+    def __iter__(self) -> Iterator[ast.AST]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
 
 
 class Recorder:

@@ -27,7 +27,7 @@ from .blocks import Leave
 from .functions import is_generator
 from .older_run import ROOM, OlderRun, alike
 from .scope import Scope
-from .steps import LISTS, SETS, TABLES, Recorder, Step, empty
+from .steps import LISTS, SETS, TABLES, Recorded, Recorder, Step, empty
 from .third_party import MAX_QUESTIONS
 
 MAX_DEPTH = 3
@@ -50,7 +50,12 @@ class Trunk:
         self._awaited: ast.AST | None = None
         self._asked_later: list[tuple[Any, Any, Any]] = []
         self._run_before = older
-        self._older = OlderRun(machine, older.steps if older is not None else [], statements)
+        self.loads_between: bool = older is not None and older.loads_between
+        """Whether what runs between steps has run files, whose objects stay."""
+        stay = [scope.names for scope, _ in older.frames.values()] if older is not None else []
+        self._older = OlderRun(
+            machine, older.steps if older is not None else [], statements, None if self.loads_between else stay
+        )
         self._older_frames = older.frames if older is not None else {}
 
     # ------------------------------------------------------------------ the run as a whole
@@ -92,7 +97,7 @@ class Trunk:
         self._close()
         machine, events = self.machine, self.machine.events
         machine.heap.clear()
-        machine.recorded, machine.entered = {}, self.entered
+        machine.recorded, machine.entered = Recorded(self.steps), self.entered
         empty(events)
         questions: dict[str, None] = {}
         unresolved: dict[str, int] = {}
@@ -101,8 +106,6 @@ class Trunk:
                 getattr(events, name).update(step.events[name])
             for reason, count in step.events["unresolved"]:
                 unresolved[reason] = unresolved.get(reason, 0) + count
-            for node, kept in step.recorded.items():
-                machine.recorded[node] = (machine.recorded.get(node, []) + kept)[:4]
             questions.update(step.questions)
         events.unresolved = unresolved
         machine.third_party.unknown = dict.fromkeys(list(questions)[:MAX_QUESTIONS])
@@ -238,6 +241,7 @@ class Trunk:
             raise StartOver
         self.entered |= step.entered
         self.steps.append(step)
+        self.loads_between = self.loads_between or (step.what is None and bool(step.loaded))
         if self._older.steps:
             self._older.made_anew(step)
         if index is not None:
@@ -250,7 +254,8 @@ class Trunk:
             raise StartOver
         self._recorder.adjust(older)
         for name in LISTS:
-            getattr(events, name).extend(older.events[name])
+            if older.events[name]:
+                getattr(events, name).extend(older.events[name])
         events.unknown_calls += older.calls
         machine.named += older.named
         for obj, name, _, after in older.writes:

@@ -195,6 +195,8 @@ def _holds_another(part: Value, dead: dict[int, Step], known: dict[int, bool]) -
 
 def _all_dead(part: Value, dead: dict[int, Step], known: dict[int, bool]) -> list[Tensor]:
     """The parameters of a layer when all of them are dead; empty otherwise."""
+    if known.get(id(part)):
+        return []
     if isinstance(part, Tensor):
         tensors = [part] if part.is_parameter else []
     elif not is_module(part) or _holds_another(part, dead, known):

@@ -36,7 +36,7 @@ def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Va
     if isinstance(value, Instance):
         instance = Instance(value.cls)
         memo[id(value)] = instance
-        instance.data = dict(value.data)
+        instance.data.update(value.data)
         instance.attributes.update(
             {k: copied(rt, v, site, deep, memo) if deep else v for k, v in value.attributes.items()}
         )

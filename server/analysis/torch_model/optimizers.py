@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..autograd.graph import Version, join_versions
 from ..autograd.heap import MISSING
+from ..autograd.order import birth
 from ..autograd.tensor import Tensor
 from ..events import Held
 from ..values import Call, Choice, DictValue, IterValue, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
@@ -16,10 +17,11 @@ _MOVES = frozenset(["to", "cuda", "cpu"])
 class Optimizer:
     """An optimizer: the tensors it holds. `fused` ones change parameters without raising their version."""
 
-    __slots__ = ("fused", "groups", "name", "open", "site", "tensors")
+    __slots__ = ("born", "fused", "groups", "name", "open", "site", "tensors")
 
     def __init__(self, name: str, site: Site) -> None:
         self.name, self.site = name, site
+        self.born = birth()
         self.tensors: tuple[Tensor, ...] = ()
         self.groups: tuple[Value, ...] = ()
         self.fused = False
