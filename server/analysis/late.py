@@ -34,6 +34,8 @@ def without_flags(facts: Facts, fix: Fix | None, flags: Sequence[Flagged]) -> Fi
     for each in flags:
         edits += _dropped(facts, each)
     unique = tuple(dict.fromkeys(edits))
+    if unique == fix.edits:
+        return fix
     try:
         ast.parse(apply_edits(facts.source.text, unique))
     except (ValueError, SyntaxError):

@@ -9,12 +9,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..autograd.engine import Autograd
+from ..autograd.graph import Version
 from ..autograd.heap import Heap
+from ..autograd.tensor import Device, Form
 from ..autograd.truth import Truth
 from ..report import Span
 from ..source.text import SourceText
 from ..torch_model.model import TorchModel
-from ..values import FunctionValue, ModuleValue, Value
+from ..torch_model.table import ModuleOp, Op, Overload
+from ..values import Builtin, External, FunctionValue, ModuleValue, Site, TorchName, Value
 from .imports import Importer
 from .machine import Machine
 from .scope import Scope
@@ -23,8 +26,10 @@ _MOST = 100_000
 _ENDS = (
     *(str, bytes, int, float, complex, type(None), Span, Truth),
     *(type, types.ModuleType, ast.AST, Machine, TorchModel, Autograd, Heap, SourceText, ModuleValue, Importer),
+    *(Site, Version, Form, Device, TorchName, External, Builtin, Op, ModuleOp, Overload),
 )
-"""Nothing of the program's state is behind these, or what is there is seen by name."""
+"""Nothing of the program's state is behind these, or what is there is seen by name. (Of the conditions that a version
+holds only the identity counts.)"""
 _HOW: dict[type, str] = {}
 """How a kind of object is followed."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache, partial
 
 from ..autograd.tensor import Tensor
 from ..events import Step
@@ -124,11 +125,14 @@ def _unused(facts: Facts, dead: dict[int, Step]) -> Iterator[Finding]:
         return
     told: set[int] = set()
     alive: dict[int, bool] = {}
+    # There may be many instances of one class.
+    is_own = cache(partial(_is_own, facts))
+    made_in_init = cache(partial(_made_in_init, facts))
     for value in facts.machine.named:
-        if isinstance(value, Instance) and is_module(value) and _is_own(facts, value.cls):
+        if isinstance(value, Instance) and is_module(value) and is_own(value.cls):
             for name, part in value.attributes.items():
                 lost = _all_dead(part, dead, alive)
-                span = _made_in_init(facts, value.cls, name) if lost and not told & {id(t) for t in lost} else None
+                span = made_in_init(value.cls, name) if lost and not told & {id(t) for t in lost} else None
                 if span is not None:
                     told |= {id(t) for t in lost}
                     yield _finding(facts, f"`{name}` of `{value.cls.name}` is used by no method", lost, span, dead)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import warnings
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,21 +34,22 @@ class Parsed:
     problems: tuple[Problem, ...] = ()
 
     @cached_property
-    def parents(self) -> dict[ast.AST, ast.AST]:
-        """Each node's parent; the module has none. Built at first use."""
-        found: dict[ast.AST, ast.AST] = {}
-        for statement in self.tree.body:
-            found[statement] = self.tree
-            found.update(parents_in(statement))
-        return found
+    def parents(self) -> Parents:
+        """Each node's parent; the module has none."""
+        return Parents(self)
 
-    def nodes_near(self, line: int) -> Iterator[ast.AST]:
-        """The nodes of the top-level statements on a line, outer ones first."""
+    def statements_at(self, line: int) -> Iterator[ast.stmt]:
+        """The top-level statements on a line."""
         body = self.tree.body
         for index in range(bisect_left(body, line, key=lambda s: s.end_lineno or s.lineno), len(body)):
             statement = body[index]
             if statement.lineno > line and all(each.lineno > line for each in getattr(statement, "decorator_list", ())):
                 break
+            yield statement
+
+    def nodes_near(self, line: int) -> Iterator[ast.AST]:
+        """The nodes of the top-level statements on a line, outer ones first."""
+        for statement in self.statements_at(line):
             yield statement
             yield from parents_in(statement)
 
@@ -58,6 +59,32 @@ class Parsed:
         while current is not None and not isinstance(current, ast.stmt):
             current = self.parents.get(current)
         return current
+
+
+class Parents(Mapping[ast.AST, ast.AST]):
+    """The parents of the nodes of a tree, looked up in the top-level statements at a node's line: few are asked for."""
+
+    def __init__(self, parsed: Parsed) -> None:
+        self._parsed = parsed
+
+    def __getitem__(self, node: ast.AST) -> ast.AST:
+        line = getattr(node, "lineno", None)
+        tree = self._parsed.tree
+        for statement in tree.body if line is None else self._parsed.statements_at(line):
+            if node is statement:
+                return tree
+            found = parents_in(statement).get(node)
+            if found is not None:
+                return found
+        raise KeyError(node)
+
+    def __iter__(self) -> Iterator[ast.AST]:
+        for statement in self._parsed.tree.body:
+            yield statement
+            yield from parents_in(statement)
+
+    def __len__(self) -> int:
+        return sum(1 + len(parents_in(statement)) for statement in self._parsed.tree.body)
 
 
 _NO_NODES = frozenset(
