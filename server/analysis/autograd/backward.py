@@ -109,6 +109,8 @@ def _changed_unseen(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]
     tensor = saved.tensor
     result = saved.operand.startswith("result") and not tensor.is_leaf.yes
     memory = saved.memory if result and saved.memory is not None else tensor.memory
+    if memory.version is saved.contents:
+        return []
     outcomes = memory.version.outcomes()
     if memory is saved.memory:
         # What it may have held when it was saved, in one branch or another, is no change since.
@@ -211,20 +213,23 @@ def gradient_graph(autograd: Autograd, executed: Iterable[Node], target: Tensor,
     `x ** 3` on `x`, that of `x * 2` on nothing.
     """
     way = _way_to(list(executed), target)
-    edges: list[Edge] = []
-    saved: list[Saved] = []
+    # Of what several nodes saved, one edge each: gradients of gradients would hold a multiple of it at every step.
+    edges: dict[tuple[int, int, int], Edge] = {}
+    saved: dict[int, Saved] = {}
     for node, along in way.items():
         for edge in along:
-            edges += _depends_on(node, edge)
-        saved += node.saved
+            for each in _depends_on(node, edge):
+                edges.setdefault((id(each.tensor), id(each.node), id(each.live)), each)
+        for one in node.saved:
+            saved[id(one)] = one
     if not edges:
         return None
-    tracked = truth.either(edge.live for edge in edges)
+    tracked = truth.either(edge.live for edge in edges.values())
     if any(node.opaque or node.is_join for node in way):
         tracked = truth.both(tracked, truth.maybe("the gradient goes through code that is not known"))
-    node = Node("grad", span, tuple(edges), tracked=tracked, path=autograd.path)
+    node = Node("grad", span, tuple(edges.values()), tracked=tracked, path=autograd.path)
     node.stack = autograd.stack
-    node.has_saved, node.saved = True, tuple(saved)
+    node.has_saved, node.saved = True, tuple(saved.values())
     return node
 
 
