@@ -6,6 +6,7 @@ characters (Unicode code points) of the line, so `ast` byte offsets and LSP's UT
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -148,18 +149,20 @@ class FileReport:
     unresolved: tuple[str, ...] = field(default=(), compare=False)
 
 
+LINE_END = re.compile(r"\r\n|\r|\n")
+"""Where Python's tokenizer ends a line. A form feed or U+2028 ends none."""
+
+
 def apply_edits(text: str, edits: Sequence[Edit]) -> str:
-    """The text after the edits of one file, all given in coordinates of the original text.
+    """The text after the edits of one file, all given in coordinates of the original text. Lines end as Python's do: at
+    a newline, a carriage return or both, and at nothing else.
 
     Raises ValueError when two edits overlap or one lies outside the text.
     """
-    lines = text.split("\n")
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line) + 1)
+    starts = [0, *(match.end() for match in LINE_END.finditer(text)), len(text)]
 
     def offset(position: Position) -> int:
-        if not 1 <= position.line <= len(lines) + 1 or position.column < 1:
+        if not 1 <= position.line <= len(starts) or position.column < 1:
             raise ValueError(f"edit outside the text: line {position.line}, column {position.column}")
         return min(starts[position.line - 1] + position.column - 1, len(text))
 

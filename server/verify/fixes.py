@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..analysis.report import Edit, Finding, Fix, Position, Span, apply_edits
+from ..analysis.source.text import SourceText
 from .facts import Facts
 from .judge import judge
 from .laws import law_of
@@ -29,39 +30,26 @@ def edited_text(path: str, text: str, fix: Fix) -> str:
     return apply_edits(text, fix.edits)
 
 
-def _shift(text: str, edits: Sequence[Edit]) -> list[tuple[int, int, int]]:
+def _shift(source: SourceText, edits: Sequence[Edit]) -> list[tuple[int, int, int]]:
     """(start, end, growth) of every edit as offsets of the original text."""
-    lines = text.split("\n")
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line) + 1)
-
-    def offset(position: Position) -> int:
-        return min(starts[position.line - 1] + position.column - 1, len(text))
-
-    spans = [(offset(edit.span.start), offset(edit.span.end), len(edit.text)) for edit in edits]
+    spans = [(source.offset_at(edit.span.start), source.offset_at(edit.span.end), len(edit.text)) for edit in edits]
     return sorted((start, end, length - (end - start)) for start, end, length in spans)
 
 
 def move_finding(finding: Finding, text: str, edits: Sequence[Edit], after: str) -> Finding:
     """The finding with its spans where the edits have put them; a span inside an edit shrinks to the edit's place."""
-    shifts = _shift(text, edits)
-    lines = text.split("\n")
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line) + 1)
+    before, edited = SourceText(finding.span.path, text), SourceText(finding.span.path, after)
+    shifts = _shift(before, edits)
 
     def moved(position: Position, end: bool) -> Position:
-        at = min(starts[min(position.line, len(lines)) - 1] + position.column - 1, len(text))
+        at = before.offset_at(position)
         out = at
         for start, stop, growth in shifts:
             if stop < at or (stop == at and (start < stop or not end)):
                 out += growth
             elif start < at:
                 out += start - at + (stop - start + growth if end else 0)
-        out = max(0, min(out, len(after)))
-        before = after[:out]
-        return Position(before.count("\n") + 1, out - (before.rfind("\n") + 1) + 1)
+        return edited.position_at(max(0, min(out, len(after))))
 
     def span(one: Span) -> Span:
         start = moved(one.start, False)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..analysis.report import Finding, SinkFacts, Span
+from ..analysis.report import LINE_END, Finding, SinkFacts, Span
 from .laws import law_of
 
 
@@ -49,7 +49,7 @@ def same_file(one: str, other: str) -> bool:
 
 def make_plan(path: str, text: str, findings: Sequence[Finding], sinks: Sequence[SinkFacts] = ()) -> Plan:
     """The plan for the findings of the file at `path`. Steps in other files are not observed."""
-    lines = text.split("\n")
+    lines = LINE_END.split(text)
     observe: list[dict[str, Any]] = []
     targets: dict[tuple[int, ...] | None, dict[str, Any]] = {}
     watched = []

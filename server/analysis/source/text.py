@@ -14,10 +14,9 @@ import re
 from bisect import bisect_right
 from functools import cached_property
 
-from ..report import Position, Span
+from ..report import LINE_END, Position, Span
 from .lexer import comments, lex
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -48,7 +47,7 @@ class SourceText:
 
     @cached_property
     def line_starts(self) -> list[int]:
-        return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+        return [0, *(match.end() for match in LINE_END.finditer(self.text))]
 
     @cached_property
     def _ascii(self) -> bool:
@@ -57,7 +56,7 @@ class SourceText:
     @cached_property
     def newline(self) -> str:
         """The line end the text uses (its first one); `\\n` when it has none."""
-        match = _LINE_END.search(self.text)
+        match = LINE_END.search(self.text)
         return match.group() if match else "\n"
 
     @property

@@ -20,6 +20,7 @@ observes the innermost statement it starts in. A target in the head of a compoun
 from __future__ import annotations
 
 import ast
+import re
 
 RECORDER = "__gradsight__"
 _COMPOUND = (
@@ -53,7 +54,7 @@ class Rewritten:
 def rewrite(text, filename, observe, targets):
     """Parses `text` and places the observations and targets of the plan. Raises SyntaxError like `compile`."""
     tree = ast.parse(text, filename)
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     index = _Index(tree)
     unplaced = []
     for item in observe:
@@ -78,6 +79,11 @@ def rewrite(text, filename, observe, targets):
     names = _assigned_lines(tree)
     tree = ast.fix_missing_locations(_Apply(index).visit(tree))
     return Rewritten(tree, unplaced, functions, names, once)
+
+
+def lines_of(text):
+    """The lines with their ends, as Python counts them: a form feed or U+2028 ends none."""
+    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
 
 
 def _span(lines, span):

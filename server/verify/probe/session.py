@@ -19,7 +19,7 @@ import types
 
 from . import limits
 from .entry import EntryError, Loaded, run_entry
-from .rewrite import RECORDER, rewrite
+from .rewrite import RECORDER, lines_of, rewrite
 from .wire import Sender
 
 MOST_SEEN = 6
@@ -272,7 +272,7 @@ class Run:
 
     def run(self):
         text = self.plan["text"]
-        linecache.cache[self.filename] = (len(text), None, text.splitlines(keepends=True), self.filename)
+        linecache.cache[self.filename] = (len(text), None, lines_of(text), self.filename)
         try:
             done = rewrite(text, self.filename, self.plan["observe"], self.plan["targets"])
             code = compile(done.tree, self.filename, "exec", dont_inherit=True)
