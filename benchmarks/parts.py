@@ -8,24 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-LAYERS = '''"""Layers of experiment {n}."""
+from program import BLOCK
+
+LAYERS = (
+    '''"""Layers of experiment {n}."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-
-class Block{m}(nn.Module):
-    """Residual block {m}."""
-
-    def __init__(self, width, dropout=0.1):
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.first = nn.Linear(width, 2 * width)
-        self.second = nn.Linear(2 * width, width)
-        self.dropout = nn.Dropout(dropout)
-        self.scale = nn.Parameter(torch.ones(width))
-
+'''
+    + BLOCK.replace("{n}", "{m}")
+    + """
     def forward(self, x):
         hidden = F.gelu(self.first(self.norm(x)))
         return x + self.scale * self.dropout(self.second(hidden))
@@ -53,7 +47,8 @@ class Stack{m}(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.gate(x)
-'''
+"""
+)
 
 MODEL = '''"""Model {m} of experiment {n}."""
 

@@ -33,7 +33,7 @@ def accuracy(scores, targets):
 
 '''
 
-PART = '''
+BLOCK = '''
 class Block{n}(nn.Module):
     """Residual block of experiment {n}."""
 
@@ -44,7 +44,12 @@ class Block{n}(nn.Module):
         self.second = nn.Linear(2 * width, width)
         self.dropout = nn.Dropout(dropout)
         self.scale = nn.Parameter(torch.ones(width))
+'''
+"""A residual block, without what it computes."""
 
+PART = (
+    BLOCK
+    + """
     def forward(self, x):
         hidden = self.norm(x)
         hidden = F.gelu(self.first(hidden))
@@ -141,7 +146,8 @@ def distil_{n}(teacher, student, batches, temperature={temperature}):
         optimizer.step()
     return student
 
-'''
+"""
+)
 
 EDITED = "        code = encoder(inputs)"
 CUT = "        code = encoder(inputs).detach()"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 
 from .compare import Tally, Verdict, compare
+from .cores import on_all_cores
 from .engine import ask
 from .generator import PROFILES, generate
 from .generator.model import Program
@@ -103,15 +101,7 @@ def _part(profile: str, seeds: range) -> Batch:
 
 def run_on_all_cores(first: int, per_profile: int, processes: int | None = None) -> Batch:
     """Programs of every profile from the seed `first` on, with a torch process for each core (four at most)."""
-    workers = processes or min(os.cpu_count() or 1, 4)
-    size = -(-per_profile // workers)
     whole = Batch()
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        parts = [
-            pool.submit(_part, profile, range(start, min(start + size, first + per_profile)))
-            for profile in PROFILES
-            for start in range(first, first + per_profile, size)
-        ]
-        for part in parts:
-            whole.take(part.result())
+    for part in on_all_cores(_part, first, per_profile, PROFILES, processes):
+        whole.take(part)
     return whole

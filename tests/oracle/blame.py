@@ -8,16 +8,14 @@ certain that it raises.
 from __future__ import annotations
 
 import argparse
-import os
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 
 from gradsight.analysis.check import Snapshot, check
 from gradsight.analysis.report import FileReport, Finding, Span
 
+from .cores import on_all_cores
 from .engine import ask
 from .generator import PROFILES, generate
 from .runner import Raised, Torch
@@ -187,17 +185,9 @@ def part(profile: str, seeds: range) -> Blame:
 
 def run(first: int, count: int, profiles: Iterable[str] = PROFILES, processes: int | None = None) -> Blame:
     """Judge `count` programs of each profile from the seed `first` on, with a torch process for each core."""
-    workers = processes or min(os.cpu_count() or 1, 4)
-    size = -(-count // workers)
     whole = Blame()
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        parts = [
-            pool.submit(part, profile, range(start, min(start + size, first + count)))
-            for profile in profiles
-            for start in range(first, first + count, size)
-        ]
-        for each in parts:
-            whole.take(each.result())
+    for each in on_all_cores(part, first, count, profiles, processes):
+        whole.take(each)
     return whole
 
 

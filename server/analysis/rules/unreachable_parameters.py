@@ -26,6 +26,32 @@ _UPKEEP = frozenset(
     | {"apply", "state_dict", "load_state_dict", "requires_grad_"}
 )
 
+_PROGRAM = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(4, 4)
+        self.second = nn.Linear(4, 4)
+        self.out = nn.Linear(4, 1)
+
+    def forward(self, x):
+        x = torch.relu(self.first(x))
+        x = torch.relu(self.{layer}(x))
+        return self.out(x)
+
+
+net = Net()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for _ in range(3):
+    optimizer.zero_grad()
+    loss = net(torch.randn(2, 4)).mean()
+    loss.backward()
+    optimizer.step()
+"""
 RULE = Rule(
     name="unreachable-parameters",
     summary="an optimizer holds the parameters of a layer that no loss reaches",
@@ -49,58 +75,8 @@ one whose weight is shared with a layer in use, and any layer of a program that 
 Their `.grad` is None at every step, and the optimizer skips them. Nothing raises, so a layer that was written and
 then forgotten in `forward` (or a `forward` that uses the first layer twice) trains without it. On several GPUs the same
 program stops: `DistributedDataParallel` waits for gradients that never come.""",
-    example="""\
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(4, 4)
-        self.second = nn.Linear(4, 4)
-        self.out = nn.Linear(4, 1)
-
-    def forward(self, x):
-        x = torch.relu(self.first(x))
-        x = torch.relu(self.first(x))
-        return self.out(x)
-
-
-net = Net()
-optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-for _ in range(3):
-    optimizer.zero_grad()
-    loss = net(torch.randn(2, 4)).mean()
-    loss.backward()
-    optimizer.step()
-""",
-    instead="""\
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(4, 4)
-        self.second = nn.Linear(4, 4)
-        self.out = nn.Linear(4, 1)
-
-    def forward(self, x):
-        x = torch.relu(self.first(x))
-        x = torch.relu(self.second(x))
-        return self.out(x)
-
-
-net = Net()
-optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-for _ in range(3):
-    optimizer.zero_grad()
-    loss = net(torch.randn(2, 4)).mean()
-    loss.backward()
-    optimizer.step()
-""",
+    example=_PROGRAM.format(layer="first"),
+    instead=_PROGRAM.format(layer="second"),
     fix_safety="There is no automatic fix: whether the layer should be used or left out only its author knows.",
     blind_spots="""\
 - A layer that is called, and whose result goes nowhere, is not reported: it may be there for evaluation.
