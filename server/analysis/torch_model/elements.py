@@ -7,7 +7,7 @@ from ..autograd.engine import Operation
 from ..autograd.heap import remember
 from ..autograd.tensor import Form, Tensor
 from ..values import Choice, Instance, ModuleObject, Runtime, Scalar, Site, SliceValue, Unknown, Value, unknown_tensor
-from . import arrays, indexing, modules, ops
+from . import arrays, indexing, modules, ops, strides
 from .arguments import history, operands_for
 
 
@@ -107,8 +107,10 @@ def each(rt: Runtime, value: Value, site: Site) -> tuple[list[Value], bool] | No
             view_of="self",
         )
         results = ops.apply(rt, operation, site)
-        for result in results:
-            result.form = Form(value.shape[1:] if value.shape else None)
+        for index, result in enumerate(results):
+            # Where the number of rows is not known, each result stands for any of them.
+            row = strides.indexed(value.form, index)
+            result.form = row if count else Form(row.shape, row.plain, row.strides, None)
             result.floating = value.floating
             if value.floating.no:
                 result.requires_grad = truth.NO

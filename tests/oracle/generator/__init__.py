@@ -13,6 +13,7 @@ from . import (
     containers,
     custom,
     cuts,
+    decorated,
     functions,
     hooks,
     idioms,
@@ -25,6 +26,7 @@ from . import (
     modules,
     operations,
     sinks,
+    stepping,
     transforms,
     views,
 )
@@ -50,13 +52,16 @@ MAKERS = {
     "container": (containers.container, {"straight": 0.4, "modules": 1.0, "loops": 2.0}),
     "loop": (loops.loop, {"loops": 3.0}),
     "training": (loops.training, {"loops": 1.5}),
-    "custom": (custom.custom, {"modules": 0.7, "loops": 0.6}),
+    "optimizer": (stepping.stepping, {"straight": 0.7, "modules": 0.3, "loops": 0.3}),
+    "decorated": (decorated.decorated, {"straight": 0.3, "modules": 0.3, "loops": 0.2}),
+    "reshaped": (inplace.reshaped, {"straight": 0.25, "modules": 0.1, "loops": 0.1}),
+    "custom": (custom.custom, {"straight": 0.3, "modules": 0.7, "loops": 0.6}),
     "hook": (hooks.on_tensor, {"straight": 0.4, "modules": 0.3, "loops": 0.2}),
     "out": (keeping.out_argument, {"straight": 0.5, "modules": 0.2, "loops": 0.2}),
-    "checkpoint": (transforms.checkpointed, {"modules": 0.5, "loops": 0.2}),
-    "func": (transforms.functional, {"modules": 0.5, "loops": 0.2}),
+    "checkpoint": (transforms.checkpointed, {"straight": 0.15, "modules": 0.5, "loops": 0.2}),
+    "func": (transforms.functional, {"straight": 0.15, "modules": 0.5, "loops": 0.2}),
     "layer": (layers.layer, {"modules": 0.8, "loops": 0.4}),
-    "amp": (layers.autocast, {"modules": 0.4, "loops": 0.2}),
+    "amp": (layers.autocast, {"straight": 0.15, "modules": 0.4, "loops": 0.2}),
     "idiom": (idioms.idiom, {"modules": 1.5, "loops": 0.8}),
     "keeping": (keeping.keeping, {"modules": 0.5, "loops": 0.6}),
 }
@@ -75,8 +80,7 @@ def generate(seed: int, profile: str, disabled: frozenset[str] = frozenset()) ->
     builder.emit("import torch", "import")
     builder.emit("import torch.nn as nn", "import")
     builder.emit("import torch.nn.functional as F", "import")
-    if profile != "straight":
-        builder.emit("import torch.utils.checkpoint", "import")
+    builder.emit("import torch.utils.checkpoint", "import")
     for _ in range(builder.rng.randint(1, 3)):
         leaves.leaf(builder)
     leaves.trainable(builder)

@@ -202,3 +202,18 @@ def setitem(b: Builder) -> bool:
         b.emit(f"{place.format(a=value.name)} = 0.5", f"setitem:{place} = number")
     changed(b, value, "n")
     return True
+
+
+def reshaped(b: Builder) -> bool:
+    """Change the shape of a tensor in place; what it holds stays."""
+    value = choose(b)
+    if value is None or len(value.shape) > 2 or b.in_function:
+        return False
+    shape = value.shape
+    ways = [("unsqueeze_(0)", (1, *shape)), ("squeeze_()", tuple(size for size in shape if size != 1))]
+    if len(shape) == 2:
+        ways += [("t_()", shape[::-1]), ("transpose_(0, 1)", shape[::-1]), ("swapaxes_(0, 1)", shape[::-1])]
+    how, value.shape = b.rng.choice(ways)
+    b.emit(f"{value.name}.{how}", f"reshaped:{how}")
+    changed(b, value, "n")
+    return True

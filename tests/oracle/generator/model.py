@@ -75,6 +75,7 @@ class Builder:
         self.in_function = False
         self.danger = rng.choice([0.0, 0.0, 0.1, 0.3, 0.6])
         self.carry = rng.choice([0.0, 0.0, 0.4])  # how often a graph that backward may have freed is used again
+        self.optimizers: list[tuple[str, list[Value]]] = []
         self._names = 0
 
     # -- text ---------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ BLOCKS: tuple[tuple[str, str, float], ...] = (
 #: in a block only plain statements: what it defines stays in scope afterwards
 NOT_INSIDE = frozenset(
     """
-    function module training switch custom loop branch checkpoint func layer amp idiom keeping
+    function module training switch custom loop branch checkpoint func layer amp idiom keeping decorated
     """.split()
 )
 

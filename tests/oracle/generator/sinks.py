@@ -42,8 +42,15 @@ def backward(b: Builder) -> bool:
         if value is None:
             return False
         flag = flags(b)
-        text = f"{value.name}.backward(torch.ones_like({value.name}){', ' + flag if flag else ''})"
-        b.emit(text, "sink:backward(gradient)")
+        given = f"torch.ones_like({value.name})"
+        text, form = b.rng.choice(
+            [
+                (f"{value.name}.backward({given}", "backward(gradient)"),
+                (f"{value.name}.backward(gradient={given}", "backward(gradient=)"),
+                (f"torch.autograd.backward([{value.name}], [{given}]", "autograd.backward([], [])"),
+            ]
+        )
+        b.emit(f"{text}{', ' + flag if flag else ''})", f"sink:{form}")
     else:
         value = loss(b)
         if value is None or (not value.rg and not b.risky()):
@@ -62,7 +69,7 @@ def call(b: Builder, value: Value, flag: str = "") -> None:
     leaves = [v for v in b.values if v.leaf and v.rg and not v.inference]
     if way < 0.06:
         b.emit(f"torch.autograd.backward({value.name}{', ' + flag if flag else ''})", "sink:autograd.backward")
-    elif way < 0.12 and leaves and b.risky():
+    elif way < 0.12 and leaves and (b.risky() or any(v.rg for v in leaves)):
         wanted = b.rng.choice(leaves).name
         b.emit(f"{value.name}.backward(inputs=[{wanted}]{', ' + flag if flag else ''})", "sink:backward(inputs)")
     else:
@@ -106,15 +113,19 @@ def grad(b: Builder) -> bool:
         options.append("create_graph=True")
     elif b.chance(0.3):
         options.append("retain_graph=True")
+    if b.chance(0.1):
+        options.append("grad_outputs=torch.tensor(2.0)")
+    if allowed and b.chance(0.1):
+        options[0] = "materialize_grads=True"
     name = b.fresh("g")
     b.emit(
         f"{name} = torch.autograd.grad({value.name}, {', '.join([listed, *options])})",
         f"sink:autograd.grad({', '.join(options)})",
     )
-    if not options or options == ["allow_unused=True"]:
+    if not create and "retain_graph=True" not in options:
         b.went_backward()
         value.stale = True
-    if create and not allowed and len(wanted) == 1 and b.chance(0.7):
+    if create and (not allowed or "materialize_grads=True" in options) and len(wanted) == 1 and b.chance(0.7):
         penalty = b.fresh()
         b.emit(f"{penalty} = ({name}[0] ** 2).sum()", "sink:penalty")
         b.add(Value(penalty, (), wanted[0].dtype, rg=True, leaf=False, memory=Memory()))

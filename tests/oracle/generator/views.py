@@ -30,8 +30,23 @@ def ways(value: Value) -> list[tuple[str, Shape, str]]:
             (f"{n}.flatten()", (numel,), "contiguous"),
             (f"{n}.expand(2, *{n}.shape)", (2, *s), "overlaps"),
             (f"{n}[-1]", s[1:], "plain"),
+            (f"{n}.expand_as(torch.zeros(2, *{n}.shape))", (2, *s), "overlaps"),
+            (f"{n}.broadcast_to((3, *{n}.shape))", (3, *s), "overlaps"),
+            (f"{n}[None].expand(1, *{n}.shape)", (1, *s), "plain"),
+            (f"{n}.unfold(0, 1, 1)", (*s, 1), "plain"),
+            (f"{n}.unsqueeze(-1)", (*s, 1), "plain"),
+            (f"{n}[..., :1]", (*s[:-1], 1), "plain"),
+            (f"{n}.unflatten(0, (1, -1))", (1, *s), "plain"),
+            (f"{n}[0:1].expand(2, *{n}.shape[1:])", (2, *s[1:]), "overlaps"),
+            (f"{n}[::2]", (-(-s[0] // 2), *s[1:]), "plain"),
+            (f"{n}.squeeze()", tuple(size for size in s if size != 1), "plain"),
+            (f"{n}.ravel()", (numel,), "contiguous"),
         ]
         if s[0] > 1:
+            out += [
+                (f"{n}.as_strided((2,), (1,))", (2,), "contiguous"),
+                (f"{n}.as_strided((2, 2), (1, 0))", (2, 2), "overlapping"),
+            ]
             out += [(f"{n}[0:2]", (2, *s[1:]), "plain"), (f"{n}[1:]", (s[0] - 1, *s[1:]), "plain")]
     if len(s) == 2:
         out += [
@@ -42,6 +57,11 @@ def ways(value: Value) -> list[tuple[str, Shape, str]]:
             (f"{n}.diagonal()", (min(s),), "plain"),
             (f"{n}[:, 0]", (s[0],), "plain"),
             (f"{n}[0, 0]", (), "plain"),
+            (f"{n}.mT", (s[1], s[0]), "turned"),
+            (f"{n}.swapaxes(0, 1)", (s[1], s[0]), "turned"),
+            (f"{n}[:, :1].expand(-1, 2)", (s[0], 2), "overlaps"),
+            (f"{n}.t().contiguous()", (s[1], s[0]), "turned"),
+            (f"{n}.t().reshape(-1)", (numel,), "turned"),
         ]
     if s and s[0] == 1:
         out += [(f"{n}.squeeze(0)", s[1:], "plain")]
@@ -52,15 +72,15 @@ def view(b: Builder) -> bool:
     """A view of a value, one or several of a split."""
     if b.chance(0.2):
         return several(b)
-    value = b.pick(lambda v: v.floating and len(v.shape) < 3 and not v.overlaps)
+    value = b.pick(lambda v: v.floating and len(v.shape) < 3 and (not v.overlaps or b.chance(0.4)))
     if value is None:
         return False
     text, shape, how = b.rng.choice(ways(value))
-    if how == "contiguous" and value.view:
+    if how in ("contiguous", "overlapping") and (value.view or value.overlaps):
         return False
     name = b.target()
     b.emit(f"{name} = {text}", "view:" + text.replace(value.name, "{a}"))
-    b.view_of(name, shape, value, overlaps=how == "overlaps")
+    b.view_of(name, shape, value, overlaps=how.startswith("overlap"))
     return True
 
 
