@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from gradsight.analysis.torch_model.keeps import KEEPS_NOTHING
+from gradsight.analysis.torch_model.keeps import KEEPS_NOTHING, KEEPS_OPERANDS
 
 torch = pytest.importorskip("torch")
 
@@ -55,3 +55,26 @@ def test_a_second_backward_through_what_keeps_nothing_works() -> None:
             wrong.append(name)
     assert not wrong
     assert tried > 100
+
+
+CALLS = {
+    "addbmm": "torch.addbmm(r, b, b)",
+    "addcmul": "torch.addcmul(r, a, a)",
+    "addmm": "torch.addmm(r, a, a)",
+    "addmv": "torch.addmv(v, a, c)",
+    "addr": "torch.addr(r, c, c)",
+    "baddbmm": "torch.baddbmm(r, b, b)",
+    "bilinear": "torch.nn.functional.bilinear(a, a, b, v[:1])",
+    "index_add": "torch.index_add(r, 0, i, a[:2])",
+    "linear": "torch.nn.functional.linear(a, a, v)",
+    "scatter_add": "torch.scatter_add(r, 0, i[None], a)",
+}
+
+
+@pytest.mark.parametrize("name", sorted(KEEPS_OPERANDS))
+def test_a_second_backward_to_the_operand_that_needs_no_other_works(name: str) -> None:
+    values = {"torch": torch, "a": torch.rand(3, 3), "b": torch.rand(1, 3, 3), "c": torch.rand(3)}
+    values |= {"i": torch.tensor([0, 1]), "r": torch.rand(3, 3).requires_grad_(), "v": torch.rand(3).requires_grad_()}
+    total = eval(CALLS[name], values).sum()
+    total.backward()
+    total.backward()

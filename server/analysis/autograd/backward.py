@@ -142,6 +142,10 @@ def _first(raises: list[Raise]) -> Raise | None:
     return min(operands, key=lambda pair: (pair[0].startswith("result"), pair[0]))[1]
 
 
+_OF_PARTS = frozenset("LSTM GRU RNN LSTMCell GRUCell RNNCell MultiheadAttention lstm gru rnn_tanh rnn_relu".split())
+"""Layers that are one node here and many in PyTorch: before one of these raises, others may have given gradients."""
+
+
 def _refused(
     autograd: Autograd, found: Reach, inputs: Sequence[Tensor] | None, executed: dict[Node, None], create: Truth
 ) -> list[Raise]:
@@ -279,6 +283,10 @@ def backward(
     executed = found.nodes if inputs is None else _leading_to(found, inputs, accumulate)
     for node in executed:
         sure_node = node in found.sure_nodes and wants.yes
+        if node.name == "CheckpointFunction" and inputs is not None:
+            # Its backward runs another one inside, which cannot stop where this one is to (torch/utils/checkpoint.py).
+            (raises if sure_node else doubts).append(Raise("other", sure_node, node))
+            continue
         if node.freed.possible and node.has_saved:
             certain = node.freed.yes and sure_node
             (raises if certain else doubts).append(Raise("freed", certain, node))
@@ -297,6 +305,10 @@ def backward(
     if first is not None and first.node is not None:
         early = {id(leaf) for leaf in found.leaves if found.newest_first_user(leaf) > first.node.order}
         accumulated = [leaf for leaf in found.leaves if id(leaf) in early]
+        if accumulate and first.node.name in _OF_PARTS:
+            for leaf in found.leaves:
+                if found.newest_first_user(leaf) == first.node.order and leaf.grad.present.no:
+                    autograd.heap.write(leaf, "grad", Grad(truth.maybe("a part of the layer may have run"), span))
     else:
         accumulated = list(found.leaves)
     if accumulate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..autograd import truth
 from ..autograd.backward import Outcome, backward, gradient_graph
 from ..autograd.graph import Cut, Node
+from ..autograd.heap import remember
 from ..autograd.tensor import Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..report import Span
@@ -63,6 +64,10 @@ def run(rt: Runtime, roots: list[Tensor], site: Site, call: Call, first: int) ->
             _current(rt, tensor, site)
             if tensor.requires_grad.no and not tensor.note:
                 rt.error("untracked-input", "can't retain_grad on Tensor that has requires_grad=False", site, tensor)
+            elif tensor.is_leaf.no and tensor.node is not None:
+                # torch/csrc/autograd/python_engine.cpp asks for it, and it stays so.
+                rt.heap.write(tensor, "retains_grad", True)
+                remember(tensor.node, "result", tensor)
     outcome = backward(rt.autograd, roots, site.span, retain=retain, create=create, inputs=inputs)
     _report(rt, site, outcome, "backward")
 

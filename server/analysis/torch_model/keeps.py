@@ -24,6 +24,12 @@ KEEPS_NOTHING = frozenset(
     """.split()
 )
 
+KEEPS_OPERANDS = frozenset("addbmm addcmul addmm addmv addr baddbmm bilinear index_add linear scatter_add".split())
+"""Operations (by their names without underscores) that keep operands and nothing else.
+
+Where only the gradient of one is asked for that needs no other, they keep nothing (tests/unit/test_keeps.py).
+"""
+
 _CONSTANT = frozenset(
     """
     amax amin aminmax clamp clamp_max clamp_min clip cummax cummin fmax fmin kthvalue max maximum median min minimum

@@ -14,7 +14,7 @@ from ..values import Call, DType, ListValue, Runtime, Site, Unknown, Value
 from . import autocast, inference, memory, shapes, strides
 from .arguments import as_tensor, kind_of, operands_for
 from .binding import Binding
-from .keeps import KEEPS_NOTHING, derivative
+from .keeps import KEEPS_NOTHING, KEEPS_OPERANDS, derivative
 from .table import TABLE, ModuleOp, Op, Overload, pick
 
 _INTEGER_STAYS = frozenset(
@@ -229,7 +229,10 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
 
 def _holds_numbers(name: str, overload: Overload, bound: dict[str, Value]) -> bool:
     """Whether it keeps something beside the tensors it saves; `lerp` by a number keeps only that number."""
-    if shapes.plain_name(name) == "lerp" and isinstance(bound.get("weight"), (int, float)):
+    plain = shapes.plain_name(name)
+    if plain == "lerp" and isinstance(bound.get("weight"), (int, float)):
+        return False
+    if plain in KEEPS_OPERANDS or (plain == "pad" and bound.get("mode", "constant") == "constant"):
         return False
     return name not in KEEPS_NOTHING and not overload.view_of and bool(overload.diff)
 
@@ -435,7 +438,7 @@ def module_forward(
         saves=saves,
         view=_VIEWS[overload.view],
         view_of=overload.view_of,
-        holds_numbers=not overload.view_of,
+        holds_numbers=not overload.view_of and name.lower() not in KEEPS_OPERANDS,
         implemented=overload.backward,
     )
     if in_place_flag and target is not None and op.forward_inplace is not None:

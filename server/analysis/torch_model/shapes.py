@@ -146,7 +146,7 @@ def _tensors(bound: Bound) -> list[Tensor]:
 
 
 def _first(bound: Bound) -> Tensor | None:
-    return as_tensor(bound.get("self", bound.get("input")))
+    return as_tensor(bound.get("self", bound.get("input", bound.get("tensor"))))
 
 
 def _dim(value: Value, rank: int) -> int | None:
