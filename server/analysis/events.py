@@ -215,6 +215,8 @@ class Events:
     """Modules of torch that were called."""
     escaped: list[Tensor] = field(default_factory=list)
     copied: list[Copied] = field(default_factory=list)
+    asked: list[tuple[Site, Tensor]] = field(default_factory=list)
+    """Where the `requires_grad` of an unknown module's parameters was read."""
     values: dict[Span, tuple[str, Any, Any]] = field(default_factory=dict)
     reveals: list[tuple[Site, Any]] = field(default_factory=list)
     unresolved: dict[str, int] = field(default_factory=dict)

@@ -449,7 +449,8 @@ class Facts:
             if node.is_join:
                 return False
             for edge in node.edges:
-                leaf = edge.tensor if edge.node is None else None
+                # A result that tracking was off for is a leaf too, once it is told to require grad.
+                leaf = edge.tensor if edge.node is None or edge.node.tracked.no else None
                 if leaf is None or not edge.live.possible or leaf.note == "symbolic":
                     continue
                 if not (leaf.group and leaf.requires_grad.maybe and node in cut_paths and node in last):

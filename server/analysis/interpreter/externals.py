@@ -20,6 +20,14 @@ from . import builtins, iterators, records
 from .contexts import ExitStackValue
 from .machine import DeadEnd, Machine
 
+_PLAIN = frozenset(
+    """
+    random time os sys json logging warnings datetime re pathlib tqdm pickle marshal shelve csv struct hashlib base64
+    zlib gzip subprocess
+    """.split()
+)
+"""Modules whose functions link nothing to what they are given: bytes, files and numbers have no history."""
+
 
 def call(machine: Machine, dotted: str, call: Call) -> Value:
     """Call a function of another library."""
@@ -31,7 +39,7 @@ def call(machine: Machine, dotted: str, call: Call) -> Value:
         return _math(machine, dotted, call)
     if top == "numpy":
         return machine.torch.numpy_call(dotted, call)
-    if top in ("random", "time", "os", "sys", "json", "logging", "warnings", "datetime", "re", "pathlib", "tqdm"):
+    if top in _PLAIN:
         return _plain(machine, dotted, call)
     made = machine.third_party.made_by(dotted, call)
     return made if made is not None else machine.call_unknown(External(dotted), call, f"a call into `{top}`")

@@ -54,14 +54,13 @@ def _unpack(machine: Machine, targets: list[ast.expr], value: Value) -> None:
     value = machine.narrow(value)
     if isinstance(value, Choice):
         fitting = [(p, v) for p, v in value.alternatives if not isinstance(v, tuple) or len(v) == len(targets)]
+        rows = [(p, _row(machine, v, targets)) for p, v in fitting if v is not None] if len(fitting) > 1 else []
         if len(fitting) == 1:
             value = fitting[0][1]
-        elif fitting and all(isinstance(v, tuple) for _, v in fitting):
-            joined = fitting[0][1]
-            for path, other in fitting[1:]:
-                joined = tuple(
-                    machine.joiner.values(a, b, fitting[0][0], path) for a, b in zip(joined, other, strict=True)
-                )
+        elif rows and all(row is not None for _, row in rows):
+            first, joined = rows[0]
+            for path, other in rows[1:]:
+                joined = tuple(machine.joiner.values(a, b, first, path) for a, b in zip(joined, other, strict=True))  # type: ignore[arg-type]
             value = joined
     site = machine.site(targets[0])
     star = next((i for i, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
@@ -86,6 +85,17 @@ def _unpack(machine: Machine, targets: list[ast.expr], value: Value) -> None:
     assign(machine, targets[star].value, ListValue(middle))  # type: ignore[attr-defined]
     for target, item in zip(targets[star + 1 :], items[len(items) - after :], strict=False):
         assign(machine, target, item)
+
+
+def _row(machine: Machine, value: Value, targets: list[ast.expr]) -> tuple[Value, ...] | None:
+    """As many elements of one alternative as there are targets; None where that is not one for one."""
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, Unknown) or any(isinstance(t, ast.Starred) for t in targets):
+        return None
+    items, _ = machine.iterate(value, machine.site(targets[0]))
+    element = items[0] if items else Unknown("an element of an unknown iterable", deps=(value,))
+    return tuple(items[i] if i < len(items) else _fresh(machine, element, value) for i in range(len(targets)))
 
 
 def _fresh(machine: Machine, element: Value, owner: Value) -> Value:

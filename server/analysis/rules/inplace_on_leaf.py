@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..autograd.tensor import Tensor
 from ..events import Sink
 from ..facts import Facts
 from ..report import Finding, Fix
@@ -78,6 +79,10 @@ def check(facts: Facts) -> Iterator[Finding]:
         base = tensor.base if tensor is not None else None
         name = facts.name_of(base) if base is not None else ""
         subject = f"`{name}`" if name else facts.value_name(event.site.span, "a leaf")
+        if base is not None and base.group and name:
+            if _kept_flag(facts, base):
+                continue
+            subject = f"a parameter of {subject}"
         view = tensor is not None and tensor.view_of is not None
         message = (
             f"in-place write to a view of {subject}, a leaf that requires grad: PyTorch raises"
@@ -116,6 +121,17 @@ def _moved(facts: Facts, sink: Sink) -> Iterator[Finding]:
             facts.sink_step(sink, "raises: leaf variable has been moved into the graph interior"),
         ]
         yield facts.finding(RULE.name, facts.confidence(sink), message, facts.marked(span), trace)
+
+
+def _kept_flag(facts: Facts, parameters: Tensor) -> bool:
+    """Whether the program keeps the flag of an unknown module's parameters to set it again: it may as well be off."""
+    for site, tensor in facts.events.asked:
+        if tensor is not parameters and not any(each is parameters for each in tensor.either):
+            continue
+        parent = facts.parsed.parents.get(site.node) if site.node is not None else None
+        if isinstance(parent, (ast.Assign, ast.Call)):
+            return True
+    return False
 
 
 def _fixes(facts: Facts, node: ast.AST | None) -> list[Fix | None]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..autograd.tensor import Tensor
-from ..values import DictValue, Instance, ListValue, ModuleObject, Runtime, Site, Unknown, Value
+from ..values import Choice, DictValue, Instance, ListValue, ModuleObject, Runtime, Site, Unknown, Value
+from .modules import group_of
 from .ops import note_copy
 
 
@@ -66,5 +67,10 @@ def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Va
     if isinstance(value, Unknown):
         copy = Unknown(value.reason, name=value.name, symbolic=value.symbolic)
         copy.module_like = value.module_like
+        if value.parameters is not None:
+            copy.parameters = group_of(copy, value.parameters.requires_grad)
+            copy.parameters.note = value.parameters.note
         return copy
+    if isinstance(value, Choice):
+        return Choice(tuple((path, copied(rt, each, site, deep, memo)) for path, each in value.alternatives))
     return value

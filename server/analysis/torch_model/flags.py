@@ -109,6 +109,8 @@ def _set_grad(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
 @attribute("requires_grad")
 def _read_requires_grad(rt: Runtime, tensor: Tensor, site: Site) -> Value:
     rt.autograd.refresh(tensor, False)
+    if tensor.group or any(each.group for each in tensor.either):
+        rt.events.asked.append((site, tensor))
     value = tensor.requires_grad.value
     return Scalar("bool") if value is None else value
 

@@ -134,6 +134,14 @@ def _same(rt: Runtime, call: Call) -> Value:
     return call.args[0] if call.args else TorchName("torch.compile")
 
 
+@function("torch.jit.load")
+def _jit_load(rt: Runtime, call: Call) -> Value:
+    """A compiled module: whether its parameters require grad was saved with them, and a frozen one has none."""
+    module = Unknown("`torch.jit.load`")
+    modules.parameters_of_unknown(module, loaded=True)
+    return module
+
+
 def write_in_place(rt: Runtime, name: str, target: Tensor, call: Call) -> Value:
     """A generic in-place write."""
     operation = Operation(name, call.site.span, tuple(operands_for("self", target, True)))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import CPU, NO_GRAD_YET, Form, Grad, Tensor
-from ..autograd.truth import NO, YES
+from ..autograd.truth import NO, YES, Truth, maybe
 from ..events import Replaced
 from ..values import (
     BoundMethod,
@@ -34,6 +34,8 @@ from .table import TABLE
 BASE = ("torch.nn.Module", "torch.nn.modules.module.Module", "torch.nn.modules.Module")
 _LISTS = ("torch.nn.ModuleList", "torch.nn.ParameterList")
 _DICTS = ("torch.nn.ModuleDict", "torch.nn.ParameterDict")
+LOADED = "loaded"
+"""The note on the parameters of a module from a file that tells whether they require grad."""
 CONTAINERS = ("torch.nn.Sequential", *_LISTS, *_DICTS)
 _FRAMEWORK_BASES = ("LightningModule", "Module", "PreTrainedModel", "ModelMixin")
 
@@ -159,20 +161,28 @@ def behind(value: Unknown, depth: int = 4) -> list[Tensor]:
     return found
 
 
-def parameters_of_unknown(value: Unknown) -> Tensor:
-    """The parameters of an unknown module as one leaf."""
+def parameters_of_unknown(value: Unknown, *, loaded: bool = False) -> Tensor:
+    """The parameters of an unknown module as one leaf; of a `loaded` one, whose flags a file tells, if any."""
     if value.parameters is None:
-        tensor = Tensor(requires_grad=YES, is_parameter=True, name=value.name or "parameters")
-        tensor.group, tensor.note = True, "unknown"
-        tensor.device = CPU
-        tensor.made = tensor.counter.made = tensor.memory.made = 0  # It was there before anybody looked.
-        remember(value, "parameters", tensor)
+        group = group_of(value, maybe(value.reason) if loaded else YES)
+        if loaded:
+            group.note = LOADED
+        remember(value, "parameters", group)
     if not value.module_like:
         remember(value, "module_like", True)
     parameters: Tensor = value.parameters  # type: ignore[assignment]
-    if parameters.requires_grad.maybe:
+    if parameters.requires_grad.maybe and parameters.note != LOADED:
         remember(parameters, "requires_grad", YES)
     return parameters
+
+
+def group_of(value: Unknown, flag: Truth) -> Tensor:
+    """A leaf that stands for all parameters of an unknown module, with the flag they have."""
+    tensor = Tensor(requires_grad=flag, is_parameter=True, name=value.name or "parameters")
+    tensor.group, tensor.note = True, "unknown"
+    tensor.device = CPU
+    tensor.made = tensor.counter.made = tensor.memory.made = 0  # It was there before anybody looked.
+    return tensor
 
 
 def replacing(rt: Runtime, owner: Value, name: str, before: Value, after: Value, site: Site) -> None:
@@ -443,10 +453,20 @@ def _train(flag: bool | None) -> Callable[[Runtime, Value, Call], Value]:
 
 def _requires_grad_(rt: Runtime, owner: Value, call: Call) -> Value:
     flag = truth_of(rt, call.argument(0, "requires_grad", True), "the flag is not known")
+    if flag.no:
+        _freeze_unknown_parts(owner)
     for _, tensor in named_parameters(owner):
         rt.heap.write(tensor, "requires_grad", flag)
         rt.heap.write(tensor, "frozen", call.site.span if flag.no else None)
     return owner
+
+
+def _freeze_unknown_parts(owner: Value) -> None:
+    """Freeze attributes that only later turn out to be modules (`self.net = net` of an argument)."""
+    for module in modules(owner):
+        for child in list(module.attributes.values()) if isinstance(module, Instance) else ():
+            if isinstance(child, Unknown) and child.parameters is None and not child.plain and child.node is None:
+                remember(child, "parameters", group_of(child, NO))
 
 
 def _zero_grad(rt: Runtime, owner: Value, call: Call) -> Value:

@@ -47,7 +47,7 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
             group.made = group.counter.made = group.memory.made = 0  # It was there before anybody looked.
             remember(owner, "parameters", group)
         trainable = owner.module_like and group.requires_grad.yes
-        if owner.module_like and group.requires_grad.maybe:
+        if owner.module_like and group.requires_grad.maybe and group.note != modules.LOADED:
             remember(group, "requires_grad", YES)
             trainable = True
         operands += operands_for("function", group, True)
