@@ -77,6 +77,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         before = event.before
         if before is None or not before.tracked.yes or not _written(node) or not facts.here(event.site.span):
             continue
+        if any(each.opaque for each in _alternatives(before)):
+            continue  # What an unknown call saves is unknown.
         sink = _sink_of(facts, event, after)
         if sink is None:
             continue
@@ -119,17 +121,35 @@ def _sink_of(facts: Facts, event: InplaceWrite, after: Node) -> Sink | None:
     return None
 
 
+def _alternatives(node: Node) -> list[Node]:
+    """What may have made a value: the node, or what the branches of a join ended with."""
+    found: list[Node] = []
+    queue = [node]
+    for each in queue:
+        if each.is_join:
+            queue += [edge.node for edge in each.edges if edge.node is not None and edge.node not in queue]
+        else:
+            found.append(each)
+    return found
+
+
+_WORDS = {
+    "mul": "multiplication",
+    "add": "addition",
+    "sub": "subtraction",
+    "truediv": "division",
+    "div": "division",
+    "neg": "negation",
+}
+
+
 def _why(before: Node) -> str:
+    if before.is_join:
+        return "what each branch saved is not changed"
     operation = before.name.strip("_")
-    words = {
-        "mul": "multiplication",
-        "add": "addition",
-        "sub": "subtraction",
-        "truediv": "division",
-        "div": "division",
-        "neg": "negation",
-    }
-    spoken = words.get(operation, f"`{operation}`")
+    if before.name.startswith("__") and operation[1:] in _WORDS:
+        operation = operation[1:]  # `1 - x` and `x -= 1` are subtractions.
+    spoken = _WORDS.get(operation, f"`{operation}`")
     mine: list[Tensor] = [s.tensor for s in before.saved if s.operand.startswith("result")]
     if mine:
         return f"what {spoken} saved is not needed again"
