@@ -177,7 +177,8 @@ class Flagged:
 class Copied:
     """Memory that was filled outside of any graph, and a tensor whose values went into it, with its node then.
 
-    `fresh` for `copy.deepcopy`, which makes the memory it fills.
+    `fresh` for `copy.deepcopy`, which makes the memory it fills; `beside` where it copies a part of an object
+    (`self.target = copy.deepcopy(self.online)`): who hands over all of the object's parameters did not ask for these.
     """
 
     memory: Memory
@@ -187,6 +188,7 @@ class Copied:
     stack: tuple[Site, ...]
     path: Path
     fresh: bool = False
+    beside: bool = False
 
 
 @dataclass(slots=True)

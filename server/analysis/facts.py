@@ -260,7 +260,7 @@ class Facts:
         kept = {id(item.tensor.memory): item.tensor for item in self.events.held}
         found: set[int] = set()
         for copy in self.events.copied:
-            leaf = kept.get(id(copy.memory)) if not copy.fresh else None
+            leaf = kept.get(id(copy.memory)) if not copy.fresh or copy.beside else None
             if leaf is not None and id(leaf) not in found:
                 sources = _copied_from(copy.source)
                 origins = [each for each in sources if each is not leaf and each.memory is not copy.memory]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from ..autograd.tensor import Tensor
 from ..values import Choice, DictValue, Instance, ListValue, ModuleObject, Runtime, Site, Unknown, Value
 from .modules import group_of
@@ -32,7 +34,7 @@ def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Va
         )
         memo[id(value)] = result
         if deep:
-            note_copy(rt, result, value, site.span, fresh=True)
+            note_copy(rt, result, value, site.span, True, _of_a_part(site.node))
         return result
     if isinstance(value, Instance):
         instance = Instance(value.cls)
@@ -74,3 +76,8 @@ def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Va
     if isinstance(value, Choice):
         return Choice(tuple((path, copied(rt, each, site, deep, memo)) for path, each in value.alternatives))
     return value
+
+
+def _of_a_part(node: ast.AST | None) -> bool:
+    """Whether a call copies what is written as an attribute of an object."""
+    return isinstance(node, ast.Call) and bool(node.args) and isinstance(node.args[0], ast.Attribute)

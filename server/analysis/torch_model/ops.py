@@ -347,10 +347,11 @@ def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> T
     return result
 
 
-def note_copy(rt: Runtime, target: Tensor, source: Tensor, span: Span | None, fresh: bool = False) -> None:
-    """Keep that the values of `source` went into the memory of `target` and its history did not."""
+def note_copy(rt: Runtime, target: Tensor, source: Tensor, span: Span | None, *deep: bool) -> None:
+    """Keep that the values of `source` went into the memory of `target` and its history did not; `deep` for a deep
+    copy: that the memory is fresh, and whether what was copied is a part of an object."""
     stack, path = rt.autograd.stack, rt.autograd.path
-    rt.events.copied.append(Copied(target.memory, source, source.node, span, stack, path, fresh))
+    rt.events.copied.append(Copied(target.memory, source, source.node, span, stack, path, *deep))
 
 
 def _out(rt: Runtime, overload: Overload, operation: Operation, out: Value, site: Site) -> Value:
