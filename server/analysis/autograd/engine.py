@@ -515,7 +515,9 @@ class Autograd:
             return
         self.refresh(tensor)
         if tensor.view_of is not None:
-            raise AutogradError("view-detach", "Can't detach views in-place. Use detach() instead.", tensor)
+            # What an unknown container was given and gives back is called a view of it for lack of a better word.
+            sure = tensor.base is None or tensor.base.note not in ("symbolic", "unknown")
+            raise AutogradError("view-detach", "Can't detach views in-place. Use detach() instead.", tensor, sure)
         if tensor.requires_grad.possible:
             node = Node("detach_", cut.span, (tensor.edge(),), tracked=NO, path=self.path, cut=cut)
             self.heap.write(tensor, "node", node)

@@ -126,8 +126,11 @@ def _add_parameters(value: Value, prefix: str, seen: set[int], found: list[tuple
     for name, child in layers:
         _add_parameters(child, f"{prefix}{name}.", seen, found)
     for name, child in unknown:
-        if child.parameters is not None:
-            _add_parameters(child, f"{prefix}{name}.", seen, found)
+        if child.parameters is not None and id(child) not in seen:
+            # Being held does not make it a module: what was called before may be a transform of data.
+            seen.add(id(child))
+            found.append((prefix + name, child.parameters))
+            found += parts_of_unknown(child, f"{prefix}{name}.", seen)
 
 
 def parts_of_unknown(value: Unknown, prefix: str = "", seen: set[int] | None = None) -> list[tuple[str, Tensor]]:
