@@ -98,10 +98,12 @@ class _Check:
         Where a finding claims a wrong gradient, one more, in which what the forward pass saved stays as it was.
         """
         plan = make_plan(self.path, text, findings, self.request.sinks)
-        compare = {"compare": "as-is"} if any(law_of(f.rule).claim == "wrong" for f in findings) else {}
+        claims = {law_of(finding.rule).claim for finding in findings}
+        compare = {"compare": "as-is"} if "wrong" in claims else {}
         placements = ("default-cuda", "as-is") if self.request.device != "cpu" else ("as-is",)
         for placement in placements:
-            heard = self._run(plan.document(self.path, text, placement=placement, **compare))
+            more = {**compare, "functions": "dirty" in claims}
+            heard = self._run(plan.document(self.path, text, placement=placement, **more))
             facts = [facts_of(heard, watched, self.lines) for watched in plan.watched]
             place = heard.last("place") or {}
             if not place.get("defaulted") or heard.ended == "timeout":

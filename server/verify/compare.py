@@ -36,6 +36,29 @@ def compared(facts: Facts) -> Decision:
     return "inconclusive", "Two runs with the same seeds computed different losses.", None, ()
 
 
+def changed_unmarked(facts: Facts) -> Decision:
+    """Whether a custom function has changed an input without `mark_dirty`, and the input's history is wrong for it.
+
+    The history says that the contents move as they did before the change. Forward was run again to see how they move.
+    """
+    places = [step.span for step in facts.watched.finding.trace if step.role == "source"]
+    here = {line for span in places for line in range(span.start.line, span.end.line + 1)}
+    seen = [each for each in facts.dirty if each["line"] in here] or facts.dirty
+    if not seen:
+        return "refuted", "No input whose gradient is wanted was changed without `mark_dirty`.", None, ()
+    worst = next((each for each in seen if each["same"] is False), seen[0])
+    what = f"`{worst['function']}.forward` changes input {worst['index'] + 1} in place without `mark_dirty`"
+    if worst["same"] is None:
+        return "inconclusive", f"{what}; how its contents move could not be measured.", None, ()
+    if worst["same"]:
+        return "refuted", f"{what}, but the new contents move with the old ones: no gradient is wrong by it.", None, ()
+    gain = f"{worst['gain']:.3g} times as far as the old ones"
+    if abs(worst["gain"] - 1) < 0.005:
+        gain = "another way than the old ones"
+    said = f"{what}: the new contents move {gain}, not as its history says: gradients through it are wrong."
+    return "confirmed", said, None, ()
+
+
 def _of(after: After, leaf: Leaf) -> Leaf | None:
     """The same leaf in the other run, where both have a gradient."""
     if leaf.print is None:

@@ -76,6 +76,7 @@ class Facts:
     trace: str = ""
     code: Any = None
     sinks_run: int = 0
+    dirty: list[dict[str, Any]] = field(default_factory=list)
     final: tuple[Leaf, ...] = ()
     kept: Facts | None = None
     lines: Lines = FILE
@@ -158,6 +159,8 @@ def facts_of(heard: Heard, watched: Watched, lines: Lines = FILE) -> Facts:
             facts.reads.append(Read(message["name"], message["grad"], message.get("norm"), leaf))
         elif kind == "seen" and message["id"] in watched.steps:
             facts.seen.setdefault(message["id"], []).append(message)
+        elif kind == "dirty":
+            facts.dirty.append(message)
         elif kind == "event" and not message.get("begin"):
             facts.sinks_run += 1
         elif kind == "end":

@@ -73,7 +73,7 @@ def judge_fix(fix: Fix, facts: Facts, before: Facts, edited: str, device: str) -
         return rejected(f"After the fix: {result.reason}")
     if any(leaf.grad == "zero" for leaf in result.leaves) and not _was_zero(before):
         return rejected("After the fix a gradient arrives, but it is zero everywhere.")
-    if law.claim in ("hoards", "no-leaf"):
+    if law.claim in ("hoards", "no-leaf", "dirty"):
         return FixResult(fix.title, "verified", f"{result.reason.rstrip('.')} after the fix ({device}).", (), edited)
     if law.claim not in ("raises", "raises-at") and not result.leaves:
         return rejected("After the fix no gradient could be observed.")

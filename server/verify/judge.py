@@ -10,7 +10,7 @@ import re
 import signal
 from collections.abc import Sequence
 
-from .compare import compared
+from .compare import changed_unmarked, compared
 from .facts import Decision, Facts, Leaf
 from .laws import Law, law_of
 from .observe import first_difference, observations
@@ -67,13 +67,16 @@ def _decide(facts: Facts, law: Law) -> Decision:
     early = _never_ran(facts)
     if early:
         return early
-    if law.claim == "unseen" or (law.claim == "no-leaf" and _step_of(facts, "cut") is None):
+    needed = {"no-leaf": "cut", "wrong": "sink"}.get(law.claim)
+    if law.claim == "unseen" or (needed is not None and _step_of(facts, needed) is None):
         return (
             "inconclusive",
             "The check watches gradients; it does not see what this is about.",
             None,
             (),
         )
+    if law.claim == "dirty" and facts.dirty:
+        return changed_unmarked(facts)
     foretold = _foretold(facts, law)
     if foretold:
         where = f" at {facts.lines.words(foretold.line)}" if foretold.line else ""
@@ -97,6 +100,8 @@ def _decide(facts: Facts, law: Law) -> Decision:
         return _did_not_raise(facts)
     if law.claim == "wrong":
         return compared(facts)
+    if law.claim == "dirty":
+        return changed_unmarked(facts)
     if law.claim in ("hoards", "no-leaf"):
         return _graph_of(facts, "mutation" if law.claim == "hoards" else "cut")
     return _gradients(facts, law)

@@ -5,7 +5,9 @@
     "raises-at" the marked statement itself raises one of `messages`
     "unread"    the `.grad` that is read is None
     "harmless"  the finding says that all is well: a gradient that is there refutes that it is missing
-    "wrong"     a gradient differs from that of a second run, in which what the forward pass saved stays as it was
+    "wrong"     a gradient differs from that of a second run, in which what the forward pass saved stays as it was;
+                nothing to see where the trace has no sink
+    "dirty"     a custom function changes an input unmarked, and the new contents do not move as the input does
     "no-leaf"   what the marked statement assigns is no leaf
     "hoards"    what the marked statement adds to, or adds, carries a graph
     "unseen"    nothing a gradient could show: the check says so
@@ -19,7 +21,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Claim = Literal["cut", "raises", "raises-at", "unread", "harmless", "wrong", "no-leaf", "hoards", "unseen"]
+Claim = Literal["cut", "raises", "raises-at", "unread", "harmless", "wrong", "dirty", "no-leaf", "hoards", "unseen"]
 
 NO_GRAD = (
     r"does not require grad",
@@ -86,8 +88,8 @@ LAWS: dict[str, Law] = {
     "function-gradients": Law("raises", GRADIENTS),
     "function-none-gradient": CUT,
     "graph-hoarding": Law("hoards"),
-    "function-dirty": Law("unseen"),
-    "function-saved": Law("unseen"),
+    "function-dirty": Law("dirty"),
+    "function-saved": Law("wrong", passes=3),
     "function-save-argument": Law("raises", (r"save_for_backward can only save variables",)),
     "inplace-on-leaf": Law("raises-at", LEAF),
     "inplace-on-view": Law("raises-at", CHANGED),

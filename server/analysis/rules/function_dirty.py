@@ -84,7 +84,8 @@ Both fixes are *unsafe*: marking the input changes gradients, from wrong to righ
 stays as it was. Marking is offered where forward returns the input and it is no leaf that learns.""",
     blind_spots="""\
 - Writes through unknown functions and kernels (`ext.forward(x)`) are not seen.
-- A wrong gradient shows in no error and in no missing `.grad`, so the execution check cannot confirm this finding.""",
+- The execution check measures how the changed input moves with its old contents; where forward takes no tensors of
+  double precision it cannot tell.""",
 )
 
 

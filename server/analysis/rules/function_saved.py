@@ -88,7 +88,8 @@ The fix is *unsafe*: with saved tensors a second `backward()` through the same g
 change in between raises, which is the point. It is offered where forward keeps one tensor so and saves none.""",
     blind_spots="""\
 - Tensors kept in lists or objects on `ctx` are not looked into.
-- A wrong gradient shows in no error and in no missing `.grad`, so the execution check cannot confirm this finding.""",
+- The execution check compares with a run in which the attribute is a copy. Where nothing changes the tensor there is
+  nothing to see, and it says so.""",
 )
 
 

@@ -2,8 +2,8 @@
 
 Messages, in the order they may come: `hello` (torch, interpreter), `place` (device), `seen` (an observed value), `read`
 (a tensor whose `.grad` is about to be read), `event` (a backward began or ended), `after` (a target statement has
-run: what it raised, every leaf with its gradient), `harness`, `stopping`, `entry` (whether it loaded the
-checked file), `end` (how the program ended).
+run: what it raised, every leaf with its gradient), `dirty` (a custom function has changed an input unmarked),
+`harness`, `stopping`, `entry` (whether it loaded the checked file), `end` (how the program ended).
 The program stops as soon as every target has run as often as the plan wants.
 """
 
@@ -81,6 +81,7 @@ class Run:
     """The recorder that the rewritten program talks to, and the run around it."""
 
     def __init__(self, plan, sender, place):
+        from .functions import Functions
         from .keep import Compare
         from .tensors import Reader
         from .watch import Watch
@@ -92,6 +93,9 @@ class Run:
         self.reader = Reader(place.device_of)
         self.compare = Compare(plan["compare"]) if plan.get("compare") else None
         self.watch = Watch(self.filename, self.on_event, self.compare)
+        self.functions = Functions(
+            self.filename, self.on_dirty, self.compare is not None and self.compare.how == "kept"
+        )
         self.left = {target["id"]: int(target.get("passes", 1)) for target in plan["targets"]}
         self.anywhere = [target["id"] for target in plan["targets"] if target.get("span") is None]
         self.passes = dict.fromkeys(self.left, 0)
@@ -186,6 +190,9 @@ class Run:
                 if details:
                     self.errors[ident] = details
             self._after(self.anywhere, frame)
+
+    def on_dirty(self, line, function, index, gain, same):
+        self.send("dirty", line=line, function=function, index=index, gain=gain, same=same)
 
     def _after(self, idents, frame):
         if self.stopping or self.trial is not None:
@@ -286,6 +293,8 @@ class Run:
         self.send("placed", unplaced=done.unplaced)
         setattr(builtins, RECORDER, self)
         self.watch.install()
+        if self.plan.get("functions") or self.compare:
+            self.functions.install()
         entry = self.plan.get("entry")
         if entry:
             self.loaded = Loaded(self.filename, code)
