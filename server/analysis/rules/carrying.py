@@ -27,7 +27,7 @@ def place(facts: Facts, node: Node, made: Span, sink: Span) -> tuple[Span, str]:
     if isinstance(statement, ast.Return):
         # What a helper returns is kept, or used, by who called it.
         outer = [site.span for site in reversed(node.stack) if facts.here(site.span) and site.span != made]
-        while isinstance(statement, ast.Return) and outer:
+        while isinstance(statement, ast.Return) and outer and not _is_cached(facts, statement):
             made = outer.pop(0)
             statement = facts.statement_at(made)
     if statement is not None:
@@ -38,6 +38,16 @@ def place(facts: Facts, node: Node, made: Span, sink: Span) -> tuple[Span, str]:
         if keeper is not None:
             return facts.source.span(keeper), f"`{_kept_in(facts, keeper)}`"
     return made, facts.value_name(made)
+
+
+def _is_cached(facts: Facts, statement: ast.stmt) -> bool:
+    """Whether a decorator keeps what a function returns: the next call gets the same again."""
+    function = facts.enclosing_function(statement)
+    given = getattr(function, "decorator_list", [])
+    words = {
+        each.id if isinstance(each, ast.Name) else getattr(each, "attr", "") for d in given for each in ast.walk(d)
+    }
+    return not words.isdisjoint({"cache", "cached_property", "lru_cache"})
 
 
 def _read_again(facts: Facts, statement: ast.stmt, sink: Span) -> str:

@@ -44,7 +44,7 @@ def _between(facts: Facts, held: dict[int, Tensor], step: Step) -> PassedBy | No
         for sink in facts.events.sinks[: step.sinks_before]
         if sink.kind == "backward" and sink.outcome.raises is None
         for leaf, how in sink.outcome.reach.leaves.items()
-        if how.yes and leaf.requires_grad.yes and leaf.is_parameter
+        if how.yes and leaf.requires_grad.yes
     }
     for copied in facts.events.copied:
         source = _parameter(copied)

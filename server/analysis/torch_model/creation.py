@@ -70,7 +70,8 @@ def _factory(name: str) -> None:
         if isinstance(out, Tensor):
             rt.autograd.bump(out, name, call.site.span)
             return out
-        return make(rt, call, YES, shape=_size(name, call))
+        node = _of_numbers(rt, name, call) if name in ("linspace", "logspace") else None
+        return make(rt, call, YES, node=node, shape=_size(name, call))
 
 
 for _name in _FLOAT_FACTORIES:
@@ -85,6 +86,13 @@ def _normal(rt: Runtime, call: Call) -> Value:
     if not any(operand.tensor is not None for operand in operands):
         return make(rt, call, YES)
     return apply(rt, Operation("normal", call.site.span, tuple(operands), outputs=("zero",)), call.site)[0]
+
+
+def _of_numbers(rt: Runtime, name: str, call: Call) -> Node | None:
+    """What numbers that go into a new tensor, its ends or its only value, were computed from."""
+    values = [*call.args, *(v for k, v in call.kwargs.items() if k not in ("size", "out", "device", "dtype"))]
+    edges = tuple(edge for value in values if isinstance(value, Scalar) for edge in contents(value))
+    return Node(name, call.site.span, edges, tracked=NO, path=rt.autograd.path) if edges else None
 
 
 def _size(name: str, call: Call) -> shapes.Shape | None:
@@ -104,15 +112,15 @@ def _integers(rt: Runtime, call: Call) -> Value:
 @function("torch.arange", "torch.range")
 def _arange(rt: Runtime, call: Call) -> Value:
     kinds = [floating_of(a) for a in call.args]
-    return make(
-        rt, call, YES if any(k.yes for k in kinds) else truth.maybe("numbers") if any(k.maybe for k in kinds) else NO
-    )
+    floating = YES if any(k.yes for k in kinds) else truth.maybe("numbers") if any(k.maybe for k in kinds) else NO
+    return make(rt, call, floating, node=_of_numbers(rt, "arange", call))
 
 
 @function("torch.full")
 def _full(rt: Runtime, call: Call) -> Value:
     shape = shapes.sizes([call.argument(0, "size")])
-    return make(rt, call, floating_of(call.argument(1, "fill_value", 0.0)), shape=shape)
+    node = _of_numbers(rt, "full", call)
+    return make(rt, call, floating_of(call.argument(1, "fill_value", 0.0)), node=node, shape=shape)
 
 
 def _like(name: str) -> None:

@@ -1,12 +1,19 @@
-"""`torch.func.functional_call`: a module runs with other tensors in the place of its parameters and buffers."""
+"""`torch.func`'s ways with a module's state.
+
+`functional_call` runs a module with other tensors in the place of its parameters and buffers; `stack_module_state`
+makes one set of parameters of many.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..autograd.engine import Operand, Operation
 from ..autograd.heap import MISSING
-from ..values import Call, DictValue, Instance, ModuleObject, Runtime, Unknown, Value
+from ..autograd.tensor import Tensor
+from ..values import Call, DictValue, Instance, ListValue, ModuleObject, Runtime, Unknown, Value
 from .modules import children, is_module, named_parameters
+from .ops import apply, note_copy
 from .registry import function
 
 
@@ -31,6 +38,46 @@ def _functional_call(rt: Runtime, call: Call) -> Value:
     finally:
         for owner, name, value in held:
             rt.heap.put(owner.attributes, name, value)
+
+
+@function("torch.func.stack_module_state")
+def _stack_module_state(rt: Runtime, call: Call) -> Value:
+    """Parameters of several modules in one, by name: new leaves with their values (torch/_functorch/functional_call.py,
+    construct_stacked_leaf), which the modules know nothing of."""
+    given = call.argument(0, "models")
+    models = list(given.items) if isinstance(given, ListValue) and not given.open else []
+    if not models or not all(is_module(each) for each in models):
+        return Unknown("stack_module_state()", deps=tuple(call.args))
+    stacked: dict[Value, Value] = {}
+    for name, first in named_parameters(models[0]):
+        stacked[name] = Tensor(requires_grad=first.requires_grad, origin=call.site.span, name=name)
+    for model in models:
+        for name, each in named_parameters(model):
+            leaf = stacked.get(name)
+            if isinstance(leaf, Tensor):
+                note_copy(rt, leaf, each, call.site.span, fresh=True)
+    return DictValue(stacked), DictValue(rest=Unknown("buffers of several modules"))
+
+
+@function("torch.nn.utils.parameters_to_vector", "torch.nn.utils.convert_parameters.parameters_to_vector")
+def _parameters_to_vector(rt: Runtime, call: Call) -> Value:
+    """All parameters behind one another; the vector has their history."""
+    tensors = [each for each in rt.tensors_in(call.argument(0, "parameters")) if isinstance(each, Tensor)]
+    if not tensors:
+        return Unknown("parameters_to_vector()", deps=tuple(call.args))
+    operands = tuple(Operand(f"tensors.{index}", each) for index, each in enumerate(tensors))
+    return apply(rt, Operation("cat", call.site.span, operands), call.site)[0]
+
+
+@function("torch.nn.utils.vector_to_parameters", "torch.nn.utils.convert_parameters.vector_to_parameters")
+def _vector_to_parameters(rt: Runtime, call: Call) -> Value:
+    """`param.data = ` a part of the vector, for each: its numbers without its history."""
+    vector = call.argument(0, "vec")
+    for each in rt.tensors_in(call.argument(1, "parameters")):
+        rt.autograd.bump(each, "vector_to_parameters", call.site.span)
+        if isinstance(vector, Tensor):
+            note_copy(rt, each, vector, call.site.span)
+    return None
 
 
 def _swap(

@@ -8,12 +8,25 @@ nothing, and changing an input is seen where the function saved anything at all 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..autograd.backward import backward, gradient_graph
 from ..autograd.engine import Operand, Operation, Save
 from ..autograd.graph import Cut, Node, Saved, newest_order
 from ..autograd.tensor import Form, Tensor
 from ..autograd.truth import YES, both, maybe
-from ..values import Call, FunctionValue, NativeMethod, Runtime, Unknown, Value, unknown_tensor
+from ..values import (
+    Call,
+    FunctionValue,
+    Instance,
+    ListValue,
+    ModuleObject,
+    NativeMethod,
+    Runtime,
+    Unknown,
+    Value,
+    unknown_tensor,
+)
 from . import ops
 from .registry import function
 
@@ -46,6 +59,37 @@ def _checkpoint(rt: Runtime, call: Call) -> Value:
     if reentrant is True and isinstance(result, Tensor) and result.requires_grad.possible:
         return _reentrant(rt, result, given, call)
     return result
+
+
+@function("torch.utils.checkpoint.checkpoint_sequential")
+def _checkpoint_sequential(rt: Runtime, call: Call) -> Value:
+    """Parts of a sequence of modules, all but the last one checkpointed (torch/utils/checkpoint.py)."""
+    functions, segments, value = call.argument(0, "functions"), call.argument(1, "segments"), call.argument(2, "input")
+    if isinstance(functions, Instance):
+        functions = functions.data.get("torch", functions)
+    items = functions.items if isinstance(functions, (ModuleObject, ListValue)) else ()
+    number = len(items) // segments if isinstance(segments, int) and segments > 0 else 0
+    if not number or getattr(functions, "open", False):
+        deps = [*call.args, *call.kwargs.values()]
+        return rt.torch.opaque(functions, deps, call.site, "`checkpoint_sequential`")
+    reentrant = call.kwargs.get("use_reentrant", True)
+    last = number * (segments - 1)
+    for start in range(0, last, number):
+        run = _run_all(rt, functions, items[start : start + number])
+        value = _checkpoint(rt, Call([run, value], {"use_reentrant": reentrant}, call.site))
+    for each in items[last:]:
+        value = rt.call(each, Call([value], {}, call.site))
+    return value
+
+
+def _run_all(rt: Runtime, owner: Value, items: Sequence[Value]) -> Value:
+    def run(call: Call) -> Value:
+        value = call.args[0]
+        for each in items:
+            value = rt.call(each, Call([value], {}, call.site))
+        return value
+
+    return NativeMethod(owner, "run_function", run)
 
 
 def _forget(node: Node, start: int, inputs: tuple[Saved, ...]) -> None:
