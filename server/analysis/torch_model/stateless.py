@@ -55,7 +55,7 @@ def _stack_module_state(rt: Runtime, call: Call) -> Value:
         for name, each in named_parameters(model):
             leaf = stacked.get(name)
             if isinstance(leaf, Tensor):
-                note_copy(rt, leaf, each, call.site.span, fresh=True)
+                note_copy(rt, leaf, each, call.site.span, True)
     return DictValue(stacked), DictValue(rest=Unknown("buffers of several modules"))
 
 
