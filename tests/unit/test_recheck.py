@@ -12,6 +12,8 @@ import pytest
 from edits import edited
 
 from gradsight.analysis.check import Cancelled, Project, Snapshot, check
+from gradsight.analysis.interpreter import entries
+from gradsight.analysis.interpreter.machine import Machine
 from gradsight.analysis.recheck import Analyzer
 from gradsight.analysis.report import FileReport
 from gradsight.analysis.settings import Settings
@@ -84,6 +86,32 @@ def test_after_random_edits_it_says_what_a_first_look_says(seed: int) -> None:
         assert_same(again, fresh, text, chance)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_run_that_stopped_early_is_gone_on_from(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(seed)
+    monkeypatch.setitem(Machine.__init__.__kwdefaults__, "max_steps", chance.choice((60, 200, 600)))
+    monkeypatch.setattr(entries, "ENTRY_STEPS", chance.choice((40, 150)))
+    text = "\n".join(chance.choice(PROGRAMS) for _ in range(4))
+    analyzer, before = Analyzer(), [text]
+    analyzer.check(Snapshot(PATH, text))
+    for _ in range(4):
+        text = chance.choice(before) if chance.random() < 0.25 else edited(text, chance)
+        before.append(text)
+        again, fresh = analyzer.check(Snapshot(PATH, text)), check(Snapshot(PATH, text))
+        assert_same(again, fresh, text, chance)
+
+
+def test_what_ran_out_of_steps_does_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Machine.__init__.__kwdefaults__, "max_steps", 40)
+    analyzer = Analyzer()
+    report = analyzer.check(Snapshot(PATH, SCRIPT))
+    assert any("stopped early" in problem.message for problem in report.problems)
+    text = SCRIPT.replace("w.detach() * 2", "w * 2")
+    again = analyzer.check(Snapshot(PATH, text))
+    assert steps_run(analyzer)[0] == 2  # the `def`, and the function that nobody calls
+    assert same(again, check(Snapshot(PATH, text)))
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_text_parsed_again_has_the_tree_of_a_text_parsed_once(seed: int) -> None:
     chance = random.Random(seed)
@@ -116,6 +144,22 @@ def test_only_what_sees_the_edit_runs() -> None:
     assert steps_run(analyzer)[0] < everything[0]
     analyzer.check(Snapshot(PATH, "# a note\n\n" + text))
     assert steps_run(analyzer)[0] == 0
+
+
+def test_a_local_name_is_written_again_by_a_step_that_ran_after_an_edit() -> None:
+    text = SCRIPT.replace("def main():", "def build():\n    return nn.Linear(2, 2)\n\n\ndef main():")
+    text = text.replace("first = nn.Linear(2, 2)", "first = build()")
+    analyzer = Analyzer()
+    analyzer.check(Snapshot(PATH, text))
+    # What is new is numbered below what it stands for, also the call of `main`.
+    text = text.replace("return nn.Linear(2, 2)", "return nn.Linear(2, 2).float()").replace(
+        "randn(4, 2)", "randn(8, 2)"
+    )
+    analyzer.check(Snapshot(PATH, text))
+    text = text.replace("step(second, code)", "step(second, code.detach())")
+    again = analyzer.check(Snapshot(PATH, text))
+    assert steps_run(analyzer)[0] == 2  # the `def` of `main`, and the call that changed
+    assert same(again, check(Snapshot(PATH, text)))
 
 
 def test_findings_move_with_their_lines() -> None:

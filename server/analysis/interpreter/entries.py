@@ -106,8 +106,10 @@ def _run_entry(machine: Machine, run: Callable[[], Any], allowed: int) -> None:
     machine.max_steps = machine.steps + allowed
     try:
         run()
-    except (BudgetExhausted, RecursionError):
+    except BudgetExhausted:
         machine.exhausted = True
+    except RecursionError:
+        machine.exhausted = machine.overflowed = True
     except DeadEnd:
         pass
     finally:

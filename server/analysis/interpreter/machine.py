@@ -117,7 +117,7 @@ class Machine:
         self.importer: Any = None
         self.third_party = ThirdParty()
         self.torch: Any = None
-        self.exhausted = False
+        self.exhausted = self.overflowed = False
         self.crashes: list[str] = []
         self.named: list[Instance | ModuleObject] = []
         self.observer: Callable[[Any, ast.stmt], None] | None = None
@@ -129,7 +129,8 @@ class Machine:
         self.events, self.named, self.crashes, self.recorded = Events(), [], [], {}
         self.steps, self.max_steps, self.entry_steps, self.token = 0, self.most_steps, 0, token
         self.depth, self.active, self.expecting, self.loop_passes, self.entered = 0, [], [], [], set()
-        self.statement, self.after_error, self.path, self.exhausted = None, False, ALWAYS, False
+        self.statement, self.after_error, self.path = None, False, ALWAYS
+        self.exhausted = self.overflowed = False
         self.autograd.stack = ()
         self._sites = {}
         self.foreign = ForeignBudget()

@@ -23,8 +23,10 @@ from .names_seen import holds_functions, names_inside, names_of, reaches
 from .scope import Scope
 from .steps import Cell, Recorder, Step, age
 
-STRIDE = 1 << 32
+STRIDE = 1 << 44
 """How far apart steps are numbered, so that what a step makes anew has its place in the order of things."""
+_PART = 256
+"""What part of the numbers between two steps that stay a new one takes, so that there is room for others after it."""
 ROOM = 1 << 23
 """The numbers a step may use."""
 _CONSTANTS = frozenset({int, float, str, bool, bytes, complex, type(None), TorchName, External, Builtin})
@@ -102,7 +104,7 @@ class OlderRun:
         limit = min((step.first for step, stays in rest if stays and step.first > now), default=None)
         if limit is None:
             return now + STRIDE
-        base = (now // ROOM + 1) * ROOM
+        base = now + max((limit - now) // _PART, ROOM)
         if base + ROOM > limit:
             raise StartOver
         return base
@@ -129,11 +131,11 @@ class OlderRun:
             self._differences.pop((id(obj), name), None)
         self._next += 1
 
-    def unchanged(self, step: Step, value: Value, recorder: Recorder) -> bool:
-        """Whether the step can see no difference, so that it would do what it did."""
+    def unchanged(self, step: Step, value: Value, recorder: Recorder, left: int) -> bool:
+        """Whether the step can see no difference, so that it would do in so many steps of the budget what it did."""
         if not step.whole or step.before != recorder.registers():
             return False
-        if self.machine.steps + step.steps > self.machine.max_steps and step.scope is not None:
+        if step.steps > left if step.budget is None else step.budget != left:
             return False
         if not self._differences:
             return True

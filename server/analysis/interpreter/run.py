@@ -184,8 +184,10 @@ def _run(machine: Interpreter, parsed: Any, entries: bool) -> None:
             trunk.begin(parsed.tree.body)
         try:
             statements.run_block(machine, parsed.tree.body)
-        except (BudgetExhausted, RecursionError):
+        except BudgetExhausted:
             machine.exhausted = True
+        except RecursionError:
+            machine.exhausted = machine.overflowed = True
         except (ProgramRaises, Cancelled):
             raise
         except DeadEnd:

@@ -56,6 +56,8 @@ class Step:
     whole: bool = True
     """Whether control fell through or returned, and nothing but what is held here is left of it."""
     names: frozenset[str] | None = None
+    budget: int | None = None
+    """How many steps it was allowed when it ran out of them; None if it did not."""
 
 
 class Recorded(Mapping[ast.AST, list[Any]]):

@@ -25,6 +25,7 @@ from ..values import FunctionValue, Site, Value
 from . import blocks
 from .blocks import Leave
 from .functions import is_generator
+from .machine import BudgetExhausted
 from .older_run import ROOM, OlderRun, alike
 from .scope import Scope
 from .steps import LISTS, SETS, TABLES, Recorded, Recorder, Step, empty
@@ -145,7 +146,10 @@ class Trunk:
         if known is not None and list(known[1]) == list(bound):
             older, values = known
             if all(alike(values[name], bound[name]) for name in bound):
-                older.function, older.module, scope = function, scope.module, older
+                older.function, older.module = function, scope.module
+                # Older than the steps that write to it, or their writes would count as matters of their own.
+                older.names.born = scope.names.born  # type: ignore[attr-defined]
+                scope = older
                 scope.names.clear()
                 scope.names.update(bound)
                 scope.declared_global.clear()
@@ -164,16 +168,21 @@ class Trunk:
 
     def entry(self, value: Value, run: Callable[[], None], allowed: int) -> None:
         """Run an entry point, or take it over if so many steps are allowed."""
+        machine = self.machine
         self._close()
         index = self._older.place(value, None)
         if index is not None:
             self._older.go_on_to(index)
             older = self._older.steps[index]
-            if older.steps <= allowed and self._older.unchanged(older, value, self._recorder):
+            if self._older.unchanged(older, value, self._recorder, allowed):
                 self._take(older)
+                machine.exhausted = machine.exhausted or older.budget is not None
                 return
-        self._begin_step(value, None, index)
+        step = self._begin_step(value, None, index)
+        before, machine.exhausted = machine.exhausted, False
         run()
+        step.budget = allowed if machine.exhausted else None
+        machine.exhausted = machine.exhausted or before
         self._close(index)
 
     # ------------------------------------------------------------------ one step
@@ -201,17 +210,24 @@ class Trunk:
                 self._calls.pop()
                 self._frame = frame
         self._close()
-        scope = self.machine.frame.scope
+        scope, left = self.machine.frame.scope, self.machine.max_steps - self.machine.steps
         index = self._older.place(statement, scope)
         if index is not None:
             self._older.go_on_to(index)
             older = self._older.steps[index]
-            if self._older.unchanged(older, None, self._recorder):
+            if self._older.unchanged(older, None, self._recorder, left):
                 self._take(older)
+                if older.budget is not None:
+                    raise BudgetExhausted
                 return older.leave
         exits = len(self.machine.frame.exits)
         step = self._begin_step(statement, scope, index)
-        leave = blocks.run_statement(self.machine, statement)
+        try:
+            leave = blocks.run_statement(self.machine, statement)
+        except BudgetExhausted:
+            step.budget = left
+            self._close(index)
+            raise
         step.leave = leave
         step.whole = (leave is None or leave.kind == "return") and len(self.machine.frame.exits) == exits
         self._close(index)
