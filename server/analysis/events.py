@@ -103,7 +103,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """An attribute or element of a module that held parameters is given something else."""
+    """An attribute or element of a module, or a name, that held parameters is given something else."""
 
     site: Site
     name: str
@@ -111,6 +111,7 @@ class Replaced:
     after: tuple[Tensor, ...]
     path: Path
     held_before: int
+    steps_before: int
 
 
 @dataclass(frozen=True, slots=True)

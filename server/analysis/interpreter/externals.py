@@ -16,7 +16,7 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import builtins, iterators, records
+from . import builtins, command_line, iterators, records
 from .contexts import ExitStackValue
 from .machine import DeadEnd, Machine
 
@@ -172,6 +172,7 @@ _FUNCTIONS: dict[str, Callable[[Machine, Call], Value]] = {
     "dataclasses.field": records.field,
     "dataclasses.replace": records.replace,
     "dataclasses.asdict": records.as_dict,
+    "argparse.ArgumentParser": command_line.parser,
     "attr.ib": records.field,
     "attrs.field": records.field,
     "collections.namedtuple": records.named_tuple,

@@ -20,6 +20,8 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
     """Store a value into a target."""
     if isinstance(target, ast.Name):
         _name_it(machine, value, target.id)
+        if machine.events.held and isinstance(value, (Instance, ModuleObject)):
+            machine.torch.rebinding(target.id, machine.frame.scope.lookup(target.id), value, machine.site(target))
         machine.frame.scope.store(machine.heap, target.id, value)
         record(machine, target, value)
     elif isinstance(target, ast.Attribute):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..autograd.graph import Node
 from ..events import Forbidden, GradRead
 from ..facts import Facts
-from ..report import Finding
+from ..report import Finding, Span
 from .base import Rule
 from .device_move_leaf import only_asked
 from .function_none_gradient import denied
+from .non_leaf_grad import lost_leaf
 
 RULE = Rule(
     name="grad-without-path",
@@ -75,7 +77,10 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         name = facts.name_of(event.tensor)
         subject = f"`{name}`" if name else facts.value_name(event.site.span)
-        if event.requires_grad.no:
+        rebound = _rebound(facts, event)
+        if rebound is not None:
+            message = f"{subject} is a new tensor here: the leaf is not updated, and the new one has no `.grad`"
+        elif event.requires_grad.no:
             message = f"`.grad` of {subject} is None: it does not require grad"
         else:
             message = f"`.grad` of {subject} is None: no backward before this line reaches it"
@@ -90,7 +95,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.step(event.site.span, "sink", "`.grad` is None"),
         ]
         confidence = facts.confidence_on(event.path, event.sure)
-        yield facts.finding(RULE.name, confidence, message, facts.marked(event.site.span), trace)
+        yield facts.finding(RULE.name, confidence, message, facts.marked(rebound or event.site.span), trace)
     for forbidden in facts.events.forbidden:
         if forbidden.kind == "untracked-input" and forbidden.certain and not forbidden.after_error:
             yield from _untracked_input(facts, forbidden)
@@ -123,11 +128,33 @@ def _untracked_input(facts: Facts, event: Forbidden) -> Iterator[Finding]:
     yield facts.finding(RULE.name, confidence, message, facts.marked(made or event.site.span), trace)
 
 
+def _rebound(facts: Facts, event: GradRead) -> Span | None:
+    """Where an update without tracking made a new tensor (`w = w - lr * w.grad`), whose `.grad` is used as if it were
+    the leaf's (`w.grad.zero_()`: nothing to clear, PyTorch raises); None otherwise."""
+    if not event.requires_grad.no or event.node is None or not event.node.tracked.no:
+        return None
+    parent = facts.parsed.parents.get(event.site.node) if event.site.node is not None else None
+    if only_asked(facts, event) and not (isinstance(parent, ast.Attribute) and parent.attr == "zero_"):
+        return None
+    return lost_leaf(facts, event.tensor, event.node) or _taken_name(facts, event.node)
+
+
+def _taken_name(facts: Facts, node: Node) -> Span | None:
+    """The statement of `node`, if it gives the name of a leaf it reads to its result (`p = p - lr * p.grad`)."""
+    place = facts.statement_at(node.span)
+    if not isinstance(place, ast.Assign) or len(place.targets) != 1 or not isinstance(place.targets[0], ast.Name):
+        return None
+    target = place.targets[0].id
+    reads = any(isinstance(n, ast.Name) and n.id == target for n in ast.walk(place.value))
+    leaf = any(e.tensor is not None and e.node is None and e.tensor.requires_grad.yes for e in node.edges)
+    return node.span if reads and leaf else None
+
+
 def _is_missing(facts: Facts, event: GradRead) -> bool:
     tensor = event.tensor
     if not event.leaf.yes or not event.present.no or not event.sinks_before or tensor.note or tensor.group:
         return False
-    if only_asked(facts, event) or tensor.grad.by is not None:
+    if (only_asked(facts, event) and _rebound(facts, event) is None) or tensor.grad.by is not None:
         return False
     node = event.site.node
     if tensor.is_parameter and not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)):

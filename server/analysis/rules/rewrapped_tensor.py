@@ -10,6 +10,7 @@ from ..report import Finding, Fix, Span
 from ..source.edits import rename_call, unwrap_call
 from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
+from .fresh_leaf import fresh_leaves
 from .poured import poured
 
 RULE = Rule(
@@ -99,6 +100,19 @@ def check(facts: Facts) -> Iterator[Finding]:
         ]
         confidence = facts.confidence_on(found.copied.path, found.sure)
         yield facts.finding(RULE.name, confidence, message, facts.marked(found.span), steps)
+
+    told = {cause.sink.site.span for cause in facts.causes}
+    for fresh in fresh_leaves(facts):
+        if fresh.leaf.origin is None or fresh.sink.site.span in told:
+            continue
+        sink = facts.sink_name(fresh.sink)
+        message = f"{sink} ends at a tensor made here of numbers: its flag hides that no gradient reaches the optimizer"
+        steps = [
+            facts.step(facts.marked(fresh.leaf.origin), "cut", "a new leaf: numbers have no history"),
+            facts.sink_step(fresh.sink, "raises nothing, and ends at the new leaf"),
+            facts.step(fresh.step.site.span, "note", "finds no gradient"),
+        ]
+        yield facts.finding(RULE.name, "likely", message, facts.marked(fresh.leaf.origin), steps)
 
 
 def _fixes(facts: Facts, span: Span) -> list[Fix | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from ..events import Held, Replaced
@@ -16,9 +17,9 @@ RULE = Rule(
     severity="error",
     fix="no fix: make the optimizer after the replacement, or `add_param_group` the new parameters",
     what="""\
-Finds a layer or parameter of a module that is replaced (`model.fc = nn.Linear(...)`, `model[2] = ...`) after an
-optimizer was built from the module's parameters, when a loss reaches the new parameters and no optimizer is ever given
-them. The finding sits on the replacement.
+Finds a layer or parameter of a module that is replaced (`model.fc = nn.Linear(...)`, `model[2] = ...`), or a model that
+is made anew under its name (`model = Net()`), after an optimizer was built from the parameters, when a loss reaches the
+new parameters, no optimizer is ever given them, and the old one goes on stepping. The finding sits on the replacement.
 
 Replacing before the optimizer is made, making another one afterwards, or `add_param_group`, is not reported.""",
     why="""\
@@ -57,7 +58,6 @@ for _ in range(3):
 """,
     fix_safety="There is no automatic fix: other lines between the two may need the optimizer as it is.",
     blind_spots="""\
-- A whole model that is made anew under the same name (`model = Net()`) is not seen as a replacement.
 - Replacements and optimizers in unknown code, or in different functions that nobody calls, do not meet.""",
 )
 
@@ -66,7 +66,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Replacements of parameters an optimizer holds by ones that learn and that none holds."""
     for event in facts.events.replaced:
         holder = _holder(facts, event)
-        if holder is None or not facts.here(event.site.span):
+        if holder is None or not facts.here(event.site.span) or not _made_there(facts, event):
             continue
         learning = [t for t in event.after if id(t) in _surely_reached(facts)]
         if not learning or any(id(t) in facts.held or id(t) in facts.events.exposed for t in event.after):
@@ -83,6 +83,14 @@ def check(facts: Facts) -> Iterator[Finding]:
         ]
         confidence = facts.confidence_on(event.path | step.path)
         yield facts.finding(RULE.name, confidence, message, facts.marked(event.site.span), trace)
+
+
+def _made_there(facts: Facts, event: Replaced) -> bool:
+    """Whether a name gets something new: `net = Net()`, not one more of several (`for layer in net.layers`)."""
+    if not isinstance(facts.node_at(event.site.span), ast.Name):
+        return True
+    statement = facts.statement_at(event.site.span)
+    return isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(statement.value, ast.Call)
 
 
 def _holder(facts: Facts, event: Replaced) -> Held | None:
@@ -104,5 +112,6 @@ def _surely_reached(facts: Facts) -> set[int]:
 def _stepped_later(facts: Facts, event: Replaced) -> bool:
     """Whether the optimizers known in the file step with the old parameters, all of them fully known."""
     old = {id(tensor) for tensor in event.before}
-    steps = [step for step in facts.events.steps if any(id(tensor) in old for tensor, _ in step.grads)]
+    later = facts.events.steps[event.steps_before :]
+    steps = [step for step in later if any(id(tensor) in old for tensor, _ in step.grads)]
     return bool(steps) and not any(step.open for step in facts.events.steps)

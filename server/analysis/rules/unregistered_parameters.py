@@ -16,6 +16,8 @@ from ..values import DictValue, Instance, ListValue, Value
 from .base import Rule
 
 _MOVES = frozenset({"to", "cuda", "cpu", "half", "float", "double", "bfloat16"})
+SLOT_TAKEN = "cannot assign tensor as parameter"
+"""How PyTorch's message begins, in the words of the model of attributes."""
 
 RULE = Rule(
     name="unregistered-parameters",
@@ -27,6 +29,7 @@ RULE = Rule(
 Finds layers and parameters that a module keeps in a plain `list`, `tuple` or `dict`, when a loss gives them a gradient
 and an optimizer holds other parameters of the same module but not theirs. And attributes that are given a parameter
 which was moved or computed with in the same expression: `self.w = nn.Parameter(t).to(device)`, `nn.Parameter(t) * 0.1`.
+And computed tensors where a module has a parameter (`self.emb.weight = normalize(self.emb.weight)`): it raises.
 
 A module hidden in a list on purpose (a frozen teacher, whose output carries no gradient to a loss) is not reported,
 nor are layers whose parameters are handed to the optimizer by hand. A parameter that is moved to where it is
@@ -98,6 +101,15 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Layers in plain containers, and parameters that were moved or computed with before they were assigned."""
     yield from _in_containers(facts)
     yield from _made_from_parameters(facts)
+    for event in facts.events.forbidden:
+        taken = event.message.startswith(SLOT_TAKEN) and event.certain and not event.after_error
+        if taken and facts.here(event.site.span):
+            text = facts.text(facts.node_at(event.site.span)) or "the attribute"
+            message = f"`{text}` is a parameter, and a computed tensor cannot take its place: PyTorch raises TypeError"
+            trace = [facts.step(event.site.span, "sink", "raises: torch.nn.Parameter or None expected")]
+            yield facts.finding(
+                RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace
+            )
 
 
 def _in_containers(facts: Facts) -> Iterator[Finding]:

@@ -20,7 +20,20 @@ from ..values import (
     Value,
     unknown_tensor,
 )
-from . import arrays, custom, dispatch, distributions, flags, frameworks, instances, modules, ops, optimizers, unknowns
+from . import (
+    arrays,
+    containers,
+    custom,
+    dispatch,
+    distributions,
+    flags,
+    frameworks,
+    instances,
+    modules,
+    ops,
+    optimizers,
+    unknowns,
+)
 from .arguments import dtype_of, history
 from .registry import METHODS, PROPERTIES, SETTERS
 from .table import TABLE
@@ -118,7 +131,10 @@ def put(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> Value
         elif value.node is not None and isinstance(owner, Instance):
             rt.events.assigned.append(Assigned(site, owner, name, value))
     if rt.events.held and isinstance(owner, (ModuleObject, Instance)):
-        modules.replacing(rt, owner, name, owner.attributes.get(name), value, site)
+        modules.replacing(rt, owner, name, _held(owner, name), value, site)
+    container = containers.container_of(owner)
+    if container is not None and containers.taken_in(rt, container, name, value, modules.is_module(value)):
+        return None
     if isinstance(owner, ModuleObject):
         if name == "training":
             rt.heap.write(owner, "training", rt.truth(value))
@@ -133,6 +149,13 @@ def put(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> Value
     if isinstance(owner, optimizers.Optimizer):
         return None
     return MISSING
+
+
+def _held(owner: Instance | ModuleObject, name: str) -> Value:
+    container = containers.container_of(owner)
+    if container is not None and name in container.keys:
+        return container.items[container.keys.index(name)]
+    return owner.attributes.get(name)
 
 
 def of_base(rt: Runtime, owner: Value, cls: Value, name: str, site: Site) -> Value:

@@ -7,7 +7,7 @@ from ..autograd.engine import Operation
 from ..autograd.heap import remember
 from ..autograd.tensor import Form, Tensor
 from ..values import Choice, Instance, ModuleObject, Runtime, Scalar, Site, SliceValue, Unknown, Value, unknown_tensor
-from . import arrays, indexing, modules, ops, strides
+from . import arrays, containers, indexing, modules, ops, strides
 from .arguments import history, operands_for
 
 
@@ -63,6 +63,7 @@ def _of_module(rt: Runtime, owner: ModuleObject, index: Value) -> Value:
 
 def put(rt: Runtime, owner: Value, index: Value, value: Value, site: Site) -> None:
     """`owner[index] = value`."""
+    owner = containers.container_of(owner) or owner
     if isinstance(owner, Tensor):
         indexing.put(rt, owner, index, value, site)
     elif isinstance(owner, Unknown):

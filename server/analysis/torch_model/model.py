@@ -134,6 +134,10 @@ class TorchModel:
         """Call an object of the program: the `forward` of a module; MISSING otherwise."""
         return instances.call(self.rt, instance, call)
 
+    def rebinding(self, name: str, before: Value, after: Value, site: Site) -> None:
+        """A name that is bound to something else while an optimizer holds tensors."""
+        modules.replacing(self.rt, None, name, before, after, site)
+
     def is_module(self, value: Value) -> bool:
         """Whether a value is a module."""
         return modules.is_module(value)

@@ -28,15 +28,13 @@ from ..values import (
 )
 from . import hooks, shapes
 from .arguments import device_of, dtype_of, truth_of
+from .containers import CONTAINERS, DICTS, LISTS, container_of, hold, insert, names
 from .ops import module_forward, note_copy
 from .table import TABLE
 
 BASE = ("torch.nn.Module", "torch.nn.modules.module.Module", "torch.nn.modules.Module")
-_LISTS = ("torch.nn.ModuleList", "torch.nn.ParameterList")
-_DICTS = ("torch.nn.ModuleDict", "torch.nn.ParameterDict")
 LOADED = "loaded"
 """The note on the parameters of a module from a file that tells whether they require grad."""
-CONTAINERS = ("torch.nn.Sequential", *_LISTS, *_DICTS)
 _FRAMEWORK_BASES = ("LightningModule", "Module", "PreTrainedModel", "ModelMixin")
 
 
@@ -66,8 +64,7 @@ def is_module(value: Value) -> bool:
 def children(value: Value) -> Iterator[tuple[str, Value]]:
     """The direct children by name: attributes that are modules, elements of containers."""
     if isinstance(value, ModuleObject):
-        names = value.keys or tuple(str(i) for i in range(len(value.items)))
-        yield from zip(names, value.items, strict=False)
+        yield from zip(names(value), value.items, strict=False)
     attributes = value.attributes if isinstance(value, (Instance, ModuleObject)) else {}
     for name, child in attributes.items():
         if type(child) is not Tensor and (is_module(child) or (isinstance(child, Unknown) and child.module_like)):
@@ -189,12 +186,14 @@ def group_of(value: Unknown, flag: Truth) -> Tensor:
 
 
 def replacing(rt: Runtime, owner: Value, name: str, before: Value, after: Value, site: Site) -> None:
-    """Record that a parameter, or a module with parameters, of a module gives way to another one."""
-    if before is after or not is_module(owner):
+    """Record that a parameter of a module, or a module with parameters anywhere, gives way to another one."""
+    if before is after or not (is_module(owner) or (is_module(before) and is_module(after))):
         return
     old, new = _parameters_in(before), _parameters_in(after)
     if old and new and not any(tensor is other for tensor in old for other in new):
-        rt.events.replaced.append(Replaced(site, name, old, new, rt.autograd.path, len(rt.events.held)))
+        rt.events.replaced.append(
+            Replaced(site, name, old, new, rt.autograd.path, len(rt.events.held), len(rt.events.steps))
+        )
 
 
 def _parameters_in(value: Value) -> tuple[Tensor, ...]:
@@ -264,7 +263,7 @@ def build(rt: Runtime, dotted: str, call: Call) -> Value:
 
 def _fill(rt: Runtime, value: ModuleObject, call: Call) -> None:
     """The elements of a container."""
-    if value.dotted in _DICTS:
+    if value.dotted in DICTS:
         source = call.args[0] if call.args else DictValue(dict(call.kwargs))
         if isinstance(source, DictValue):
             value.keys = tuple(str(k) for k in source.items)
@@ -272,7 +271,7 @@ def _fill(rt: Runtime, value: ModuleObject, call: Call) -> None:
             value.open = source.rest is not None
         else:
             value.open = True
-    elif value.dotted in _LISTS:
+    elif value.dotted in LISTS:
         items, open_ = rt.iterate(call.args[0], call.site) if call.args else ([], False)
         value.items, value.open = tuple(_as_parameter(rt, value, i, call.site) for i in items), open_
     elif len(call.args) == 1 and isinstance(call.args[0], DictValue):
@@ -363,7 +362,7 @@ def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
 
 
 def _container_method(rt: Runtime, owner: ModuleObject, name: str) -> Value:
-    if name in ("append", "extend", "insert", "add_module") and owner.dotted in CONTAINERS:
+    if name in ("append", "extend", "insert") and owner.dotted in CONTAINERS:
 
         def grow(call: Call) -> Value:
             if name == "extend":
@@ -371,16 +370,15 @@ def _container_method(rt: Runtime, owner: ModuleObject, name: str) -> Value:
                 rt.heap.write(owner, "items", (*owner.items, *items))
                 if open_:
                     rt.heap.write(owner, "open", True)
+            elif name == "insert":
+                insert(rt, owner, call.argument(0, "index"), call.argument(1, "module"))
             else:
-                item = call.args[-1] if call.args else None
-                if name == "add_module" and call.args and isinstance(call.args[0], str):
-                    keys = owner.keys or tuple(str(i) for i in range(len(owner.items)))
-                    rt.heap.write(owner, "keys", (*keys, call.args[0]))
-                rt.heap.write(owner, "items", (*owner.items, item))
+                item = call.args[-1] if call.args else next(iter(call.kwargs.values()), None)
+                hold(rt, owner, str(len(owner.items)), item)
             return owner
 
         return NativeMethod(owner, name, grow)
-    if name in ("items", "values", "keys") and owner.dotted in _DICTS:
+    if name in ("items", "values", "keys") and owner.dotted in DICTS:
 
         def view(call: Call) -> Value:
             pairs = list(zip(owner.keys, owner.items, strict=False))
@@ -388,7 +386,7 @@ def _container_method(rt: Runtime, owner: ModuleObject, name: str) -> Value:
             return ListValue(chosen, open_=owner.open)
 
         return NativeMethod(owner, name, view)
-    if name == "update" and owner.dotted in _DICTS:
+    if name == "update" and owner.dotted in DICTS:
 
         def update(call: Call) -> Value:
             source = call.args[0] if call.args else None
@@ -531,6 +529,18 @@ def _register_buffer(rt: Runtime, owner: Value, call: Call) -> Value:
     return None
 
 
+def _add_module(rt: Runtime, owner: Value, call: Call) -> Value:
+    name, module = call.argument(0, "name"), call.argument(1, "module")
+    container = container_of(owner)
+    if container is None:
+        if isinstance(name, str) and isinstance(owner, (Instance, ModuleObject)):
+            rt.heap.put(owner.attributes, name, module)
+    else:
+        # A name that is not known (`f"layer{i}"`) is one of its own.
+        hold(rt, container, name if isinstance(name, str) else str(len(container.items)), module)
+    return None
+
+
 def _state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
     from ..autograd.graph import Cut
 
@@ -586,8 +596,8 @@ _METHODS: dict[str, Callable[[Runtime, Value, Call], Value]] = {
     "apply": _apply,
     "register_buffer": _register_buffer,
     "register_parameter": _register_buffer,
-    "add_module": _register_buffer,
-    "register_module": _register_buffer,
+    "add_module": _add_module,
+    "register_module": _add_module,
     "state_dict": _state_dict,
     "load_state_dict": _load_state_dict,
     "register_forward_hook": hooks.on_forward,
