@@ -103,7 +103,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """An attribute or element of a module, or a name, that held parameters is given something else."""
+    """An attribute or element of a module, or a name, that held parameters is given something else.
+
+    Or the module gets a further one (`added`): then `before` are the parameters it has besides.
+    """
 
     site: Site
     name: str
@@ -112,6 +115,7 @@ class Replaced:
     path: Path
     held_before: int
     steps_before: int
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)

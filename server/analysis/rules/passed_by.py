@@ -56,7 +56,22 @@ def _between(facts: Facts, held: dict[int, Tensor], step: Step) -> PassedBy | No
             return PassedBy(span, copied, held[one], learning[other], step)
         if other in held and one in learning:
             return PassedBy(span, copied, held[other], learning[one], step)
+    for tensor, _ in step.grads:
+        made = _copy(tensor, step)
+        span = facts.innermost_here(made) if made is not None else None
+        if made is not None and span is not None and id(made.source.memory) in learning:
+            return PassedBy(span, made, tensor, learning[id(made.source.memory)], step)
     return None
+
+
+def _copy(tensor: Tensor, step: Step) -> Copied | None:
+    """How a leaf was made of a parameter alone, without its history (`p.detach().clone().requires_grad_()`)."""
+    made, source, node = tensor.node, tensor, tensor.node
+    while node is not None and len(node.edges) == 1 and node.edges[0].tensor is not None and not node.is_join:
+        source, node = node.edges[0].tensor, node.edges[0].node
+    if made is None or made.tracked.possible or node is not None or not source.is_parameter:
+        return None
+    return Copied(tensor.memory, source, made, made.span, made.stack, step.path, fresh=True)
 
 
 def _parameter(copied: Copied) -> Tensor | None:

@@ -17,9 +17,10 @@ RULE = Rule(
     severity="error",
     fix="no fix: make the optimizer after the replacement, or `add_param_group` the new parameters",
     what="""\
-Finds a layer or parameter of a module that is replaced (`model.fc = nn.Linear(...)`, `model[2] = ...`), or a model that
-is made anew under its name (`model = Net()`), after an optimizer was built from the parameters, when a loss reaches the
-new parameters, no optimizer is ever given them, and the old one goes on stepping. The finding sits on the replacement.
+Finds a layer or parameter of a module that is replaced (`model.fc = nn.Linear(...)`, `model[2] = ...`) or added
+(`model.blocks.append(...)`, a layer that `forward` makes when it is first called), and a model that is made anew under
+its name (`model = Net()`), after an optimizer was built from the parameters, when a loss reaches the new parameters, no
+optimizer is ever given them, and the old one goes on stepping. The finding sits on the replacement.
 
 Replacing before the optimizer is made, making another one afterwards, or `add_param_group`, is not reported.""",
     why="""\
@@ -74,11 +75,12 @@ def check(facts: Facts) -> Iterator[Finding]:
         if not _stepped_later(facts, event):
             continue
         text = facts.text(facts.node_at(event.site.span)) or event.name
-        message = f"`{text}` is replaced after the optimizer was made: its new parameters are never updated"
+        how = "added" if event.added else "replaced"
+        message = f"`{text}` is {how} after the optimizer was made: its new parameters are never updated"
         step = facts.events.steps[-1]
         trace = [
-            facts.step(holder.site.span, "source", f"the optimizer holds the parameters that `{text}` has here"),
-            facts.step(event.site.span, "cut", "replaced: the optimizer does not hold the new ones"),
+            facts.step(holder.site.span, "source", "the optimizer holds the parameters that there are here"),
+            facts.step(event.site.span, "cut", f"{how}: the optimizer does not hold the new ones"),
             facts.step(step.site.span, "sink", "updates the old parameters only"),
         ]
         confidence = facts.confidence_on(event.path | step.path)

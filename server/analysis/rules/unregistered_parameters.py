@@ -16,6 +16,11 @@ from ..values import DictValue, Instance, ListValue, Value
 from .base import Rule
 
 _MOVES = frozenset({"to", "cuda", "cpu", "half", "float", "double", "bfloat16"})
+_LAYERS = frozenset(
+    {f"{kind}{n}d" for kind in ("Conv", "ConvTranspose") for n in (1, 2, 3)}
+    | {"Linear", "Bilinear", "Embedding", "LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell", "MultiheadAttention"}
+    | {"TransformerEncoderLayer", "TransformerDecoderLayer"}
+)
 SLOT_TAKEN = "cannot assign tensor as parameter"
 """How PyTorch's message begins, in the words of the model of attributes."""
 
@@ -30,6 +35,8 @@ Finds layers and parameters that a module keeps in a plain `list`, `tuple` or `d
 and an optimizer holds other parameters of the same module but not theirs. And attributes that are given a parameter
 which was moved or computed with in the same expression: `self.w = nn.Parameter(t).to(device)`, `nn.Parameter(t) * 0.1`.
 And computed tensors where a module has a parameter (`self.emb.weight = normalize(self.emb.weight)`): it raises.
+
+And layers that `forward` makes for itself: they get a gradient, and no optimizer ever sees them.
 
 A module hidden in a list on purpose (a frozen teacher, whose output carries no gradient to a loss) is not reported,
 nor are layers whose parameters are handed to the optimizer by hand. A parameter that is moved to where it is
@@ -101,6 +108,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Layers in plain containers, and parameters that were moved or computed with before they were assigned."""
     yield from _in_containers(facts)
     yield from _made_from_parameters(facts)
+    yield from _made_in_forward(facts)
     for event in facts.events.forbidden:
         taken = event.message.startswith(SLOT_TAKEN) and event.certain and not event.after_error
         if taken and facts.here(event.site.span):
@@ -110,6 +118,47 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield facts.finding(
                 RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace
             )
+
+
+def _made_in_forward(facts: Facts) -> Iterator[Finding]:
+    """Layers that `forward` makes for itself: they get a gradient and are gone when it returns.
+
+    Layers that start as the identity (a norm, a `PReLU`) are left alone: that they are new at every call is harmless.
+    """
+    steps = facts.events.steps
+    if not steps or any(step.open for step in steps):
+        return
+    said: set[Span] = set()
+    wanted = facts.held | facts.events.exposed | facts.read
+    for sink in facts.events.sinks:
+        if sink.kind != "backward" or sink.after_error or sink.outcome.raises is not None:
+            continue
+        for leaf, how in sink.outcome.reach.leaves.items():
+            made = facts.node_at(leaf.origin)
+            if not how.yes or not leaf.is_parameter or id(leaf) in wanted or not isinstance(made, ast.Call):
+                continue
+            function = facts.enclosing_function(made)
+            layer = ast.unparse(made.func).rpartition(".")[2]
+            if not isinstance(function, ast.FunctionDef) or function.name != "forward" or layer not in _LAYERS:
+                continue
+            span = facts.marked(leaf.origin)  # type: ignore[arg-type]
+            if span in said or _kept(facts.statement_at(leaf.origin)):
+                continue
+            said.add(span)
+            message = f"`{layer}` is made in `forward`: new weights at every call, which no optimizer holds"
+            trace = [
+                facts.step(span, "source", "made anew at every call"),
+                facts.sink_step(sink, "gives it a gradient that nothing uses"),
+            ]
+            yield facts.finding(RULE.name, "likely", message, span, trace)
+
+
+def _kept(statement: ast.stmt | None) -> bool:
+    """Whether a statement puts what it makes into an attribute or a container, where it may stay."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        return False
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return any(not isinstance(each, ast.Name) for each in targets)
 
 
 def _in_containers(facts: Facts) -> Iterator[Finding]:

@@ -131,7 +131,11 @@ def put(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> Value
         elif value.node is not None and isinstance(owner, Instance):
             rt.events.assigned.append(Assigned(site, owner, name, value))
     if rt.events.held and isinstance(owner, (ModuleObject, Instance)):
-        modules.replacing(rt, owner, name, _held(owner, name), value, site)
+        before = _held(owner, name)
+        if before is None:
+            modules.adding(rt, owner, name, value, site)
+        else:
+            modules.replacing(rt, owner, name, before, value, site)
     container = containers.container_of(owner)
     if container is not None and containers.taken_in(rt, container, name, value, modules.is_module(value)):
         return None

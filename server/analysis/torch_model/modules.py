@@ -196,6 +196,31 @@ def replacing(rt: Runtime, owner: Value, name: str, before: Value, after: Value,
         )
 
 
+def adding(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> None:
+    """Record that a module gets a further module after an optimizer was given its parameters."""
+    if not rt.events.held or not is_module(value) or not isinstance(owner, (Instance, ModuleObject)):
+        return
+    first = _first_parameter(owner)
+    if first is None or not any(item.tensor is first for item in rt.events.held):
+        return
+    old, new = _parameters_in(owner), _parameters_in(value)
+    if new and not any(tensor is other for tensor in old for other in new):
+        so_far = len(rt.events.held), len(rt.events.steps)
+        rt.events.replaced.append(Replaced(site, name, old, new, rt.autograd.path, *so_far, added=True))
+
+
+def _first_parameter(value: Value, depth: int = 8) -> Tensor | None:
+    attributes = value.attributes.values() if isinstance(value, (Instance, ModuleObject)) else ()
+    for each in attributes:
+        if type(each) is Tensor and each.is_parameter:
+            return each
+    for _, child in children(value) if is_module(value) and depth else ():
+        found = child if type(child) is Tensor else _first_parameter(child, depth - 1)
+        if found is not None:
+            return found
+    return None
+
+
 def _parameters_in(value: Value) -> tuple[Tensor, ...]:
     if isinstance(value, Tensor):
         return (value,) if value.is_parameter else ()
@@ -371,9 +396,11 @@ def _container_method(rt: Runtime, owner: ModuleObject, name: str) -> Value:
                 if open_:
                     rt.heap.write(owner, "open", True)
             elif name == "insert":
+                adding(rt, owner, "", call.argument(1, "module"), call.site)
                 insert(rt, owner, call.argument(0, "index"), call.argument(1, "module"))
             else:
                 item = call.args[-1] if call.args else next(iter(call.kwargs.values()), None)
+                adding(rt, owner, "", item, call.site)
                 hold(rt, owner, str(len(owner.items)), item)
             return owner
 
@@ -531,6 +558,7 @@ def _register_buffer(rt: Runtime, owner: Value, call: Call) -> Value:
 
 def _add_module(rt: Runtime, owner: Value, call: Call) -> Value:
     name, module = call.argument(0, "name"), call.argument(1, "module")
+    adding(rt, owner, name if isinstance(name, str) else "", module, call.site)
     container = container_of(owner)
     if container is None:
         if isinstance(name, str) and isinstance(owner, (Instance, ModuleObject)):
