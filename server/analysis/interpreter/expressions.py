@@ -14,7 +14,7 @@ from typing import Any
 from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import Tensor
 from ..values import Builtin, Choice, Scalar, Unknown, Value
-from .imports import LazyImport
+from .imports import STAR, LazyImport
 from .machine import Machine
 
 Handler = Callable[[Machine, Any], Value]
@@ -63,7 +63,9 @@ def load_name(machine: Machine, name: str, node: ast.AST) -> Value:
     if value is MISSING:
         if name in BUILTINS:
             return Builtin(name)
-        value = Unknown(f"`{name}` is not defined here", name=name)
+        star = machine.module.namespace.get(STAR, MISSING)
+        missing = f"`{name}` is not defined here" if star is MISSING else f"`{name}` may come from `{star.dotted}`"
+        value = Unknown(missing, name=name)
         # The same unresolved name is the same unknown everywhere.
         if name not in machine.module.namespace:
             remember(machine.module.namespace, name, value)

@@ -30,6 +30,8 @@ MAX_CHARACTERS = 800_000
 MAX_STEPS = 100_000
 """Steps that all imported bodies of one run may take together. They are not the checked file's."""
 
+STAR = "*"
+"""The name that holds a module which any name may come from, as nobody knows what is in it."""
 CONSTANTS: dict[str, Value] = {"typing.TYPE_CHECKING": False, "typing_extensions.TYPE_CHECKING": False}
 """Names of other libraries whose value decides what the program does."""
 
@@ -287,6 +289,8 @@ class Importer:
                     self._store(machine, name, module.namespace[name])
                 else:
                     self._store(machine, name, self.member(machine, module, name, machine.site(machine.statement)))  # type: ignore[arg-type]
+        elif isinstance(module, External):
+            self._store(machine, STAR, module)
 
     @staticmethod
     def _public(machine: Machine, module: ModuleValue) -> Iterator[str]:

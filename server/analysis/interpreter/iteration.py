@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..autograd.tensor import Tensor
-from ..values import BoundMethod, Call, DictValue, Instance, IterValue, ListValue, ModuleObject, Scalar, Unknown, Value
+from ..values import (
+    BoundMethod,
+    Call,
+    DictValue,
+    Instance,
+    IterValue,
+    ListValue,
+    ModuleObject,
+    Scalar,
+    Site,
+    Unknown,
+    Value,
+)
 from . import generators
 from .elements import fresh, later
 from .keys import CONSTANTS
@@ -142,7 +154,7 @@ def next_(machine: Machine, call: Call) -> Value:
         if value.items:
             first = value.items[0]
             if value.open:
-                return fresh(first)
+                return _one_of_many(machine, value, call.site)
             machine.heap.write(value, "items", value.items[1:])
             machine.heap.write(value, "modes", value.modes[1:])
             return first
@@ -150,6 +162,21 @@ def next_(machine: Machine, call: Call) -> Value:
             return call.args[1]
     items, _ = machine.iterate(value, call.site)
     return fresh(items[0]) if items else Unknown("next() of nothing")
+
+
+def _one_of_many(machine: Machine, value: IterValue, site: Site) -> Value:
+    """The next element of an iterator of which only the first ones are known. No two have their graph in common."""
+    first = value.items[0]
+    if not any(tensor.node is not None for tensor in machine.tensors_in(first)):
+        return fresh(first)
+    if len(value.items) > 1:
+        machine.heap.write(value, "items", value.items[1:])
+        machine.heap.write(value, "modes", value.modes[1:])
+        return first
+    if not value.used:
+        machine.heap.write(value, "used", True)
+        return first
+    return machine.torch.another(first, site)
 
 
 def _sorted(machine: Machine, call: Call) -> Value:

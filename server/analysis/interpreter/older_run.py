@@ -19,6 +19,7 @@ from ..autograd import order
 from ..autograd.heap import field_of, set_field
 from ..check_types import StartOver
 from ..values import Builtin, External, TorchName, Value
+from .imports import STAR
 from .names_seen import holds_functions, names_inside, names_of, reaches
 from .scope import Scope
 from .steps import Cell, Recorder, Step, age
@@ -144,7 +145,7 @@ class OlderRun:
         own = names_of(step.what) if isinstance(step.what, ast.stmt) else frozenset()
         module = self.machine.main.namespace
         frame = step.scope.names if step.scope is not None else None
-        seen = own | step.names
+        seen = own | step.names | {STAR}
         seen_in_frame = seen if has_functions(step.scope) else own
         others: set[int] = set()
         for obj, name, _ in self._differences.values():

@@ -98,6 +98,10 @@ class TorchModel:
         """A call of numpy."""
         return leaving.numpy_call(self.rt, dotted, call)
 
+    def another(self, value: Value, site: Site) -> Value:
+        """One more value that was computed as this one was, from the same leaves in a graph of its own."""
+        return opaque.another(self.rt, value, site)
+
     def copy_value(self, value: Value, site: Site, *, deep: bool) -> Value:
         """`copy.copy` and `copy.deepcopy` of tensors, modules and containers."""
         return copies.copied(self.rt, value, site, deep, {})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..autograd.engine import Operation
 from ..autograd.heap import remember
+from ..autograd.reach import reach
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO, YES, maybe
 from ..values import Instance, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
@@ -78,3 +79,21 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
     elif trainable and not rt.autograd.mode.enabled.no:
         node.tracked = YES if rt.autograd.mode.enabled.yes else maybe(reason)
     return Unknown(reason, deps=(), node=node)
+
+
+def another(rt: Runtime, value: Value, site: Site) -> Value:
+    """One more value that was computed as this one was (a later element of a generator): from the same leaves, by
+    nodes of its own that are not known."""
+    if type(value) is tuple:
+        return tuple(another(rt, each, site) for each in value)
+    if not isinstance(value, (Tensor, Unknown)) or value.node is None:
+        return value
+    leaves = reach([value if isinstance(value, Tensor) else unknown_tensor(value)]).leaves
+    if not leaves:
+        return value
+    operands = tuple(operand for leaf in leaves for operand in operands_for("input", leaf, True))
+    result = rt.autograd.apply(Operation("call", site.span, operands, opaque="a later element", holds_numbers=True))[0]
+    if isinstance(value, Unknown):
+        return Unknown(value.reason, node=result.node)
+    result.form, result.floating = value.form, value.floating
+    return result
