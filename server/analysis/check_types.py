@@ -16,4 +16,5 @@ class StartOver(Cancelled):
 class Token(Protocol):
     """Polled while the analysis runs; `threading.Event` fits."""
 
-    def is_set(self) -> bool: ...
+    def is_set(self) -> bool:
+        """Whether the caller has lost interest."""

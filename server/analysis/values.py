@@ -386,25 +386,32 @@ class Runtime(Protocol):
     autograd: Autograd
     events: Events
 
-    def call(self, function: Value, call: Call) -> Value: ...
+    def call(self, function: Value, call: Call) -> Value:
+        """Call a value."""
 
-    def attribute(self, value: Value, name: str, site: Site) -> Value: ...
+    def attribute(self, value: Value, name: str, site: Site) -> Value:
+        """`value.name`."""
 
-    def iterate(self, value: Value, site: Site) -> tuple[list[Value], bool]: ...
+    def iterate(self, value: Value, site: Site) -> tuple[list[Value], bool]:
+        """The elements of an iterable, and whether there may be others."""
 
-    def truth(self, value: Value) -> bool | None: ...
+    def truth(self, value: Value) -> bool | None:
+        """Whether a value is true; None if that is not known."""
 
-    def fork(self, arms: Sequence[tuple[Path, Callable[[], Value]]]) -> Value: ...
+    def fork(self, arms: Sequence[tuple[Path, Callable[[], Value]]]) -> Value:
+        """Run the arms as alternatives from the same state; the join of their values and effects."""
 
-    def error(
-        self, kind: str, message: str, site: Site, tensor: Tensor | None = None, certain: bool = True
-    ) -> None: ...
+    def error(self, kind: str, message: str, site: Site, tensor: Tensor | None = None, certain: bool = True) -> None:
+        """PyTorch raises here, or may if not `certain`."""
 
-    def join(self, left: Value, right: Value) -> Value: ...
+    def join(self, left: Value, right: Value) -> Value:
+        """A value that is one of the two."""
 
-    def join_all(self, values: Sequence[Value]) -> Value: ...
+    def join_all(self, values: Sequence[Value]) -> Value:
+        """A value that is one of these (at least one)."""
 
-    def tensors_in(self, value: Value) -> list[Tensor]: ...
+    def tensors_in(self, value: Value) -> list[Tensor]:
+        """The tensors inside a value, to a small depth."""
 
 
 @dataclass(slots=True)

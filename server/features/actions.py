@@ -29,6 +29,7 @@ class Action:
 
     @property
     def finding(self) -> Finding:
+        """The finding it is offered for."""
         return self.shown.finding
 
 

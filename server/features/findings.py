@@ -44,6 +44,7 @@ class Shown:
 
     @property
     def id(self) -> str:
+        """What tells it from the other findings of its document."""
         return finding_id(self.finding)
 
     @property

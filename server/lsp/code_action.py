@@ -26,6 +26,7 @@ QUICK_FIX = types.CodeActionKind.QuickFix
 
 
 def register(server: GradsightServer) -> None:
+    """Offer the feature."""
     options = types.CodeActionOptions(code_action_kinds=[QUICK_FIX, FIX_ALL], resolve_provider=True)
     server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)(code_action)
     server.feature(types.CODE_ACTION_RESOLVE)(resolve)
@@ -33,6 +34,7 @@ def register(server: GradsightServer) -> None:
 
 @guarded
 async def code_action(ls: GradsightServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+    """`textDocument/codeAction`: fixes, checks and ignoring for the findings in the range, and fix-all."""
     view = await ls.session.settled_view(params.text_document.uri)
     if view is None:
         return []

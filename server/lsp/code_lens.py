@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 
 def register(server: GradsightServer) -> None:
+    """Offer the feature."""
     server.feature(types.TEXT_DOCUMENT_CODE_LENS, types.CodeLensOptions(resolve_provider=False))(code_lens)
 
 
 @guarded
 async def code_lens(ls: GradsightServer, params: types.CodeLensParams) -> list[types.CodeLens]:
+    """`textDocument/codeLens`: a line above each loss; none where the user switched them off."""
     view = await ls.session.settled_view(params.text_document.uri)
     if view is None or not ls.session.client.code_lens:
         return []

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def register(server: GradsightServer) -> None:
+    """Take part in the synchronisation of documents."""
     server.feature(types.TEXT_DOCUMENT_DID_OPEN)(did_open)
     server.feature(types.TEXT_DOCUMENT_DID_CHANGE)(did_change)
     server.feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
@@ -22,6 +23,7 @@ def register(server: GradsightServer) -> None:
 
 @guarded
 def did_open(ls: GradsightServer, params: types.DidOpenTextDocumentParams) -> None:
+    """`textDocument/didOpen`."""
     item = params.text_document
     path = ls.path_of(item.uri)
     if item.language_id == "python" or path.endswith((".py", ".pyi", ".pyw")):
@@ -30,6 +32,7 @@ def did_open(ls: GradsightServer, params: types.DidOpenTextDocumentParams) -> No
 
 @guarded
 def did_change(ls: GradsightServer, params: types.DidChangeTextDocumentParams) -> None:
+    """`textDocument/didChange`, whole texts and ranges alike."""
     document = ls.session.document(params.text_document.uri)
     if document is None or document.uri != params.text_document.uri:
         return
@@ -41,4 +44,5 @@ def did_change(ls: GradsightServer, params: types.DidChangeTextDocumentParams) -
 
 @guarded
 def did_close(ls: GradsightServer, params: types.DidCloseTextDocumentParams) -> None:
+    """`textDocument/didClose`."""
     ls.session.close(params.text_document.uri)

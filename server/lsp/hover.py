@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 
 def register(server: GradsightServer) -> None:
+    """Offer the feature."""
     server.feature(types.TEXT_DOCUMENT_HOVER)(hover)
 
 
 @guarded
 async def hover(ls: GradsightServer, params: types.HoverParams) -> types.Hover | None:
+    """`textDocument/hover`, from the report of the present text; None where nothing is known."""
     view = await ls.session.settled_view(params.text_document.uri)
     if view is None:
         return None

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 
 def register(server: GradsightServer) -> None:
+    """Offer the feature."""
     server.feature(types.TEXT_DOCUMENT_INLAY_HINT, types.InlayHintOptions(resolve_provider=False))(inlay_hint)
 
 
 @guarded
 async def inlay_hint(ls: GradsightServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+    """`textDocument/inlayHint`; none unless the user switched them on."""
     if not ls.session.client.inlay_hints:
         return []
     uri = params.text_document.uri

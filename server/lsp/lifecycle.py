@@ -25,6 +25,7 @@ _CLIENT_PATIENCE = 5.0
 
 
 def register(server: GradsightServer) -> None:
+    """Take part in start, end and changes of the workspace."""
     server.feature(types.INITIALIZE)(initialize)
     server.feature(types.INITIALIZED)(initialized)
     server.feature(types.SHUTDOWN)(shutdown)
@@ -53,6 +54,7 @@ def initialize(ls: GradsightServer, params: types.InitializeParams) -> None:
 
 @guarded
 async def initialized(ls: GradsightServer, params: types.InitializedParams) -> None:
+    """`initialized`: asks to be told of files and settings that change, where the client can."""
     registrations = []
     if get_capability(ls.client_capabilities, "workspace.did_change_watched_files.dynamic_registration"):
         watchers = [types.FileSystemWatcher(glob_pattern=pattern) for pattern in _WATCHED]
@@ -82,6 +84,7 @@ async def initialized(ls: GradsightServer, params: types.InitializedParams) -> N
 
 @guarded
 def shutdown(ls: GradsightServer, params: None) -> None:
+    """`shutdown`: nothing runs afterwards."""
     ls.session.shutdown()
 
 
@@ -98,6 +101,7 @@ async def did_change_configuration(ls: GradsightServer, params: types.DidChangeC
 
 @guarded
 def did_change_watched_files(ls: GradsightServer, params: types.DidChangeWatchedFilesParams) -> None:
+    """`workspace/didChangeWatchedFiles`: settings files and sources that changed on disk."""
     paths = {ls.path_of(change.uri) for change in params.changes}
     mine = {path for path in paths if PurePath(path).name == "pyproject.toml" or path.endswith(".py")}
     if mine:
@@ -106,6 +110,7 @@ def did_change_watched_files(ls: GradsightServer, params: types.DidChangeWatched
 
 @guarded
 def did_change_folders(ls: GradsightServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
+    """`workspace/didChangeWorkspaceFolders`."""
     _take_folders(ls)
 
 

@@ -23,6 +23,7 @@ SYNC = types.NotebookDocumentSyncOptions(
 
 
 def register(server: GradsightServer) -> None:
+    """Take part in the synchronisation of notebooks."""
     server.feature(types.NOTEBOOK_DOCUMENT_DID_OPEN)(did_open)
     server.feature(types.NOTEBOOK_DOCUMENT_DID_CHANGE)(did_change)
     server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)(did_close)
@@ -30,6 +31,7 @@ def register(server: GradsightServer) -> None:
 
 @guarded
 def did_open(ls: GradsightServer, params: types.DidOpenNotebookDocumentParams) -> None:
+    """`notebookDocument/didOpen`."""
     notebook = params.notebook_document
     texts = {item.uri: item.text for item in params.cell_text_documents if item.language_id == "python"}
     cells = [(cell.document, texts[cell.document]) for cell in notebook.cells if cell.document in texts]
@@ -38,6 +40,7 @@ def did_open(ls: GradsightServer, params: types.DidOpenNotebookDocumentParams) -
 
 @guarded
 def did_change(ls: GradsightServer, params: types.DidChangeNotebookDocumentParams) -> None:
+    """`notebookDocument/didChange`: cells that came, went or moved, and their texts."""
     document = ls.session.document(params.notebook_document.uri)
     change = params.change.cells
     if document is None or change is None:
@@ -58,4 +61,5 @@ def did_change(ls: GradsightServer, params: types.DidChangeNotebookDocumentParam
 
 @guarded
 def did_close(ls: GradsightServer, params: types.DidCloseNotebookDocumentParams) -> None:
+    """`notebookDocument/didClose`."""
     ls.session.close(params.notebook_document.uri)

@@ -31,17 +31,20 @@ _CLIENT_PATIENCE = 30.0  # a client may ask its user before it applies an edit
 
 
 def register(server: GradsightServer) -> None:
+    """Offer both commands."""
     server.command(VERIFY)(verify)
     server.command(VERIFY_FIX)(verify_fix)
 
 
 async def verify(ls: GradsightServer, arguments: Sequence[Any], token: types.ProgressToken | None) -> dict[str, Any]:
+    """The command that checks the findings on a line, or all of a document."""
     return await _command(ls, arguments, token, fix=False)
 
 
 async def verify_fix(
     ls: GradsightServer, arguments: Sequence[Any], token: types.ProgressToken | None
 ) -> dict[str, Any]:
+    """The command that also applies the first fix that was verified."""
     return await _command(ls, arguments, token, fix=True)
 
 

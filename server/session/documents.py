@@ -32,6 +32,7 @@ class Document:
 
     @property
     def text(self) -> str:
+        """The text; of a notebook, that of its program."""
         return self.source.text
 
     @property
@@ -40,6 +41,7 @@ class Document:
         return Lines(self.cells)
 
     def changed(self, text: str, version: int) -> Document:
+        """The document with another text."""
         source = SourceText(self.path, text)
         return replace(self, source=source, version=version, generation=self.generation + 1)
 

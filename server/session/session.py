@@ -135,6 +135,7 @@ class Session:
         return found
 
     def uris(self) -> tuple[str, ...]:
+        """The open documents."""
         return tuple(self._documents)
 
     # answers
@@ -215,6 +216,7 @@ class Session:
             self._look_at_closed()
 
     def set_roots(self, roots: Iterable[str]) -> None:
+        """The folders of the workspace have changed."""
         self.roots = tuple(dict.fromkeys(roots))
         self.reanalyse()
         self._look_at_closed()
@@ -246,6 +248,7 @@ class Session:
             self.scheduler.schedule(uri)
 
     def shutdown(self) -> None:
+        """Stops everything that runs in the background."""
         self.closed.close()
         self.scheduler.close()
         self.refiner.close()

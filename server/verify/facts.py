@@ -29,6 +29,7 @@ class Leaf:
 
     @property
     def severed(self) -> bool:
+        """Whether this sink gave it no gradient."""
         return self.grad.grad == "none" or not self.touched
 
 

@@ -17,6 +17,7 @@ class FrameReader:
         self.garbage = 0
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """The messages that are whole now; what is no message of this run is passed over."""
         self._buffer += data
         messages: list[dict[str, Any]] = []
         while True:

@@ -45,6 +45,7 @@ class Heard:
     error: str = ""
 
     def last(self, kind: str) -> dict[str, Any] | None:
+        """The last message of a kind; None if none came."""
         return next((m for m in reversed(self.messages) if m.get("kind") == kind), None)
 
 

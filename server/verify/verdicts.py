@@ -68,6 +68,7 @@ class Raised:
     line: int | None
 
     def to_json(self) -> dict[str, Any]:
+        """Its part of the document."""
         return {"type": self.type, "message": self.message, "line": self.line}
 
 
@@ -84,6 +85,7 @@ class LeafGrad:
         return f"{self.name}.grad is {'None' if self.grad == 'none' else self.grad}"
 
     def to_json(self) -> dict[str, Any]:
+        """Its part of the document."""
         return {"name": self.name, "line": self.line, "grad": self.grad, "norm": self.norm}
 
 
@@ -98,6 +100,7 @@ class FixResult:
     edited: str | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """Its part of the document, without the edited text."""
         return {
             "title": self.title,
             "verdict": self.verdict,
@@ -120,6 +123,7 @@ class Observation:
     agrees: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """Its part of the document."""
         return {
             "line": self.line,
             "role": self.role,
@@ -145,6 +149,7 @@ class Result:
     finding: Finding | None = None
 
     def to_json(self, details: bool = False) -> dict[str, Any]:
+        """Its part of the document; with `details` also what only the editor shows."""
         out: dict[str, Any] = {
             "rule": self.rule,
             "line": self.line,
@@ -160,6 +165,7 @@ class Result:
         return out
 
     def with_fix(self, fix: FixResult | None) -> Result:
+        """The result together with what became of its fix."""
         return replace(self, fix=fix)
 
 

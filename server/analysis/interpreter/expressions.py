@@ -63,9 +63,9 @@ def load_name(machine: Machine, name: str, node: ast.AST) -> Value:
     if value is MISSING:
         if name in BUILTINS:
             return Builtin(name)
-        star = machine.module.namespace.get(STAR, MISSING)
-        missing = f"`{name}` is not defined here" if star is MISSING else f"`{name}` may come from `{star.dotted}`"
-        value = Unknown(missing, name=name)
+        star = machine.module.namespace.get(STAR)
+        origin = "is not defined here" if star is None else f"may come from `{star.dotted}`"
+        value = Unknown(f"`{name}` {origin}", name=name)
         # The same unresolved name is the same unknown everywhere.
         if name not in machine.module.namespace:
             remember(machine.module.namespace, name, value)

@@ -39,15 +39,20 @@ CONSTANTS: dict[str, Value] = {"typing.TYPE_CHECKING": False, "typing_extensions
 class Workspace(Protocol):
     """What the importer asks of `names.WorkspaceModules`."""
 
-    def find(self, dotted: str, from_path: str | None = None) -> str | None: ...
+    def find(self, dotted: str, from_path: str | None = None) -> str | None:
+        """The file of an absolute dotted name as an import in `from_path` would find it; None if there is none."""
 
-    def find_import(self, from_path: str, module: str, level: int = 0) -> str | None: ...
+    def find_import(self, from_path: str, module: str, level: int = 0) -> str | None:
+        """The file of the module that `from ... import` in a file names, with so many dots; None if there is none."""
 
-    def absolute(self, from_path: str, module: str, level: int) -> str: ...
+    def absolute(self, from_path: str, module: str, level: int) -> str:
+        """The absolute dotted name of a relative import."""
 
-    def mentions(self, path: str) -> bool: ...
+    def mentions(self, path: str) -> bool:
+        """Whether the text of a file mentions torch; it is not parsed for that."""
 
-    def load(self, path: str) -> Any: ...
+    def load(self, path: str) -> Any:
+        """The parsed file; None if it cannot be read."""
 
 
 class LazyImport:

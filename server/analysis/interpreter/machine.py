@@ -175,6 +175,7 @@ class Machine:
 
     @path.setter
     def path(self, path: Path) -> None:
+        """The unknown conditions under which the program is here."""
         self.autograd.path = path
 
     def join(self, left: Value, right: Value) -> Value:

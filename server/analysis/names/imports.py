@@ -35,6 +35,7 @@ class Binding:
 
     @property
     def target(self) -> str:
+        """The dotted name that it stands for."""
         return self.module if self.attribute is None else f"{self.module}.{self.attribute}"
 
 

@@ -41,6 +41,7 @@ class Cell:
 
     @property
     def last_line(self) -> int:
+        """The 1-based line of the program where it ends."""
         return self.first_line + self.source.line_count - 1
 
 

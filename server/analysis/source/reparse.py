@@ -29,6 +29,7 @@ class Change:
 
     @property
     def shift(self) -> int:
+        """By how many lines what follows has moved."""
         return self.new_tail - self.old_tail
 
 

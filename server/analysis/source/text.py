@@ -47,6 +47,7 @@ class SourceText:
 
     @cached_property
     def line_starts(self) -> list[int]:
+        """The offset at which each line begins."""
         return [0, *(match.end() for match in LINE_END.finditer(self.text))]
 
     @cached_property

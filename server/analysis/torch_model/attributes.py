@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..autograd.heap import MISSING
 from ..autograd.tensor import Device, Tensor
 from ..events import Assigned
@@ -38,6 +40,8 @@ from .arguments import dtype_of, history
 from .registry import METHODS, PROPERTIES, SETTERS
 from .table import TABLE
 
+_CONSTANTS = {"torch.pi": math.pi, "torch.inf": math.inf, "torch.nan": math.nan, "torch.e": math.e}
+
 
 def get(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
     """An attribute of an object of torch, or one that torch gives an object of the program; MISSING otherwise."""
@@ -73,8 +77,8 @@ def _of_name(rt: Runtime, owner: TorchName, name: str) -> Value:
     dtype = dtype_of(TorchName(dotted)) if owner.dotted == "torch" else None
     if dtype is not None:
         return dtype
-    if dotted in ("torch.pi", "torch.inf", "torch.nan", "torch.e"):
-        return 3.14
+    if dotted in _CONSTANTS:
+        return _CONSTANTS[dotted]
     if dotted == "torch.__version__":
         return Scalar("str")
     return TorchName(dotted)

@@ -29,9 +29,11 @@ class Loaded:
         self.names = []
 
     def is_it(self, path):
+        """Whether a path names the checked file."""
         return os.path.realpath(path) == self.filename
 
     def install(self):
+        """Stand at Python's loader from now on."""
         sys.dont_write_bytecode = True
         original = importlib.machinery.SourceFileLoader.get_code
         loaded = self
@@ -45,6 +47,7 @@ class Loaded:
         importlib.machinery.SourceFileLoader.get_code = get_code
 
     def namespaces(self):
+        """The names of the modules that were made of the file."""
         return [vars(sys.modules[name]) for name in dict.fromkeys(self.names) if name in sys.modules]
 
 

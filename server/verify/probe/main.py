@@ -15,6 +15,7 @@ PACKAGE = "_gradsight_probe"
 
 
 def load(folder):
+    """Loads the package in `folder` under its private name."""
     spec = importlib.util.spec_from_file_location(
         PACKAGE, os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
     )

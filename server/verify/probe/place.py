@@ -78,6 +78,7 @@ class Place:
 
     @property
     def device_of(self):
+        """How to read the logical device of a tensor; None where it is the real one."""
         return self.simulation.device_text if self.simulation else None
 
     def _take_gpu(self, fraction):
@@ -102,12 +103,14 @@ class Place:
         torch.compile = compile
 
     def enter(self):
+        """Puts the program on the device."""
         if self.simulation:
             self.simulation.enter(default_cuda=self.default_cuda)
         elif self.real and self.default_cuda:
             torch.set_default_device("cuda")
 
     def leave(self):
+        """Ends the simulation."""
         if self.simulation:
             self.simulation.leave()
 

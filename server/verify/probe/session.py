@@ -113,10 +113,12 @@ class Run:
     # -- what the rewritten program calls ---------------------------------------------------------------------
 
     def value(self, ident, name, value):
+        """An observed expression has this value, which is handed on."""
         self.seen(ident, name, value)
         return value
 
     def seen(self, ident, name, value):
+        """A name holds this value after an observed statement."""
         if self.trial is not None:
             return
         if ident in self.keep and self._is_tensor(value):
@@ -130,17 +132,20 @@ class Run:
             self.send("seen", id=ident, name=name, facts=self.reader.facts(value), tracking=torch.is_grad_enabled())
 
     def read(self, idents, name, base):
+        """`base.grad` is about to be read in a target; hands `base` on."""
         if self._is_tensor(base) and self.trial is None:
             state, norm = self.reader.gradient(base)
             self.send("read", ids=idents, name=name, grad=state, norm=norm, facts=self.reader.facts(base))
         return base
 
     def head(self, idents, value):
+        """The head of a compound statement that is a target was evaluated; hands its value on."""
         self.begin(idents)
         self._after(idents, sys._getframe(1))
         return value
 
     def begin(self, idents):
+        """A target statement begins."""
         if self.trial is not None:
             raise self.trial
         for ident in idents:
@@ -148,6 +153,7 @@ class Run:
             self.marks[ident] = self._marks()
 
     def raised(self, idents):
+        """A target statement raised."""
         error = sys.exc_info()[1]
         if isinstance(error, (Stop, GeneratorExit)):
             return
@@ -155,6 +161,7 @@ class Run:
             self.errors[ident] = describe_error(error, self.filename)
 
     def done(self, idents):
+        """A target statement is over, by an exception or not. Raises Stop when nothing is left to see."""
         self._after(idents, sys._getframe(1))
 
     # -- inside -----------------------------------------------------------------------------------------------
@@ -169,6 +176,7 @@ class Run:
         return {id(t): self.reader.grad_mark(t) for pairs in self.kept.values() for _, t in pairs}
 
     def on_event(self, kind, frame, begin, error):
+        """A `backward` or its kin begins or ends in `frame` (of the checked file, or None)."""
         if self.stopping or self.watch.count > MOST_EVENTS:
             return
         if self.trial is not None:
@@ -278,6 +286,7 @@ class Run:
     # -- the run ----------------------------------------------------------------------------------------------
 
     def run(self):
+        """Runs the program and tells how it ended; the process ends here."""
         text = self.plan["text"]
         linecache.cache[self.filename] = (len(text), None, lines_of(text), self.filename)
         try:

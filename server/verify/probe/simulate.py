@@ -101,11 +101,13 @@ class SimulatedCuda(TorchFunctionMode):
         self._patches = simulate_api.Patches(self)
 
     def enter(self, default_cuda=False):
+        """From now on CUDA seems to be there; with `default_cuda`, new tensors are on it."""
         self.default = "cuda:0" if default_cuda else None
         self._patches.apply()
         self.__enter__()
 
     def leave(self):
+        """As before `enter`."""
         self.__exit__(None, None, None)
         self._patches.undo()
 

@@ -166,15 +166,18 @@ class Patches:
         self.saved = []
 
     def set(self, owner, name, value):
+        """Sets an attribute until `undo`."""
         self.saved.append((owner, name, owner.__dict__.get(name, getattr(owner, name))))
         setattr(owner, name, value)
 
     def undo(self):
+        """Sets every attribute back, the last one first."""
         while self.saved:
             owner, name, value = self.saved.pop()
             setattr(owner, name, value)
 
     def apply(self):
+        """Lets torch's functions answer as on a machine with CUDA."""
         for name, value in _CUDA.items():
             if hasattr(torch.cuda, name):
                 self.set(torch.cuda, name, _own(value))

@@ -24,6 +24,7 @@ def plain():
 
 @contextlib.contextmanager
 def quietly():
+    """Inside, tensors are looked at without warnings and without the program's own modes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with plain():
@@ -38,6 +39,7 @@ class Reader:
         self.saw_cuda = False
 
     def device(self, tensor):
+        """The device of a tensor as the program sees it."""
         text = self.device_of(tensor) if self.device_of else str(tensor.device)
         if text.startswith("cuda"):
             self.saw_cuda = True

@@ -24,6 +24,7 @@ class Watch:
         self.count = 0
 
     def install(self):
+        """Stand at the functions from now on."""
         backward = torch.autograd.backward
         tensor_backward = torch.Tensor.backward
         grad = torch.autograd.grad
