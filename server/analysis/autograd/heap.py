@@ -126,10 +126,12 @@ class Mark(int):
 class Heap:
     """The journal. One per run of a program."""
 
-    __slots__ = ("_log",)
+    __slots__ = ("_log", "_read", "_read_from", "_read_to")
 
     def __init__(self) -> None:
         self._log: list[tuple[Any, Any, Any]] = []
+        self._read: Writes = {}
+        self._read_from = self._read_to = -1
 
     def write(self, obj: Any, name: str, value: Any) -> None:
         """Set an attribute; remembered, so that it can be taken back."""
@@ -146,11 +148,21 @@ class Heap:
         return Mark.at(len(self._log), birth())
 
     def _values_at(self, mark: int) -> Writes:
-        """What the fields written since `mark` held at `mark`."""
-        old: Writes = {}
-        for obj, name, before in self._log[mark:]:
+        """What the fields written since `mark` held at `mark`. Not to be changed."""
+        log = self._log
+        if self._read_from != mark or self._read_to > len(log):
+            self._read, self._read_from, self._read_to = {}, int(mark), int(mark)
+        # Of many states that are joined one after the other, each asks for the same fields and some more.
+        old = self._read
+        for obj, name, before in log[self._read_to :]:
             old.setdefault((id(obj), name), (obj, name, before))
+        self._read_to = len(log)
         return old
+
+    def _cut(self, mark: int) -> None:
+        del self._log[mark:]
+        if mark < self._read_to:
+            self._read, self._read_from, self._read_to = {}, -1, -1
 
     def changes(self, mark: int) -> list[tuple[Any, Any, Any, Any]]:
         """(object, field, value at `mark`, value now) of every field written since."""
@@ -165,7 +177,7 @@ class Heap:
             if key not in final:
                 final[key] = (obj, name, _get(obj, name))
             _set(obj, name, before)
-        del log[mark:]
+        self._cut(mark)
         return final
 
     def since(self, mark: int) -> list[tuple[Any, Any, Any]]:
@@ -174,7 +186,7 @@ class Heap:
 
     def clear(self) -> None:
         """Keep everything for good: no mark is valid any more."""
-        self._log.clear()
+        self._cut(0)
 
     def set(self, obj: Any, name: Any, value: Any) -> None:
         """Set an attribute or (with MISSING delete) a dict entry; remembered."""
@@ -183,7 +195,7 @@ class Heap:
 
     def commit(self, mark: int) -> None:
         """Keep everything since `mark` for good: going back to an older mark does not take it back."""
-        del self._log[mark:]
+        self._cut(mark)
 
     def redo(self, writes: Writes) -> None:
         """Apply writes that were taken back."""
@@ -201,9 +213,8 @@ class Heap:
         changes: list[tuple[Any, Any, Any, bool]] = []
         for key, (obj, name, theirs) in other.items():
             changes.append((obj, name, theirs, key not in here))
-            here.pop(key, None)
-        for obj, name, before in here.values():
-            if start is None or not made_since(obj, start):
+        for key, (obj, name, before) in here.items():
+            if key not in other and (start is None or not made_since(obj, start)):
                 changes.append((obj, name, before, False))
         # Fields before names: the join of two tensors that a name may stand for reads what became of them.
         for named in (False, True):
@@ -212,9 +223,11 @@ class Heap:
                     continue
                 ours = _get(obj, name)
                 if ours is not theirs:
-                    self._log.append((obj, name, ours))
                     alone = only_there and start is not None and made_since(obj, start)
-                    _set(obj, name, theirs if alone else join(ours, theirs))
+                    joined = theirs if alone else join(ours, theirs)
+                    if joined is not ours:
+                        self._log.append((obj, name, ours))
+                        _set(obj, name, joined)
 
     def rebase(self, pending: Pending, mark: int) -> None:
         """Make `pending` relative to an older mark, before everything since that mark is undone."""
