@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ..report import Span
 from . import truth
 from .engine import Autograd
-from .graph import Edge, Node, Saved, Version, contradicts, first_write_after
+from .graph import Edge, Node, Saved, Version, contradicts, first_change_after, first_write_after
 from .reach import Reach, reach
 from .tensor import Grad, Tensor
 from .truth import NO, YES, Truth
@@ -115,7 +115,11 @@ def _changed_unseen(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]
     if memory is saved.memory:
         # What it may have held when it was saved, in one branch or another, is no change since.
         before = saved.contents.outcomes()
-        culprits = [v for v in outcomes if v not in before and not v.alternatives and v.span is not None]
+        culprits = [
+            first_change_after(saved.contents, v)
+            for v in outcomes
+            if v not in before and not v.alternatives and v.span is not None
+        ]
     elif tensor.swapped is not None and memory.version is not saved.contents and _base_name(node) in _KEEP_THE_TENSOR:
         culprits = [tensor.swapped]
     else:

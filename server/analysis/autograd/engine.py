@@ -362,7 +362,7 @@ class Autograd:
     def bump(self, tensor: Tensor, what: str, span: Span, *, silent: bool = False) -> None:
         """Record a write: a new version (not through `.data`, whose counter is its own) and new contents."""
         for each in tensor.either or (tensor,):
-            version = Version(what, span, self.path, previous=each.counter.version)
+            version = Version(what, span, self.path, previous=each.counter.version, over=each.memory.version)
             version.stack = self.stack
             weak = bool(tensor.either)
             if not silent:

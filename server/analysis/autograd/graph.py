@@ -40,11 +40,11 @@ class Version:
     """One state of a storage's version counter.
 
     A write makes a new one; identity is what counts. A join of two branches makes one with `alternatives`.
-    `previous` is the version the write replaced; `stack` the calls on the way to the write. `order` tells, beside that
-    of a node, which came first.
+    `previous` is the version the write replaced, `over` the contents; `stack` the calls on the way to the write.
+    `order` tells, beside that of a node, which came first.
     """
 
-    __slots__ = ("alternatives", "order", "path", "previous", "span", "stack", "what")
+    __slots__ = ("alternatives", "order", "over", "path", "previous", "span", "stack", "what")
 
     def __init__(
         self,
@@ -53,9 +53,10 @@ class Version:
         path: Path = ALWAYS,
         alternatives: tuple[Version, ...] = (),
         previous: Version | None = None,
+        over: Version | None = None,
     ) -> None:
         self.what, self.span, self.path, self.alternatives = what, span, path, alternatives
-        self.previous = previous
+        self.previous, self.over = previous, over
         self.order = birth()
         self.stack: tuple[Any, ...] = ()
 
@@ -76,6 +77,14 @@ def first_write_after(saved: Version, present: Version) -> Version:
     while step.previous is not None and step.previous is not saved and not step.previous.alternatives:
         step = step.previous
     return step if step.previous is saved else present
+
+
+def first_change_after(saved: Version, present: Version) -> Version:
+    """The oldest write between two contents of one memory, whichever counter it went past."""
+    step = present
+    while step.over is not None and step.over is not saved and not step.over.alternatives:
+        step = step.over
+    return step if step.over is saved else present
 
 
 def join_versions(left: Version, right: Version) -> Version:

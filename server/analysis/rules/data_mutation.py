@@ -58,8 +58,8 @@ print(x.grad)
     fix_safety="""\
 Writing the change out of place (`y = y.mul(3)`) is *unsafe*: autograd then sees it, so the gradient becomes that of the
 changed value, and other names of the memory do not see it any more. Where a parameter is updated before a `backward()`
-that still needs it, moving the update behind that `backward()` is a *suggestion*. For changes through arrays there is
-no automatic fix.""",
+that still needs it, moving the update, or the loop of updates, behind that `backward()` is a *suggestion*. For changes
+through arrays there is no automatic fix.""",
     blind_spots="""\
 - Whether a write really changes numbers is not known for `clamp_`, `masked_fill_` and their like, nor whether the
   formula minds (`relu` asks only for the sign of its result): such findings are *likely*.
@@ -116,6 +116,18 @@ def _finding(facts: Facts, sink: Sink, change: Raise) -> Iterator[Finding]:
     yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, fixes)
 
 
+def _beside(facts: Facts, statement: ast.stmt | None, backward: ast.stmt | None) -> ast.stmt | None:
+    """The statement, or the loop or `with` of nothing but writes around it, in the same block as the backward."""
+    while statement is not None and backward is not None:
+        around = facts.parsed.parents.get(statement)
+        if around is facts.parsed.parents.get(backward) or not isinstance(around, (ast.For, ast.With)):
+            return statement
+        if not all(isinstance(each, (ast.Expr, ast.AugAssign, ast.For, ast.With)) for each in around.body):
+            return None
+        statement = around
+    return None
+
+
 def _how(facts: Facts, culprit: Version, span: Span) -> str:
     if culprit.what.startswith("numpy "):
         return "through an array that shares its memory"
@@ -158,9 +170,10 @@ def _fixes(facts: Facts, sink: Sink, change: Raise, span: Span) -> list[Fix | No
     assert change.saved is not None
     statement, backward = facts.statement_at(span), facts.statement_at(sink.site.span)
     if change.saved.tensor.is_leaf.yes:
-        if not isinstance(statement, (ast.Expr, ast.AugAssign)) or not isinstance(backward, ast.Expr):
+        update = _beside(facts, statement, backward)
+        if not isinstance(update, (ast.Expr, ast.AugAssign, ast.For, ast.With)) or not isinstance(backward, ast.Expr):
             return []
-        edits = move_behind(facts.parsed, statement, backward)
-        title = f"move `{facts.text(statement)}` behind `{facts.text(backward)}`"
+        edits = move_behind(facts.parsed, update, backward)
+        title = f"move `{facts.source.segment(update).splitlines()[0]}` behind `{facts.text(backward)}`"
         return [facts.fix(title, "suggestion", edits)]
     return [facts.fix("write it out of place", "unsafe", without_data(facts.parsed, statement))]

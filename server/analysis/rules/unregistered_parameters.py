@@ -99,8 +99,20 @@ optimizer.step()
     fix_safety="""\
 `nn.Parameter(t.to(device))` is *safe*; the same for arithmetic is *unsafe*: the value is the same at the start, and
 learns at another rate. For layers there is no automatic fix yet; wrapping in `nn.ModuleList` changes the names in saved
-checkpoints.""",
+checkpoints. A parameter cannot be called as a method of modules is (`self.type`): there is no fix for one that is.""",
     blind_spots="A module whose optimizer is made in another file is not judged.",
+)
+
+
+#: public names of `nn.Module` (torch 2.13)
+_TAKEN = frozenset(
+    "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches "
+    "eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict "
+    "modules mtia named_buffers named_children named_modules named_parameters parameters register_backward_hook "
+    "register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook "
+    "register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook "
+    "register_module register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ "
+    "set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu zero_grad".split()
 )
 
 
@@ -218,6 +230,12 @@ def _made_from_parameters(facts: Facts) -> Iterator[Finding]:
             facts.step(span, "cut", "a new tensor: not registered, not a leaf"),
         ]
         fix = _around(facts, statement.value, made)
+        if name in _TAKEN or owner.cls.find(name) is not None:
+            # `register_parameter` refuses what is an attribute already; as a plain attribute it only hides the method.
+            fix = None
+            trace.append(
+                facts.step(span, "note", f"no parameter can be called `{name}`: modules have a `{name}` already")
+            )
         yield facts.finding(RULE.name, "likely", message, span, trace, [fix])
 
 

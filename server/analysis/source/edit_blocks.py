@@ -251,7 +251,11 @@ def move_behind(parsed: Parsed, stmt: ast.stmt, anchor: ast.stmt) -> Edits | Non
     places = [next((i for i, one in enumerate(block) if one is each), -1) for each in (stmt, anchor)]
     if places[0] >= places[1]:
         return None
-    inserted = insert_line_after(parsed, anchor, parsed.source.segment(stmt))
+    text = parsed.source.segment(stmt)
+    if "\n" in text:
+        first = first_line(stmt)
+        text = reindented_text(parsed, first, last_line(stmt), parsed.source.indent_of(first), "").rstrip("\r\n")
+    inserted = insert_line_after(parsed, anchor, text)
     if inserted is None:
         return None
     return checked(parsed, [*delete_statement(parsed, stmt), *inserted], moved=stmt)

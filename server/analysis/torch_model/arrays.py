@@ -39,7 +39,8 @@ def seen_by(tensor: Tensor, value: Value) -> None:
 def changed(rt: Runtime, value: Value, what: str, site: Site) -> None:
     """The contents of an array are written; a tensor over the same memory has new ones too."""
     if isinstance(value, Scalar) and value.memory is not None:
-        version = Version(f"numpy {what}", site.span, rt.autograd.path, previous=value.memory.version)
+        before = value.memory.version
+        version = Version(f"numpy {what}", site.span, rt.autograd.path, previous=before, over=before)
         version.stack = rt.autograd.stack
         rt.heap.write(value.memory, "version", version)
 

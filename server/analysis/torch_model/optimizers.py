@@ -107,7 +107,10 @@ def step(rt: Runtime, optimizer: Optimizer, call: Call) -> Value:
         present = tensor.grad.present
         if present.no:
             continue
-        version = Version("optimizer.step", call.site.span, rt.autograd.path, previous=tensor.counter.version)
+        before = tensor.counter.version
+        version = Version(
+            "optimizer.step", call.site.span, rt.autograd.path, previous=before, over=tensor.memory.version
+        )
         if not optimizer.fused:
             new = version if present.yes else join_versions(version, tensor.counter.version)
             rt.heap.write(tensor.counter, "version", new)
