@@ -168,3 +168,22 @@ async def test_an_interpreter_that_does_not_exist(start: StartEditor, tmp_path: 
     uri = editor.open(tmp_path / "ex2.py", EX2)
     answer = await editor.command(VERIFY, {"uri": uri})
     assert "no-python" in answer["error"] and "\n" not in answer["error"]
+
+
+STEP = "import torch\n\nlayer = torch.nn.Linear(3, 1)\n\n\ndef step(x):\n    loss = layer(x).exp().sum()\n"
+STEP += "    loss.backward()\n    loss.backward()\n"
+
+
+async def test_the_entry_point_of_the_project_runs_beside_its_settings(editor: Editor, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.gradsight.verify]\nentry = 'pytest tests/test_step.py'\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_step.py").write_text(
+        "import torch\nfrom src.steps import step\n\n\ndef test_step():\n    step(torch.ones(2, 3))\n"
+    )
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "steps.py").write_text("raise SystemExit('the text on disk must not run')\n")
+    uri = editor.open(tmp_path / "src" / "steps.py", STEP)
+    await editor.diagnostics(uri)
+    answer = await editor.command(VERIFY, {"uri": uri})
+    assert [result["verdict"] for result in answer["results"]] == ["confirmed"], answer
+    assert answer["notes"][0] == "Run by `pytest tests/test_step.py`."
