@@ -83,10 +83,10 @@ export function registerCommands(
       panel.onDidDispose(() => (panel = undefined));
     }
     const { report, uri, lines } = last;
-    const link = (line: number) => {
+    const link = (line: number, cell?: string) => {
       const position = { line: line - 1, character: 0 };
       const options = { selection: { start: position, end: position }, viewColumn: vscode.ViewColumn.One };
-      return `command:vscode.open?${encodeURIComponent(JSON.stringify([uri.toString(), options]))}`;
+      return `command:vscode.open?${encodeURIComponent(JSON.stringify([cell ?? uri.toString(), options]))}`;
     };
     panel.webview.html = renderReport(report, lines, link, randomBytes(16).toString("hex"));
   };

@@ -32,7 +32,16 @@ export interface Result {
   readonly observations?: readonly Step[];
 }
 
+/** A code cell of a notebook; the lines of a report are counted over all of them. */
+export interface Cell {
+  readonly uri: string;
+  readonly firstLine: number;
+  readonly label: string;
+  readonly text: string;
+}
+
 export interface Report {
+  readonly cells?: readonly Cell[];
   readonly path: string;
   readonly device: string;
   readonly torch: string | null;
@@ -51,25 +60,45 @@ export function isReport(value: unknown): value is Report {
   return typeof report === "object" && report !== null && typeof report.device === "string" && Array.isArray(report.results);
 }
 
+export type Link = (line: number, uri?: string) => string;
+
 /** One sentence for a message: the verdicts, in the words of the server where it has some. */
 export function summaryOf(report: Report): string {
   if (report.results.length === 0) return `The gradient check ran on ${report.device}; there was no finding to judge.`;
-  return report.results.map((result) => sentence(result, report.device)).join(" ");
+  return report.results.map((result) => sentence(result, report.device, report.cells)).join(" ");
 }
 
-function sentence(result: Result, device: string): string {
+interface Place {
+  readonly uri?: string | undefined;
+  readonly line: number;
+  readonly name: string;
+  readonly short: string;
+  readonly code?: string | undefined;
+}
+
+/** A line as the user counts it: of the file, or of the cell of a notebook that holds it. */
+export function placeOf(line: number, cells: readonly Cell[] = []): Place {
+  const cell = cells.filter((one) => one.firstLine <= line).pop();
+  if (!cell) return { line, name: `line ${line}`, short: `${line}` };
+  const inside = line - cell.firstLine + 1;
+  const number = cell.label.split(" ").pop() ?? "";
+  return { uri: cell.uri, line: inside, name: `line ${inside} of ${cell.label}`, short: `${number}:${inside}`, code: cell.text.split(/\r\n|\r|\n/)[inside - 1] };
+}
+
+function sentence(result: Result, device: string, cells?: readonly Cell[]): string {
   const said = result.summary || `${result.verdict} on ${device}: ${result.reason}`;
   const fix = result.fix && result.fix.verdict !== "not-tried" ? ` Fix ${result.fix.verdict}: ${result.fix.title}.` : "";
-  const start = `Line ${result.line}, ${result.rule}: ${said}`;
+  const where = placeOf(result.line, cells).name;
+  const start = `${where.charAt(0).toUpperCase()}${where.slice(1)}, ${result.rule}: ${said}`;
   return (/[.!?]$/.test(start) ? start : `${start}.`) + fix;
 }
 
 /**
  * @param lines the checked text, for the code beside each step
- * @param link the address that opens a 1-based line of the file
+ * @param link the address that opens a 1-based line of the file, or of the cell with this uri
  * @param nonce allows the page's own style sheet and nothing else
  */
-export function renderReport(report: Report, lines: readonly string[], link: (line: number) => string, nonce: string): string {
+export function renderReport(report: Report, lines: readonly string[], link: Link, nonce: string): string {
   const name = report.path.split(/[\\/]/).pop() ?? report.path;
   const facts = [
     report.device,
@@ -88,7 +117,7 @@ export function renderReport(report: Report, lines: readonly string[], link: (li
 <body>
 <h1>Gradient check of <code>${escape(name)}</code></h1>
 <p class="facts">${facts.map(escape).join(" · ")}</p>
-${report.results.map((result) => renderResult(result, lines, link)).join("\n") || "<p>There was no finding to judge.</p>"}
+${report.results.map((result) => renderResult(result, lines, link, report.cells)).join("\n") || "<p>There was no finding to judge.</p>"}
 ${renderList("What the check made up to run this", report.invented)}
 ${renderList("Notes", report.notes)}
 ${report.interpreter ? `<details><summary>The interpreter that ran it</summary><p><code>${escape(report.interpreter)}</code></p></details>` : ""}
@@ -97,14 +126,18 @@ ${report.stdout ? `<details><summary>What the program printed</summary><pre>${es
 </html>`;
 }
 
-function renderResult(result: Result, lines: readonly string[], link: (line: number) => string): string {
+function renderResult(result: Result, lines: readonly string[], link: Link, cells?: readonly Cell[]): string {
   const raised = result.raised;
-  const at = raised?.line ? ` at <a href="${escape(link(raised.line))}">line ${raised.line}</a>` : "";
+  const linked = (line: number) => {
+    const place = placeOf(line, cells);
+    return `<a href="${escape(link(place.line, place.uri))}">${escape(place.name)}</a>`;
+  };
+  const at = raised?.line ? ` at ${linked(raised.line)}` : "";
   return `<section>
 <h2><span class="verdict ${verdictClass(result.verdict)}">${escape(result.verdict)}</span>
-${escape(result.rule)} at <a href="${escape(link(result.line))}">line ${result.line}</a></h2>
+${escape(result.rule)} at ${linked(result.line)}</h2>
 <p>${markup(result.summary || result.reason)}</p>
-${renderPath(result.observations ?? [], lines, link)}
+${renderPath(result.observations ?? [], lines, link, cells)}
 ${raised ? `<p class="raised"><b>${escape(raised.type)}</b>${at}: ${escape(raised.message)}</p>` : ""}
 ${renderLeaves("Gradients after the run", result.leaves)}
 ${result.fix ? renderFix(result.fix) : ""}
@@ -120,13 +153,14 @@ ${renderLeaves("Gradients after the fix", fix.leaves)}`;
 }
 
 /** The path from source to loss: one row per step, the line on the left solid where gradients flow, dashed behind a cut. */
-function renderPath(steps: readonly Step[], lines: readonly string[], link: (line: number) => string): string {
+function renderPath(steps: readonly Step[], lines: readonly string[], link: Link, cells?: readonly Cell[]): string {
   if (steps.length === 0) return "";
   let cut = false;
   const rows = steps.map((step, index) => {
     const before = cut;
     cut ||= step.role === "cut";
-    const code = (lines[step.line - 1] ?? "").trim();
+    const place = placeOf(step.line, cells);
+    const code = (place.code ?? lines[step.line - 1] ?? "").trim();
     // What a run saw of a `with` line and its kin is nothing that was predicted.
     const observed = step.role === "note" && typeof step.agrees !== "boolean" ? "" : step.observed;
     const agreement =
@@ -135,7 +169,7 @@ function renderPath(steps: readonly Step[], lines: readonly string[], link: (lin
     return `<li>
 ${railOf(cut && step.role === "sink" ? "unreached" : step.role, index === 0 ? "none" : before ? "cut" : "flow", index === steps.length - 1 ? "none" : cut ? "cut" : "flow")}
 <div class="step">
-<a class="line" href="${escape(link(step.line))}">${step.line}</a><code>${escape(code)}</code>
+<a class="line" href="${escape(link(place.line, place.uri))}">${place.short}</a><code>${escape(code)}</code>
 <p>${markup(step.predicted)}</p>
 ${observed ? `<p class="${mark}">seen: ${markup(observed)}${agreement ? ` <small>(${agreement})</small>` : ""}</p>` : ""}
 </div>

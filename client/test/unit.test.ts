@@ -53,6 +53,18 @@ test("behind a cut the path is dashed", () => {
   );
 });
 
+test("in a notebook lines are those of its cells, and so are code and links", () => {
+  const cells = [
+    { uri: "cell:1", firstLine: 1, label: "code cell 1", text: LINES.slice(0, 3).join("\n") },
+    { uri: "cell:2", firstLine: 4, label: "code cell 2", text: LINES.slice(3).join("\n") },
+  ];
+  const page = renderReport({ ...REPORT, cells }, [], (line, uri) => `${uri}?${line}`, "abc");
+  for (const text of ['href="cell:2?4">line 4 of code cell 2', 'href="cell:1?3">1:3', "x = torch.randn(10)", "y = x * 2"]) {
+    assert.ok(page.includes(text), `${text} is missing`);
+  }
+  assert.match(summaryOf({ ...REPORT, cells }), /^Line 2 of code cell 2, no-grad-block/);
+});
+
 test("a summary is one sentence per finding, with what became of the fix", () => {
   assert.equal(
     summaryOf(REPORT),

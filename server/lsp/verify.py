@@ -97,6 +97,11 @@ async def _run(
     finally:
         progress.end(word)
     answer = report.to_json(details=True) | {"version": check.view.document.version}
+    if check.view.document.cells:
+        answer["cells"] = [
+            {"uri": cell.uri, "firstLine": cell.first_line, "label": cell.label, "text": cell.source.text}
+            for cell in check.view.document.cells
+        ]
     if fix:
         answer["applied"] = await _apply(ls, check, report)
     if not answer.get("applied"):

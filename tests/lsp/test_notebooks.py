@@ -60,6 +60,8 @@ async def test_a_finding_over_cells(editor: Editor, tmp_path: Path) -> None:
 
     answer = await editor.command(VERIFY, {"uri": cells[1], "line": 2})
     assert [result["verdict"] for result in answer["results"]] == ["confirmed"]
+    assert "PyTorch raised at line 2 of code cell 3" in answer["results"][0]["reason"]
+    assert [(cell["uri"], cell["firstLine"]) for cell in answer["cells"]] == list(zip(cells, (1, 4, 7), strict=True))
 
     # The cell with the cut goes: so does the finding, and the cell's diagnostics with it.
     array = types.NotebookCellArrayChange(start=1, delete_count=1)
