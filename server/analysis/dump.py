@@ -29,7 +29,7 @@ from .interpreter.imports import Importer
 from .interpreter.run import run_file
 from .names.workspace import WorkspaceModules
 from .source.parse import parse
-from .torch_model.modules import is_module, named_parameters
+from .torch_model.module_tree import is_module, named_parameters
 from .values import Unknown
 
 _TREE_LINES = 200

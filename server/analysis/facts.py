@@ -15,7 +15,7 @@ from .events import Copied, Events, Flagged, GradRead, Sink
 from .report import Confidence, Finding, Fix, Severity, Span, TraceStep
 from .source.edit_base import Edits
 from .source.parse import Parsed
-from .torch_model.modules import is_module, modules, named_parameters
+from .torch_model.module_tree import is_module, modules, named_parameters
 from .values import Instance, Site
 
 _UNCHOSEN = frozenset({"left-torch", "rewrap"})

@@ -9,7 +9,7 @@ from .events import Events
 from .interpreter.machine import ProgramRaises
 from .interpreter.run import run_file
 from .source.parse import parse
-from .torch_model.modules import is_module, named_parameters
+from .torch_model.module_tree import is_module, named_parameters
 
 
 @dataclass(frozen=True, slots=True)

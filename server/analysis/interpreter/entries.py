@@ -15,7 +15,7 @@ from ..autograd.reach import reach
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..events import Sink
-from ..torch_model import backward, frameworks, modules
+from ..torch_model import backward, frameworks, module_tree
 from ..values import Call, ClassValue, FunctionValue, Instance, ModuleValue, Site, Unknown, Value
 from . import functions
 from .functions import PropertyValue
@@ -186,7 +186,7 @@ def _run_class(machine: Machine, cls: ClassValue) -> None:
         finally:
             machine.path = ALWAYS
             machine.heap.undo(mark)
-    if not lightning and modules.is_module(instance):
+    if not lightning and module_tree.is_module(instance):
         _weak_sinks(machine, cls, returned)
 
 
@@ -234,7 +234,7 @@ def _model_and_inputs(bound: dict[str, Value]) -> None:
     for name, value in bound.items():
         if isinstance(value, Unknown):
             if name == "model":
-                modules.parameters_of_unknown(value)
+                module_tree.parameters_of_unknown(value)
             else:
                 value.plain = True
 

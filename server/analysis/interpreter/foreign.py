@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..check_types import StartOver
-from ..torch_model import modules
+from ..torch_model import module_tree
 from ..values import Call, FunctionValue, Instance, Unknown, Value
 from .foreign_budget import FUNCTION_STEPS
 from .machine import BudgetExhausted, Machine
@@ -59,9 +59,9 @@ def _given_up(machine: Machine, function: FunctionValue, bound: dict[str, Value]
         # Whatever it would have been given may be there: attributes, and layers with parameters.
         rest = Unknown(reason, name=made.name, deps=tuple(call.args))
         machine.heap.put(made.data, "unknown", rest)
-        if modules.is_module(made):
+        if module_tree.is_module(made):
             machine.heap.put(made.attributes, "...", rest)
-            modules.parameters_of_unknown(rest)
+            module_tree.parameters_of_unknown(rest)
     return machine.call_unknown(function, call, reason)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from ..torch_model.modules import parameters_of_unknown
+from ..torch_model.module_tree import parameters_of_unknown
 from ..values import Call, External, TorchName, Unknown, Value
 
 MODULE = "module"

@@ -11,7 +11,7 @@ from ..events import Step
 from ..facts import Facts
 from ..report import Finding, Span, TraceStep
 from ..source.index import Index, index_of
-from ..torch_model.modules import children, is_module, named_parameters
+from ..torch_model.module_tree import children, is_module, named_parameters
 from ..values import ClassValue, Instance, Value
 from .base import Rule
 from .passed_by import PassedBy, passed_by

@@ -11,7 +11,7 @@ from ..describe import operation_name
 from ..facts import Facts
 from ..report import Finding, Fix, Span
 from ..source.edits import replace_expr
-from ..torch_model.modules import is_module, modules, named_parameters
+from ..torch_model.module_tree import is_module, modules, named_parameters
 from ..values import DictValue, Instance, ListValue, Value
 from .base import Rule
 

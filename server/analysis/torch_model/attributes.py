@@ -31,6 +31,8 @@ from . import (
     flags,
     frameworks,
     instances,
+    module_methods,
+    module_tree,
     modules,
     ops,
     optimizers,
@@ -54,7 +56,7 @@ def get(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
         if value is not MISSING:
             return value
     if isinstance(owner, (ModuleObject, Instance)):
-        return modules.attribute(rt, owner, name, site) if modules.is_module(owner) else MISSING
+        return module_methods.attribute(rt, owner, name, site) if module_tree.is_module(owner) else MISSING
     if isinstance(owner, Unknown):
         return unknowns.attribute(rt, owner, name, site)
     if isinstance(owner, Device):
@@ -128,7 +130,7 @@ def put(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> Value
         if model is not None:
             model(rt, tensor, value, site)
         return None
-    if modules.is_module(owner) and isinstance(value, Tensor) and not value.is_parameter and not value.note:
+    if module_tree.is_module(owner) and isinstance(value, Tensor) and not value.is_parameter and not value.note:
         held = owner.attributes.get(name)
         if isinstance(held, Tensor) and held.is_parameter and not held.note:
             rt.error("other", f"cannot assign tensor as parameter '{name}'", site, value)
@@ -141,7 +143,7 @@ def put(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> Value
         else:
             modules.replacing(rt, owner, name, before, value, site)
     container = containers.container_of(owner)
-    if container is not None and containers.taken_in(rt, container, name, value, modules.is_module(value)):
+    if container is not None and containers.taken_in(rt, container, name, value, module_tree.is_module(value)):
         return None
     if isinstance(owner, ModuleObject):
         if name == "training":
@@ -177,9 +179,9 @@ def of_base(rt: Runtime, owner: Value, cls: Value, name: str, site: Site) -> Val
                 name,
                 lambda call: rt.heap.put(owner.attributes, call.args[0], call.args[1]) if len(call.args) == 2 else None,
             )
-        if modules.is_module(owner):
+        if module_tree.is_module(owner):
             inner = owner.data.get("torch")
             if name in ("forward", "__call__") and isinstance(inner, ModuleObject):
                 return NativeMethod(owner, name, lambda call: modules.forward(rt, instances.synced(owner, inner), call))
-            return modules.attribute(rt, owner, name, site)
+            return module_methods.attribute(rt, owner, name, site)
     return MISSING

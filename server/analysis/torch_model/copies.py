@@ -6,7 +6,7 @@ import ast
 
 from ..autograd.tensor import Tensor
 from ..values import Choice, DictValue, Instance, ListValue, ModuleObject, Runtime, Site, Unknown, Value
-from .modules import group_of
+from .module_tree import group_of
 from .ops import note_copy
 
 

@@ -22,7 +22,7 @@ from ..values import (
     Unknown,
     Value,
 )
-from .modules import is_module
+from .module_tree import is_module
 from .registry import function
 
 PREFIX = "torch.utils.data."

@@ -146,7 +146,7 @@ def _given_back(rt: Runtime, owner: Unknown, name: str, call: Call) -> Value:
     given = list(call.args)
     if not given or call.open_args:
         return rt.torch.opaque(owner, given, call.site, f"`.{name}()`")  # type: ignore[attr-defined]
-    from .modules import is_module
+    from .module_tree import is_module
 
     trains = [v for v in given if is_module(v) or isinstance(v, (Optimizer, ModuleObject, Unknown, ListValue, tuple))]
     if not trains:

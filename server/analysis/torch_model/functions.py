@@ -9,7 +9,7 @@ from ..autograd.engine import Operation
 from ..autograd.tensor import CPU, Tensor
 from ..autograd.truth import NO
 from ..values import Call, ListValue, ModuleObject, Runtime, Scalar, TorchName, Unknown, Value
-from . import modules, ops, shapes, strides
+from . import module_tree, modules, ops, shapes, strides
 from .arguments import as_tensor, device_of, operands_for, truth_of
 from .creation import parameter
 from .memory import CONSTANTS, OVERLAPS
@@ -138,7 +138,7 @@ def _same(rt: Runtime, call: Call) -> Value:
 def _jit_load(rt: Runtime, call: Call) -> Value:
     """A compiled module: whether its parameters require grad was saved with them, and a frozen one has none."""
     module = Unknown("`torch.jit.load`")
-    modules.parameters_of_unknown(module, loaded=True)
+    module_tree.parameters_of_unknown(module, loaded=True)
     return module
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import Tensor
 from ..values import Call, Distribution, Instance, ModuleObject, Runtime, TorchName, Unknown, Value
-from . import custom, hooks, modules, opaque
+from . import custom, hooks, module_tree, modules, opaque
 
 
 def call(rt: Runtime, instance: Instance, call: Call) -> Value:
@@ -13,7 +13,7 @@ def call(rt: Runtime, instance: Instance, call: Call) -> Value:
     if custom.is_function(instance.cls) and instance.cls.find("__call__") is None:
         rt.error("other", custom.LEGACY, call.site)
         return Unknown("a call of a custom function's object")
-    if not modules.is_module(instance) or instance.cls.find("__call__") is not None:
+    if not module_tree.is_module(instance) or instance.cls.find("__call__") is not None:
         return MISSING
     return hooks.around(rt, instance, call, lambda inner: forward(rt, instance, inner))
 
@@ -46,12 +46,12 @@ def is_a(rt: Runtime, value: Value, kind: Value) -> bool | None:
     if kind.dotted in ("torch.nn.Parameter", "torch.nn.parameter.Parameter"):
         return isinstance(value, Tensor) and value.is_parameter
     if isinstance(value, ModuleObject):
-        if kind.dotted in modules.BASE:
+        if kind.dotted in module_tree.BASE:
             return True
         return value.dotted.rpartition(".")[2] == kind.dotted.rpartition(".")[2]
     if isinstance(value, Instance):
-        if kind.dotted in modules.BASE:
-            return modules.is_module(value)
+        if kind.dotted in module_tree.BASE:
+            return module_tree.is_module(value)
         return kind.dotted in value.cls.torch_bases() or (None if value.cls.unknown_base() else False)
     if isinstance(value, Distribution):
         return kind.dotted.rpartition(".")[2] in (value.name, "Distribution")

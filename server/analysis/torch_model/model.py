@@ -18,7 +18,19 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import attributes, copies, dispatch, elements, grad_modes, instances, leaving, modules, opaque, operators
+from . import (
+    attributes,
+    copies,
+    dispatch,
+    elements,
+    grad_modes,
+    instances,
+    leaving,
+    module_tree,
+    modules,
+    opaque,
+    operators,
+)
 
 __all__ = ["TorchModel"]
 
@@ -144,7 +156,7 @@ class TorchModel:
 
     def is_module(self, value: Value) -> bool:
         """Whether a value is a module."""
-        return modules.is_module(value)
+        return module_tree.is_module(value)
 
     def is_instance(self, value: Value, kind: Value) -> bool | None:
         """`isinstance(value, kind)` for a class of torch; None if `kind` is not one or the answer is not known."""

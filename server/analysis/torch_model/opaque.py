@@ -10,7 +10,7 @@ from ..autograd.reach import reach
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO, YES, maybe
 from ..values import Instance, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
-from . import modules
+from . import module_tree
 from .arguments import operands_for
 
 
@@ -26,8 +26,8 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
             operands += operands_for("input", tensor, True)
         if (isinstance(dep, Unknown) and dep.tensor is None and not dep.plain) or isinstance(dep, Scalar):
             operands += operands_for("input", dep, True)
-        if modules.is_module(dep):
-            for _, tensor in modules.named_parameters(dep):
+        if module_tree.is_module(dep):
+            for _, tensor in module_tree.named_parameters(dep):
                 operands += operands_for("input", tensor, True)
         if isinstance(dep, Instance) and isinstance(dep.data.get("unknown"), Unknown):
             operands += operands_for("input", dep.data["unknown"], True)
@@ -39,7 +39,7 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
     rt.events.unknown_calls += 1
     trainable = False
     if isinstance(owner, Unknown) and not owner.plain:
-        behind = modules.behind(owner)
+        behind = module_tree.behind(owner)
         group = owner.parameters
         if group is None:
             frozen = bool(behind) and all(tensor.requires_grad.no for tensor in behind)
@@ -48,19 +48,19 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
             group.made = group.counter.made = group.memory.made = 0  # It was there before anybody looked.
             remember(owner, "parameters", group)
         trainable = owner.module_like and group.requires_grad.yes
-        if owner.module_like and group.requires_grad.maybe and group.note != modules.LOADED:
+        if owner.module_like and group.requires_grad.maybe and group.note != module_tree.LOADED:
             remember(group, "requires_grad", YES)
             trainable = True
         operands += operands_for("function", group, True)
-        for _, tensor in modules.parts_of_unknown(owner):
+        for _, tensor in module_tree.parts_of_unknown(owner):
             operands += operands_for("function", tensor, True)
         for tensor in behind:
             # `net.log_prob(x)` of an unknown `net` may use everything `net` has.
             operands += operands_for("self", tensor, True)
         if owner.node is not None:
             operands += operands_for("function", unknown_tensor(owner), True)
-    elif modules.is_module(owner):
-        for _, tensor in modules.named_parameters(owner):
+    elif module_tree.is_module(owner):
+        for _, tensor in module_tree.named_parameters(owner):
             operands += operands_for("input", tensor, True)
     elif isinstance(owner, Instance):
         for tensor in rt.tensors_in(owner):

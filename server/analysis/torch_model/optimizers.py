@@ -8,7 +8,7 @@ from ..autograd.order import birth
 from ..autograd.tensor import Tensor
 from ..events import Held
 from ..values import Call, Choice, DictValue, IterValue, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
-from .modules import clear_gradients
+from .module_methods import clear_gradients
 from .registry import function
 
 _MOVES = frozenset(["to", "cuda", "cpu"])

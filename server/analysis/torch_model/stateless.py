@@ -12,7 +12,7 @@ from ..autograd.engine import Operand, Operation
 from ..autograd.heap import MISSING
 from ..autograd.tensor import Tensor
 from ..values import Call, DictValue, Instance, ListValue, ModuleObject, Runtime, Unknown, Value
-from .modules import children, is_module, named_parameters
+from .module_tree import children, is_module, named_parameters
 from .ops import apply, note_copy
 from .registry import function
 

@@ -20,7 +20,7 @@ from ..values import (
     Value,
     unknown_tensor,
 )
-from . import dispatch, frameworks, modules
+from . import dispatch, frameworks, module_tree
 from .registry import PROPERTIES
 
 _TENSOR_ONLY = frozenset(
@@ -73,8 +73,8 @@ def attribute(rt: Runtime, owner: Unknown, name: str, site: Site) -> Value:
 
 
 def _of_module(rt: Runtime, owner: Unknown, name: str, call: Call) -> Value:
-    group = modules.parameters_of_unknown(owner)
-    parameters = [group, *(tensor for _, tensor in modules.parts_of_unknown(owner))]
+    group = module_tree.parameters_of_unknown(owner)
+    parameters = [group, *(tensor for _, tensor in module_tree.parts_of_unknown(owner))]
     if name == "parameters":
         return IterValue(parameters, True)
     if name == "named_parameters":

@@ -1,0 +1,308 @@
+"""Methods that every module has: `parameters`, `to`, `train`, `state_dict`; and those of containers of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..autograd.heap import MISSING, remember
+from ..autograd.tensor import CPU, NO_GRAD_YET, Grad, Tensor
+from ..autograd.truth import NO
+from ..values import (
+    Call,
+    DictValue,
+    External,
+    Instance,
+    IterValue,
+    ListValue,
+    ModuleObject,
+    NativeMethod,
+    Runtime,
+    Scalar,
+    Site,
+    Unknown,
+    Value,
+)
+from . import hooks
+from .arguments import device_of, dtype_of, truth_of
+from .containers import CONTAINERS, DICTS, container_of, hold, insert
+from .module_tree import children, group_of, modules, named_parameters
+from .modules import adding, forward
+from .ops import note_copy
+
+
+def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
+    """A method or attribute every module has; MISSING otherwise."""
+    if isinstance(owner, ModuleObject):
+        if name in owner.attributes:
+            return owner.attributes[name]
+        if name in owner.keys:
+            return owner.items[owner.keys.index(name)]
+        if name == "training":
+            return Scalar("bool") if owner.training is None else owner.training
+        if name in ("forward", "__call__"):
+            return NativeMethod(owner, name, lambda call: forward(rt, owner, call))
+        if name in owner.config and not name.startswith("_"):
+            return owner.config[name]
+        if name == "bias":
+            return None
+        container = _container_method(rt, owner, name)
+        if container is not MISSING:
+            return container
+    if isinstance(owner, Instance) and name == "training":
+        value = owner.data.get("training", True)
+        return Scalar("bool") if value is None else value
+    model = _METHODS.get(name)
+    if model is None:
+        inner = owner.data.get("torch") if isinstance(owner, Instance) else None
+        return attribute(rt, inner, name, site) if inner is not None else MISSING
+    return NativeMethod(owner, name, lambda call: model(rt, owner, call))
+
+
+def _container_method(rt: Runtime, owner: ModuleObject, name: str) -> Value:
+    if name in ("append", "extend", "insert") and owner.dotted in CONTAINERS:
+
+        def grow(call: Call) -> Value:
+            if name == "extend":
+                items, open_ = rt.iterate(call.args[0], call.site) if call.args else ([], True)
+                rt.heap.write(owner, "items", (*owner.items, *items))
+                if open_:
+                    rt.heap.write(owner, "open", True)
+            elif name == "insert":
+                adding(rt, owner, "", call.argument(1, "module"), call.site)
+                insert(rt, owner, call.argument(0, "index"), call.argument(1, "module"))
+            else:
+                item = call.args[-1] if call.args else next(iter(call.kwargs.values()), None)
+                adding(rt, owner, "", item, call.site)
+                hold(rt, owner, str(len(owner.items)), item)
+            return owner
+
+        return NativeMethod(owner, name, grow)
+    if name in ("items", "values", "keys") and owner.dotted in DICTS:
+
+        def view(call: Call) -> Value:
+            pairs = list(zip(owner.keys, owner.items, strict=False))
+            chosen = {"items": pairs, "values": list(owner.items), "keys": list(owner.keys)}[name]
+            return ListValue(chosen, open_=owner.open)
+
+        return NativeMethod(owner, name, view)
+    if name == "update" and owner.dotted in DICTS:
+
+        def update(call: Call) -> Value:
+            source = call.args[0] if call.args else None
+            if isinstance(source, DictValue):
+                rt.heap.write(owner, "keys", (*owner.keys, *(str(k) for k in source.items)))
+                rt.heap.write(owner, "items", (*owner.items, *source.items.values()))
+            return None
+
+        return NativeMethod(owner, name, update)
+    return MISSING
+
+
+def _parameters(rt: Runtime, owner: Value, call: Call) -> Value:
+    return IterValue([t for _, t in named_parameters(owner)], _open(owner))
+
+
+def _named_parameters(rt: Runtime, owner: Value, call: Call) -> Value:
+    return IterValue([(n, t) for n, t in named_parameters(owner)], _open(owner))
+
+
+def _open(owner: Value) -> bool:
+    if not isinstance(owner, Instance):
+        return False
+    return owner.cls.unknown_base() is not None or any(isinstance(base, External) for base in owner.cls.mro())
+
+
+def _modules(rt: Runtime, owner: Value, call: Call) -> Value:
+    return ListValue(modules(owner))
+
+
+def _named_modules(rt: Runtime, owner: Value, call: Call) -> Value:
+    found: dict[int, tuple[str, Value]] = {}
+    queue: list[tuple[str, Value]] = [("", owner)]
+    while queue:
+        name, module = queue.pop()
+        if id(module) not in found and not isinstance(module, Tensor):
+            found[id(module)] = (name, module)
+            below = [(f"{name}.{key}" if name else key, child) for key, child in children(module)]
+            queue += reversed(below)
+    return ListValue(list(found.values()))
+
+
+def _children(rt: Runtime, owner: Value, call: Call) -> Value:
+    return ListValue([c for _, c in children(owner)])
+
+
+def _named_children(rt: Runtime, owner: Value, call: Call) -> Value:
+    return ListValue(list(children(owner)))
+
+
+def _train(flag: bool | None) -> Callable[[Runtime, Value, Call], Value]:
+    def switch(rt: Runtime, owner: Value, call: Call) -> Value:
+        mode = flag if flag is not None else rt.truth(call.argument(0, "mode", True))
+        for module in modules(owner):
+            # Most calls say what holds anyway; a loop whose body begins with one leaves nothing for its next pass.
+            if isinstance(module, ModuleObject):
+                if module.training is not mode:
+                    rt.heap.write(module, "training", mode)
+            elif isinstance(module, Instance) and module.data.get("training", True) is not mode:
+                rt.heap.put(module.data, "training", mode)
+        return owner
+
+    return switch
+
+
+def _requires_grad_(rt: Runtime, owner: Value, call: Call) -> Value:
+    flag = truth_of(rt, call.argument(0, "requires_grad", True), "the flag is not known")
+    if flag.no:
+        _freeze_unknown_parts(owner)
+    for _, tensor in named_parameters(owner):
+        rt.heap.write(tensor, "requires_grad", flag)
+        rt.heap.write(tensor, "frozen", call.site.span if flag.no else None)
+    return owner
+
+
+def _freeze_unknown_parts(owner: Value) -> None:
+    """Freeze attributes that only later turn out to be modules (`self.net = net` of an argument)."""
+    for module in modules(owner):
+        for child in list(module.attributes.values()) if isinstance(module, Instance) else ():
+            if isinstance(child, Unknown) and child.parameters is None and not child.plain and child.node is None:
+                remember(child, "parameters", group_of(child, NO))
+
+
+def _zero_grad(rt: Runtime, owner: Value, call: Call) -> Value:
+    to_none = rt.truth(call.argument(0, "set_to_none", True))
+    clear_gradients(rt, [t for _, t in named_parameters(owner)], to_none, call.site)
+    return None
+
+
+def clear_gradients(rt: Runtime, tensors: list[Tensor], to_none: bool | None, site: Site) -> None:
+    """`zero_grad`: `.grad` becomes None, or zeros if it was there."""
+    if to_none is not False:
+        had = frozenset(id(tensor) for tensor in tensors if tensor.grad.present.yes)
+        rt.events.cleared[site.span] = (rt.events.unknown_calls, had)
+    for tensor in tensors:
+        if to_none is not False:
+            rt.heap.write(tensor, "grad", Grad(NO, site.span) if tensor.grad.present.possible else NO_GRAD_YET)
+
+
+def _to(rt: Runtime, owner: Value, call: Call) -> Value:
+    """Parameters stay the leaves they are: `Module.to` swaps their data (torch/nn/modules/module.py `_apply`)."""
+    for value in [*call.args, *call.kwargs.values()]:
+        if dtype_of(value) is None:
+            _place(rt, owner, device_of(value))
+    return owner
+
+
+def _cuda(rt: Runtime, owner: Value, call: Call) -> Value:
+    _place(rt, owner, device_of("cuda"))
+    return owner
+
+
+def _cpu(rt: Runtime, owner: Value, call: Call) -> Value:
+    _place(rt, owner, CPU)
+    return owner
+
+
+def _place(rt: Runtime, owner: Value, device: object) -> None:
+    for _, tensor in named_parameters(owner):
+        rt.heap.write(tensor, "device", device)
+
+
+def _same(rt: Runtime, owner: Value, call: Call) -> Value:
+    return owner
+
+
+def _apply(rt: Runtime, owner: Value, call: Call) -> Value:
+    for module in reversed(modules(owner)):
+        if call.args:
+            rt.call(call.args[0], Call([module], {}, call.site))
+    return owner
+
+
+def _register_buffer(rt: Runtime, owner: Value, call: Call) -> Value:
+    name, tensor = call.argument(0, "name"), call.argument(1, "tensor")
+    if isinstance(name, str) and isinstance(owner, (Instance, ModuleObject)):
+        if isinstance(tensor, Tensor) and not tensor.name:
+            remember(tensor, "name", name)
+        rt.heap.put(owner.attributes, name, tensor)
+    return None
+
+
+def _add_module(rt: Runtime, owner: Value, call: Call) -> Value:
+    name, module = call.argument(0, "name"), call.argument(1, "module")
+    adding(rt, owner, name if isinstance(name, str) else "", module, call.site)
+    container = container_of(owner)
+    if container is None:
+        if isinstance(name, str) and isinstance(owner, (Instance, ModuleObject)):
+            rt.heap.put(owner.attributes, name, module)
+    else:
+        # A name that is not known (`f"layer{i}"`) is one of its own.
+        hold(rt, container, name if isinstance(name, str) else str(len(container.items)), module)
+    return None
+
+
+def _state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
+    from ..autograd.graph import Cut
+
+    return DictValue(
+        {
+            n: rt.autograd.cut_off(t, Cut("detach", call.site.span, "state_dict()"), "state_dict", share="counter")
+            for n, t in named_parameters(owner)
+        },
+        rest=Unknown("an entry of a state_dict"),
+    )
+
+
+def _load_state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
+    state = call.argument(0, "state_dict", None)
+    for name, tensor in named_parameters(owner):
+        rt.autograd.bump(tensor, "load_state_dict", call.site.span)
+        source = state.items.get(name) if isinstance(state, DictValue) else None
+        if isinstance(source, Tensor):
+            note_copy(rt, tensor, source, call.site.span)
+    return Unknown("the result of load_state_dict")
+
+
+def _buffers(rt: Runtime, owner: Value, call: Call) -> Value:
+    return ListValue([], open_=True)
+
+
+def _get_submodule(rt: Runtime, owner: Value, call: Call) -> Value:
+    return Unknown("a submodule by name", deps=(owner,))
+
+
+_METHODS: dict[str, Callable[[Runtime, Value, Call], Value]] = {
+    "parameters": _parameters,
+    "named_parameters": _named_parameters,
+    "modules": _modules,
+    "named_modules": _named_modules,
+    "children": _children,
+    "named_children": _named_children,
+    "buffers": _buffers,
+    "train": _train(None),
+    "eval": _train(False),
+    "requires_grad_": _requires_grad_,
+    "zero_grad": _zero_grad,
+    "to": _to,
+    "cuda": _cuda,
+    "cpu": _cpu,
+    "float": _same,
+    "double": _same,
+    "half": _same,
+    "bfloat16": _same,
+    "type": _same,
+    "share_memory": _same,
+    "compile": _same,
+    "apply": _apply,
+    "register_buffer": _register_buffer,
+    "register_parameter": _register_buffer,
+    "add_module": _add_module,
+    "register_module": _add_module,
+    "state_dict": _state_dict,
+    "load_state_dict": _load_state_dict,
+    "register_forward_hook": hooks.on_forward,
+    "register_forward_pre_hook": hooks.before_forward,
+    "register_full_backward_hook": hooks.on_backward,
+    "register_backward_hook": hooks.on_backward,
+    "get_submodule": _get_submodule,
+}
