@@ -162,6 +162,28 @@ def test_a_local_name_is_written_again_by_a_step_that_ran_after_an_edit() -> Non
     assert same(again, check(Snapshot(PATH, text)))
 
 
+def test_a_method_runs_by_itself_once_nothing_else_runs_it() -> None:
+    text = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def forward(self, x):
+        return torch.exp(x)
+
+
+def use():
+    return Net()(torch.zeros(2))
+"""
+    analyzer = Analyzer()
+    analyzer.check(Snapshot(PATH, text))
+    text = text.replace("Net()(torch.zeros(2))", "torch.zeros(2)")
+    again, fresh = analyzer.check(Snapshot(PATH, text)), check(Snapshot(PATH, text))
+    assert again.value_at is not None and fresh.value_at is not None
+    assert fresh.value_at(7, 17) is not None and again.value_at(7, 17) == fresh.value_at(7, 17)
+
+
 def test_findings_move_with_their_lines() -> None:
     analyzer = Analyzer()
     first = analyzer.check(Snapshot(PATH, SCRIPT))

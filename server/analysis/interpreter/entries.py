@@ -93,7 +93,8 @@ def _enter(machine: Machine, frame: Frame, value: Value, run: Callable[[], Any])
     entered = partial(_run_entry, machine, run, allowed)
     before = machine.steps
     if machine.trunk is not None:
-        machine.trunk.entry(value, entered, allowed)
+        waiting = _methods(machine, value) if isinstance(value, ClassValue) else []
+        machine.trunk.entry(value, entered, allowed, tuple(method.node for method in waiting))
     else:
         entered()
     machine.entry_steps -= machine.steps - before

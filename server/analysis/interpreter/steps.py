@@ -58,6 +58,8 @@ class Step:
     names: frozenset[str] | None = None
     budget: int | None = None
     """How many steps it was allowed when it ran out of them; None if it did not."""
+    waiting: tuple[ast.AST, ...] = ()
+    """Of an entry point the methods that nothing had entered before."""
 
 
 class Recorded(Mapping[ast.AST, list[Any]]):

@@ -166,19 +166,20 @@ class Trunk:
         self._blocks.add(id(function.node.body))
         return True
 
-    def entry(self, value: Value, run: Callable[[], None], allowed: int) -> None:
-        """Run an entry point, or take it over if so many steps are allowed."""
+    def entry(self, value: Value, run: Callable[[], None], allowed: int, waiting: tuple[ast.AST, ...]) -> None:
+        """Run an entry point, or take it over if so many steps are allowed and the same methods `waiting` to be run."""
         machine = self.machine
         self._close()
         index = self._older.place(value, None)
         if index is not None:
             self._older.go_on_to(index)
             older = self._older.steps[index]
-            if self._older.unchanged(older, value, self._recorder, allowed):
+            if older.waiting == waiting and self._older.unchanged(older, value, self._recorder, allowed):
                 self._take(older)
                 machine.exhausted = machine.exhausted or older.budget is not None
                 return
         step = self._begin_step(value, None, index)
+        step.waiting = waiting
         before, machine.exhausted = machine.exhausted, False
         run()
         step.budget = allowed if machine.exhausted else None
