@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..facts import Facts
 from ..report import Finding
 from .base import Rule
+from .nothing_requires_grad import held_untracked
 
 RULE = Rule(
     name="frozen-parameters",
@@ -58,7 +59,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Sinks that raise because all parameters on the way to them were frozen."""
     for sink, candidates in facts.nothing_trainable:
         frozen = [t for t in candidates if t.is_parameter and t.frozen is not None]
-        if not frozen or sink.after_error or any(id(t) in facts.read for t in candidates):
+        asked = any(id(t) in facts.read for t in candidates) or held_untracked(facts, sink)
+        if not frozen or sink.after_error or asked:
             continue
         place = frozen[0].frozen
         if not facts.here(place) or place is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..autograd.reach import untracked
 from ..autograd.tensor import Tensor
+from ..events import Sink
 from ..facts import Facts
 from ..report import Finding, Fix
 from ..source.edits import set_keyword
@@ -88,14 +89,15 @@ _FACTORIES = frozenset(
 def check(facts: Facts) -> Iterator[Finding]:
     """Sinks that raise because no tensor on the way to them requires grad, though nothing was cut."""
     for sink, candidates in facts.nothing_trainable:
-        read = any(id(t) in facts.read for t in candidates)
+        held = held_untracked(facts, sink)
+        read = bool(held) or any(id(t) in facts.read for t in candidates)
         if not read and any(t.is_parameter and t.frozen is not None and facts.here(t.frozen) for t in candidates):
             continue
         here = [t for t in candidates if facts.here(t.origin) and t.note not in ("gradient", "data")]
         asked = (
             [] if read else [t for t in untracked(sink.outcome.roots) if id(t) in facts.read and facts.here(t.origin)]
         )
-        chosen = asked[0] if asked else choose(facts, here)
+        chosen = asked[0] if asked else choose(facts, held or here)
         name = facts.sink_name(sink)
         if chosen is None or chosen.origin is None:
             if facts.here(sink.site.span):
@@ -130,6 +132,15 @@ def check(facts: Facts) -> Iterator[Finding]:
         message = f"{facts.value_name(event.site.span)} holds integers: only floating-point tensors can require grad"
         trace = [facts.step(event.site.span, "sink", f"raises: {event.message}")]
         yield facts.finding(RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace)
+
+
+def held_untracked(facts: Facts, sink: Sink) -> list[Tensor]:
+    """Tensors that an optimizer was given to change and that do not require grad, on the way to a loss."""
+    return [
+        t
+        for t in untracked(sink.outcome.roots)
+        if id(t) in facts.held and not t.is_parameter and not t.note and facts.here(t.origin)
+    ]
 
 
 def choose(facts: Facts, candidates: list[Tensor]) -> Tensor | None:

@@ -37,7 +37,7 @@ def _behind(source: Tensor) -> dict[Tensor, Truth]:
 
 def _is_left_out(facts: Facts, tensor: Tensor) -> bool:
     """Whether the gradient of a tensor is wanted and never there: master weights are given theirs by hand."""
-    if tensor.group or not facts.is_wanted(tensor):
+    if tensor.group or tensor.note or not facts.is_wanted(tensor):
         return False
     return id(tensor) in facts.starved or (id(tensor) not in facts.held and id(tensor) not in facts.reached)
 
@@ -53,7 +53,8 @@ def poured(facts: Facts) -> Iterator[Poured]:
         id(leaf.memory): leaf
         for sink in facts.events.sinks
         if sink.kind == "backward" and not sink.after_error
-        for leaf in sink.outcome.reach.leaves
+        for leaf, how in sink.outcome.reach.leaves.items()
+        if how.yes and leaf.requires_grad.yes and not leaf.note
     }
     told: set[Span] = set()
     for copied in facts.events.copied:

@@ -93,7 +93,7 @@ def _same_numbers(value: Value, tensor: Tensor) -> bool:
     return True
 
 
-@setter("grad")
+@setter("grad", "_grad")
 def _set_grad(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
     present = NO if value is None else YES
     if value is None:

@@ -14,7 +14,7 @@ from ..autograd.backward import backward, gradient_graph
 from ..autograd.engine import Operand, Operation, Save
 from ..autograd.graph import Cut, Node, Saved, newest_order
 from ..autograd.tensor import Form, Tensor
-from ..autograd.truth import YES, both, maybe
+from ..autograd.truth import NO, YES, both, either, maybe
 from ..values import (
     Call,
     FunctionValue,
@@ -28,6 +28,7 @@ from ..values import (
     unknown_tensor,
 )
 from . import ops
+from .arguments import truth_of
 from .registry import function
 
 _OPTIONS = ("use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug", "early_stop")
@@ -185,6 +186,31 @@ def _func_grad(rt: Runtime, call: Call) -> Value:
         return (gradient, value) if both_asked else gradient
 
     return NativeMethod(target, "grad", run)
+
+
+@function(*(f"torch.autograd.functional.{name}" for name in ("jacobian", "hessian", "vjp", "jvp", "vhp", "hvp")))
+def _functional(rt: Runtime, call: Call) -> Value:
+    """Runs the function on the inputs and differentiates; what comes back has a graph with `create_graph` only."""
+    name = getattr(getattr(call.site.node, "func", None), "attr", "") or "jacobian"
+    given = call.argument(1, "inputs")
+    inputs = list(given) if isinstance(given, tuple) else [given]
+    result = rt.call(call.argument(0, "func"), Call(inputs, {}, call.site))
+    tensors = [each for each in rt.tensors_in((result, *inputs)) if isinstance(each, Tensor)]
+    at = {"jacobian": 2, "hessian": 2}.get(name, 3)
+    create = truth_of(rt, call.argument(at, "create_graph", False), "create_graph is not known")
+    if len(inputs) > 1 or name not in ("jacobian", "hessian") or create.maybe or not tensors:
+        return Unknown(f"torch.autograd.functional.{name}()", deps=tuple(tensors) if create.possible else ())
+    made = Tensor(origin=call.site.span)
+    edges = tuple(each.edge() for each in tensors)
+    learns = both(either(edge.live for edge in edges), rt.autograd.mode.enabled)
+    cut = None
+    if create.no:
+        cut = Cut("no-create-graph", call.site.span, f"torch.autograd.functional.{name}") if learns.possible else None
+        learns = NO
+    made.node = Node(name, call.site.span, edges, tracked=learns, path=rt.autograd.path, cut=cut)
+    made.node.stack = rt.autograd.stack
+    made.requires_grad, made.node.result = learns, made
+    return made
 
 
 def _give_graph(rt: Runtime, gradient: Tensor, value: Tensor, alias: Tensor, call: Call) -> None:
