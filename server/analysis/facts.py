@@ -208,7 +208,7 @@ class Facts(Wording):
             # No optimizer in sight: a part of a module that learns nothing while its siblings do.
             wanted = [s for s in sure if id(s.leaf) not in self.reached and self._sibling_learns(s.leaf, sink)]
             return self._grouped(wanted, sink, "likely", False)
-        wanted = wanted or self._zeroed(sink)
+        wanted = [*wanted, *self._zeroed(sink)]
         doubtful = bool(outcome.doubts) or any(node.opaque or node.is_join for s in wanted for node in s.path)
         certain = sink.path == ALWAYS and not doubtful
         return self._grouped(wanted, sink, "certain" if certain else "likely", False)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import takewhile
 
 from ..autograd.graph import Node
 from ..events import Sink
 from ..facts import Facts
-from ..report import Finding, Fix, TraceStep
+from ..report import Confidence, Finding, Fix, TraceStep
 from ..source.edits import set_keyword
 from . import carrying
 from .base import Rule
+from .inplace_on_saved import changes, is_update
 
 RULE = Rule(
     name="freed-graph",
@@ -83,11 +85,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     The damage is done by what brings the old graph to the second backward: over the passes of a loop, the statement
     that carried it; otherwise the first backward, which did not keep it.
     """
-    for index, sink in enumerate(facts.events.sinks):
-        raised = sink.outcome.raises
-        if sink.after_error or raised is None or raised.kind != "freed" or raised.node is None:
-            continue
-        first = _first(facts.events.sinks[:index], raised.node)
+    for sink, node, confidence in _met_again(facts):
+        first = _first(facts, sink, node)
         if first is None:
             continue
         again = first.site.span == sink.site.span
@@ -110,9 +109,28 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.step(first.site.span, "mutation", "frees the graph"),
             facts.sink_step(sink, "raises: Trying to backward through the graph a second time"),
         ]
-        yield facts.finding(
-            RULE.name, facts.confidence(sink), message, facts.marked(span), trace, [_retain(facts, first)]
-        )
+        yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_retain(facts, first)])
+
+
+def _met_again(facts: Facts) -> Iterator[tuple[Sink, Node, Confidence]]:
+    """Backwards that raise for a freed graph, each with a node of it.
+
+    And those that meet parameters as they were in an earlier pass, where a branch decides if the graph is met: that it
+    is an old graph is the cause, that the optimizer has stepped since is not.
+    """
+    for sink in facts.events.sinks:
+        raised = sink.outcome.raises
+        if not sink.after_error and raised is not None and raised.kind == "freed" and raised.node is not None:
+            yield sink, raised.node, facts.confidence(sink)
+    for sink, changed, _ in changes(facts):
+        if changed.node is not None and is_update(facts, sink, changed) and is_old(facts, sink, changed.node):
+            yield sink, changed.node, "likely"
+
+
+def is_old(facts: Facts, sink: Sink, node: Node) -> bool:
+    """Whether a node is of a graph that an earlier pass of the same backward may have freed."""
+    first = _first(facts, sink, node) if node in sink.outcome.freed_before else None
+    return first is not None and first.site.span == sink.site.span and _carried(sink, first) is not None
 
 
 def _carried(sink: Sink, first: Sink) -> Node | None:
@@ -145,7 +163,9 @@ def _below(node: Node) -> list[Node]:
     return found
 
 
-def _first(earlier: list[Sink], node: object) -> Sink | None:
+def _first(facts: Facts, sink: Sink, node: Node) -> Sink | None:
+    """The first backward before this one that went through a node."""
+    earlier = takewhile(lambda each: each is not sink, facts.events.sinks)
     return next((s for s in earlier if node in s.outcome.reach.nodes), None)
 
 

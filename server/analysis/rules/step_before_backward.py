@@ -14,6 +14,7 @@ from ..report import Confidence, Finding, Fix, Span, TraceStep
 from ..source.edit_base import body_of
 from ..source.edits import move_behind
 from .base import Rule
+from .freed_graph import is_old
 from .inplace_on_saved import changes, is_update
 
 RULE = Rule(
@@ -82,7 +83,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Backwards that meet a parameter which an update has changed since it was saved; one finding per step."""
     told: set[Span] = set()
     for sink, raised, confidence in changes(facts):
-        if not is_update(facts, sink, raised):
+        if not is_update(facts, sink, raised) or (raised.node is not None and is_old(facts, sink, raised.node)):
             continue
         for finding in _finding(facts, sink, raised, confidence):
             if finding.span not in told:
