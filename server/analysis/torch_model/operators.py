@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from ..autograd.engine import Operation
+from ..autograd.graph import Node
 from ..autograd.tensor import Tensor
+from ..autograd.truth import maybe
 from ..values import Call, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
 from . import arrays, ops
-from .arguments import history
+from .arguments import history, operands_for
 from .table import TABLE
 
 
@@ -51,6 +54,19 @@ def _operand(rt: Runtime, value: Value) -> Tensor | None:
     return None
 
 
+def _of_numbers(rt: Runtime, sides: tuple[Value, Value], unknown: Unknown, plain: bool, site: Site) -> Node | None:
+    """The history of a number that left torch, in what is computed of it and an unknown value (`t.item() * args.k`)."""
+    numbers = [side for side in sides if isinstance(side, Scalar) and side.node is not None]
+    if not numbers:
+        return None
+    operands = tuple(operand for number in numbers for operand in operands_for("input", number, True))
+    operation = Operation("call", site.span, operands, opaque=unknown.reason, holds_numbers=True)
+    node = rt.autograd.apply(operation)[0].node
+    if node is not None and node.tracked.no and not plain:
+        node.tracked = maybe(unknown.reason)
+    return node
+
+
 def _untracked(rt: Runtime, name: str, left: Value, right: Value, site: Site) -> Value:
     if name in ("eq", "ne", "lt", "le", "gt", "ge"):
         return Scalar("bool")
@@ -59,6 +75,7 @@ def _untracked(rt: Runtime, name: str, left: Value, right: Value, site: Site) ->
         symbolic = all(v.symbolic for v in (left, right) if isinstance(v, Unknown))
         result = Unknown(unknown.reason, deps=(left, right), symbolic=symbolic)
         result.plain = all(not isinstance(v, Unknown) or v.plain for v in (left, right))
+        result.node = _of_numbers(rt, (left, right), unknown, result.plain, site)
         return result
     kinds = {v.kind if isinstance(v, Scalar) else type(v).__name__ for v in (left, right)}
     kind = (
