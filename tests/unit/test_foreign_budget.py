@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gradsight.analysis.interpreter.foreign_budget import FOREIGN_STEPS
-from gradsight.analysis.interpreter.imports import Importer
+from gradsight.analysis.interpreter.imports import MAX_STEPS, Importer
 from gradsight.analysis.interpreter.run import Interpreter, run_file
 from gradsight.analysis.names.workspace import WorkspaceModules
 from gradsight.analysis.source.parse import Parsed, parse
@@ -79,3 +79,16 @@ def test_a_far_file_that_never_mentions_torch_is_parsed_when_it_is_used(tmp_path
     machine = run_file(parse(str(tmp_path / "main.py"), program), Importer(workspace))
     assert workspace.loaded == ["near.py", "far.py"]
     assert machine.events.reveals[0][1][2].no
+
+
+def test_what_an_imported_file_imports_is_paid_from_the_same_account(tmp_path: Path) -> None:
+    body = "import torch\nx = 0\nfor i in range(3):\n" + "    x = x + 1\n" * 400
+    (tmp_path / "outer.py").write_text("import inner\n" + body, "utf-8")
+    (tmp_path / "inner.py").write_text(body, "utf-8")
+
+    def left(program: str) -> int:
+        importer = Importer(WorkspaceModules((str(tmp_path),)))
+        run_file(parse(str(tmp_path / "main.py"), program), importer)
+        return importer.steps_left
+
+    assert MAX_STEPS - left("import outer") >= 2 * (MAX_STEPS - left("import inner")) > 2000

@@ -219,7 +219,8 @@ class Importer:
         if self.steps_left > 0:
             self.running.add(path)
             try:
-                self.steps_left -= self.run_module(machine, parsed, module, site, self.steps_left)
+                taken = self.run_module(machine, parsed, module, site, self.steps_left)
+                self.steps_left -= taken  # Not in one statement: what that body imports is charged meanwhile.
             finally:
                 self.running.discard(path)
         return module
