@@ -81,6 +81,17 @@ def test_a_far_file_that_never_mentions_torch_is_parsed_when_it_is_used(tmp_path
     assert machine.events.reveals[0][1][2].no
 
 
+def test_a_chain_of_imports_takes_no_more_than_one_account(tmp_path: Path) -> None:
+    for n in range(6):
+        further = f"import far{n + 1}\n" if n < 5 else ""
+        text = f"import torch\n{further}x = 0\n" + "x = x + 1\n" * 15_000
+        (tmp_path / f"far{n}.py").write_text(text, "utf-8")
+    importer = Importer(WorkspaceModules((str(tmp_path),)))
+    machine = run_file(parse(str(tmp_path / "main.py"), "import torch\nimport far0\ny = 1\n"), importer)
+    assert -10 < importer.steps_left <= 0
+    assert machine.main.namespace["y"] == 1 and not machine.exhausted
+
+
 def test_what_an_imported_file_imports_is_paid_from_the_same_account(tmp_path: Path) -> None:
     body = "import torch\nx = 0\nfor i in range(3):\n" + "    x = x + 1\n" * 400
     (tmp_path / "outer.py").write_text("import inner\n" + body, "utf-8")

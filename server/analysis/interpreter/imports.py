@@ -83,6 +83,7 @@ class Importer:
         self.run_module: RunModule | None = None
         self._found: dict[tuple[str, str], str | None] = {}
         self._mentions: dict[str, bool] = {}
+        self._since = 0
         self._spaces: dict[str, ModuleValue] = {}
 
     # ------------------------------------------------------------------ the statements
@@ -216,13 +217,19 @@ class Importer:
             return External(dotted)
         module = self.loaded[path] = ModuleValue(dotted, parsed.source.path, parsed.source)
         self.characters_left -= len(parsed.source.text)
-        if self.steps_left > 0:
+        if not self.running:
+            self._since = machine.steps
+        # The bodies that are under way have not been charged yet.
+        most = self.steps_left - (machine.steps - self._since)
+        if most > 0:
             self.running.add(path)
             try:
-                taken = self.run_module(machine, parsed, module, site, self.steps_left)
+                taken = self.run_module(machine, parsed, module, site, most)
                 self.steps_left -= taken  # Not in one statement: what that body imports is charged meanwhile.
             finally:
                 self.running.discard(path)
+            if self.running:
+                machine.max_steps = min(machine.max_steps, self._since + self.steps_left)
         return module
 
     def _eager(self, workspace: Workspace, path: str) -> bool:
