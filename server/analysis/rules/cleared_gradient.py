@@ -70,7 +70,12 @@ def check(facts: Facts) -> Iterator[Finding]:
         told.add(place)
         text = facts.text(facts.node_at(place)) or "this"
         message = f"`{text}` clears the gradients that the next `step()` should use: the step changes nothing"
-        sinks = [s for s in facts.events.sinks[: step.sinks_before] if s.kind == "backward"]
+        wanted = {id(tensor) for tensor, _ in step.grads}
+        sinks = [
+            sink
+            for sink in facts.events.sinks[: step.sinks_before]
+            if sink.kind == "backward" and any(id(leaf) in wanted for leaf in sink.outcome.reach.leaves)
+        ]
         trace = [
             facts.step(sinks[-1].site.span, "note", "leaves gradients") if sinks else None,
             facts.step(place, "cut", "cleared here"),
