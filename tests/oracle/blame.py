@@ -49,7 +49,7 @@ ERRORS: tuple[tuple[str, str], ...] = (
     ("cannot resize variables that require grad", "resize"),
     ("support the deepcopy protocol at the moment", "deepcopy of a non-leaf"),
     ("functions with out=... arguments don't support automatic differentiation", "out="),
-    ("more than one element of the written-to tensor refers to a single memory location", "overlapping memory"),
+    ("to a single memory location", "overlapping memory"),
     ("cannot assign 'torch.FloatTensor' as parameter", "tensor as a parameter"),
     ("returned an incorrect number of gradients", "wrong number of gradients"),
     ("You must implement either the backward or vjp", "no backward"),

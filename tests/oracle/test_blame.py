@@ -24,7 +24,8 @@ def test_blame(capsys: pytest.CaptureFixture[str]) -> None:
         print(f"\nblame, first seed {first}\n{blame.report()}")
     some = "\n".join(f"{name}: {where}\n{text}" for name, where, text in blame.cases[:10])
     assert blame.share() >= 0.99, f"GRADSIGHT_ORACLE_SEED={first}\n{some}"
-    assert blame.amiss("straight") <= 1, f"GRADSIGHT_ORACLE_SEED={first}\n{some}"
+    # Straight-line programs raise some 250 errors: three are one in a hundred. In most batches there is none or one.
+    assert blame.amiss("straight") <= 3, f"GRADSIGHT_ORACLE_SEED={first}\n{some}"
     # What is left aside stays rare: it must not become a place to hide errors in.
     kinds = {name for _, name, where in blame.counts if where == "outside"}
     total = blame.counts.total()

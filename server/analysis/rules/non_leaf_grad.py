@@ -72,7 +72,8 @@ memory of one gradient is kept. It must come before `backward()`, and `y` must r
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Reads of `.grad` of a tensor that is not a leaf and does not keep its gradient."""
+    """Tensors that are no leaves, in an optimizer, which raises; and reads of their `.grad`, unless they keep it."""
+    yield from _held(facts)
     for event in facts.events.reads:
         if not event.leaf.no or not event.requires_grad.yes or not event.present.no:
             continue
@@ -99,6 +100,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         confidence = facts.confidence_on(event.path, event.sure)
         yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_retain(facts, event)])
 
+
+def _held(facts: Facts) -> Iterator[Finding]:
     for held in facts.events.held:
         if held.tensor.is_leaf.no and held.node is not None and moved_leaf(held.node) is None and not held.tensor.note:
             if not held.node.tracked.yes or not facts.here(held.site.span):
