@@ -11,8 +11,13 @@ from ..autograd.tensor import Tensor
 from . import strides
 from .shapes import plain_name
 
-_ONE_BY_ONE = frozenset("zero fill masked_fill index_fill index_put fill_diagonal tril triu set threshold".split())
-"""Operations that may write to an expanded tensor."""
+_ONE_BY_ONE = frozenset(
+    """
+    zero fill masked_fill index_fill index_put fill_diagonal tril triu set threshold
+    t transpose swapaxes swapdims squeeze unsqueeze as_strided
+    """.split()
+)
+"""Operations that may be done to an expanded tensor: those that fill it, and those that write nothing."""
 _READ_FIRST = frozenset("zero fill masked_fill addmm addmv addbmm baddbmm addr threshold".split())
 """Operations that may read from the memory they write to, in whatever order."""
 CONSTANTS = frozenset(["zeros_", "ones_", "constant_", "eye_", "dirac_"])

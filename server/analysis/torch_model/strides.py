@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..autograd.graph import Node
 from ..autograd.tensor import ANY_FORM, Form, Tensor
 from ..values import SliceValue, Value
 from . import shapes
@@ -431,6 +432,29 @@ def _together(shape: Shape, tensors: Sequence[Tensor], number: bool) -> Form:
         if len({strides for _, strides in found}) == 1 and _dense(*found[0]):
             return _form(shape, found[0][1], 0)
     return _form(shape, _ordered(shape, found), 0)
+
+
+_HAND_ON = frozenset("add radd sub clone detach positive dropout where".split())
+"""Element-wise operations that may give an operand the gradient that came to them, expanded as it may be."""
+
+
+def of_gradient(target: Tensor, node: Node | None) -> Form:
+    """The form of the gradient of `target` with which backward comes out, begun at a node."""
+    if not target.form.plain or node is None:
+        return Form(target.shape)
+    todo, seen, users = [node], set[Node](), list[Node]()
+    while todo:
+        current = todo.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for edge in current.edges:
+            if edge.tensor is target and edge.flows:
+                users.append(current)
+            elif edge.node is not None and edge.node.order >= target.born:
+                todo.append(edge.node)
+    computes = all(shapes.elementwise(plain_name(n.name)) and plain_name(n.name) not in _HAND_ON for n in users)
+    return Form(target.shape, bool(users) and (computes or len(users) > 1))
 
 
 _IN_ORDER = frozenset("softmax log_softmax cumsum matmul mm bmm linear stack cat masked_fill".split())

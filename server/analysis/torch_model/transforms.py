@@ -27,7 +27,7 @@ from ..values import (
     Value,
     unknown_tensor,
 )
-from . import ops
+from . import ops, strides
 from .arguments import truth_of
 from .registry import function
 
@@ -177,10 +177,11 @@ def _func_grad(rt: Runtime, call: Call) -> Value:
         if not isinstance(tensor, Tensor):
             return Unknown("torch.func.grad()", deps=tuple(inner.args))
         alias = _alias(rt, tensor, inner)
+        alias.form = tensor.form
         args = [alias if index == number else value for index, value in enumerate(inner.args)]
         value = rt.call(target, Call(args, inner.kwargs, inner.site))
         gradient = Tensor(device=tensor.device, origin=inner.site.span)
-        gradient.form = Form(tensor.shape)
+        gradient.form = strides.of_gradient(alias, value.node if isinstance(value, Tensor) else None)
         if isinstance(value, Tensor) and value.requires_grad.possible:
             _give_graph(rt, gradient, value, alias, inner)
         return (gradient, value) if both_asked else gradient

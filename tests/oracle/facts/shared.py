@@ -146,4 +146,48 @@ y.retain_grad()
 z = torch.maximum(y, y)
 y.detach_()
 z.sum().backward()
+=== expanded_turned_in_place
+x = torch.rand(3).expand(3, 3)
+x.t_()
+x.unsqueeze_(0).squeeze_()
+=== split_pieces_written_to_the_whole
+x = torch.rand(3)
+a, b, c = torch.split(x, [1, 1, 1])
+x += c
+=== rows_written_to_the_whole
+x = torch.rand(3, 3)
+a, b, c = x
+x /= b
+=== rows_of_a_gradient_of_a_function
+x = torch.rand(3, 3, requires_grad=True)
+g = torch.func.grad(lambda t: t.tanh().sum())(x)
+a, b, c = g
+g.add_(b)
+=== recomputed_by_a_number_needs_no_input
+x = torch.rand(3, requires_grad=True)
+y = x * 1
+z = torch.utils.checkpoint.checkpoint(lambda t: t * 2, y, use_reentrant=False)
+y.add_(1)
+z.sum().backward()
+=== recomputed_from_a_changed_input
+x = torch.rand(3, requires_grad=True)
+y = x * 1
+z = torch.utils.checkpoint.checkpoint(lambda t: t.exp(), y, use_reentrant=False)
+y.add_(1)
+z.sum().backward()
+=== reentrant_checkpoint_with_inputs
+x = torch.rand(3, requires_grad=True)
+z = torch.utils.checkpoint.checkpoint(lambda t: t.exp(), x, use_reentrant=True)
+z.sum().backward(inputs=[x])
+=== input_of_a_backward_is_retained
+x = torch.rand(3, requires_grad=True)
+y = x * 2
+y.exp().sum().backward(inputs=[y])
+opt = torch.optim.SGD([y], lr=0.1)
+opt.step()
+=== bias_alone_keeps_nothing
+b = torch.rand(3, requires_grad=True)
+y = F.linear(torch.rand(2, 3), torch.rand(3, 3), b).sum()
+y.backward()
+y.backward()
 """

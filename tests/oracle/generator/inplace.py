@@ -205,9 +205,9 @@ def setitem(b: Builder) -> bool:
 
 
 def reshaped(b: Builder) -> bool:
-    """Change the shape of a tensor in place; what it holds stays."""
+    """Change the shape of a tensor in place; what it holds stays. With a graph, not behind autograd's back."""
     value = choose(b)
-    if value is None or len(value.shape) > 2 or b.in_function:
+    if value is None or len(value.shape) > 2 or b.in_function or (b.mode != "on" and value.rg):
         return False
     shape = value.shape
     ways = [("unsqueeze_(0)", (1, *shape)), ("squeeze_()", tuple(size for size in shape if size != 1))]
