@@ -75,6 +75,9 @@ def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
             found.append(Raise("saved-modified", sure, node, saved, first_write_after(saved.version, version)))
         return found
     last = saved.tensor.node
+    if last is not None and last.name == "_add_batch_dim" and last.edges and last.edges[0].tensor is not None:
+        # What `vmap` makes of a tensor is the tensor itself to autograd.
+        last = last.edges[0].tensor.node
     if last is not None and last.name == "detach_" and last.order > node.order:
         before = last.edges[0].node
         if before is not None and before.tracked.yes and not saved.operand.startswith("result"):

@@ -119,7 +119,11 @@ def _grad(rt: Runtime, call: Call) -> Value:
             if not create.yes and gradient.requires_grad.possible:
                 gradient.requires_grad = truth.maybe("create_graph is not known")
         gradient.note = "gradient"
-        results.append(None if used.no and allow.yes else gradient)
+        zeros = used.no and call.kwargs.get("materialize_grads") is True
+        if zeros and create.yes:
+            # Zeros that are a leaf of their own (torch/autograd/__init__.py, grad).
+            gradient.node, gradient.requires_grad = None, YES
+        results.append(None if used.no and allow.yes and not zeros else gradient)
     return tuple(results)
 
 

@@ -81,7 +81,8 @@ def _add(rt: Runtime, optimizer: Optimizer, params: Value, site: Site) -> None:
     used = isinstance(params, IterValue) and params.used
     tensors, open_ = collect(rt, params, site)
     for tensor in tensors:
-        rt.autograd.refresh(tensor)
+        # It asks for `is_leaf` (torch/optim/optimizer.py, add_param_group).
+        rt.guard(lambda each=tensor: rt.autograd.require_current(each), site, lambda: None)  # type: ignore[attr-defined, misc]
         rt.events.held.append(Held(site, tensor, tensor.node))
         if tensor.is_leaf.no and not tensor.retains_grad:
             # Without a GPU, a move there is none, and the tensor is the leaf it was made as.

@@ -190,4 +190,23 @@ b = torch.rand(3, requires_grad=True)
 y = F.linear(torch.rand(2, 3), torch.rand(3, 3), b).sum()
 y.backward()
 y.backward()
+=== zeros_made_for_an_unused_input
+x = torch.rand(3, requires_grad=True)
+y = torch.rand(3, requires_grad=True)
+g, = torch.autograd.grad((y * 2).sum(), x, materialize_grads=True, create_graph=True)
+z = g ** 2
+z /= z
+z.sum().backward()
+=== optimizer_over_a_view_that_cannot_be_brought_up_to_date
+x = torch.rand(3, 3, requires_grad=True)
+a, b, c = x.chunk(3)
+with torch.no_grad():
+    c.pow_(2)
+opt = torch.optim.SGD([a], lr=0.1)
+=== detached_in_place_after_vmap
+x = torch.rand(3, requires_grad=True)
+y = x * 2
+z = torch.vmap(lambda t: t ** 2)(y)
+y.detach_()
+z.sum().backward()
 """
