@@ -15,6 +15,7 @@ from .report import Confidence, Finding, Fix, Severity, Span, TraceStep
 from .source.edit_base import Edits
 from .source.parse import Parsed
 from .torch_model.module_tree import is_module, modules, named_parameters
+from .torch_model.opaque import METHOD
 from .values import Instance
 from .wording import Wording
 
@@ -293,7 +294,7 @@ class Facts(Wording):
         cut_paths = {node for item in lost for node in item.path}
         last = {root.node for root in sink.outcome.roots}
         for node in sink.outcome.reach.nodes:
-            if node.is_join:
+            if node.is_join or node.note == METHOD:
                 return False
             for edge in node.edges:
                 # A result that tracking was off for is a leaf too, once it is told to require grad.

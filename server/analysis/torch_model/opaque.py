@@ -13,6 +13,14 @@ from ..values import Instance, Runtime, Scalar, Site, Unknown, Value, unknown_te
 from . import module_tree
 from .arguments import operands_for
 
+METHOD = "method"
+"""The note on a call of a method of an unknown object: `agent.error(x, target)` may use all that the object has."""
+
+
+def _is_method(owner: Unknown) -> bool:
+    of = (dep for dep in owner.deps if isinstance(dep, Unknown))
+    return any(value is owner for each in of for value in each.attributes.values())
+
 
 def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: str) -> Value:
     """The result of code the engine cannot see: connected to every tensor that goes in, and to nothing for sure."""
@@ -74,6 +82,8 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
     tensor = rt.autograd.apply(operation)[0]
     node = tensor.node
     assert node is not None
+    if isinstance(owner, Unknown) and _is_method(owner):
+        node.note = METHOD
     if node.tracked.yes and not trainable:
         node.tracked = maybe(reason)
     elif trainable and not rt.autograd.mode.enabled.no:
