@@ -123,13 +123,18 @@ def check(facts: Facts) -> Iterator[Finding]:
     yield from _made_in_forward(facts)
     for event in facts.events.forbidden:
         taken = event.message.startswith(SLOT_TAKEN) and event.certain and not event.after_error
-        if taken and facts.here(event.site.span):
+        if taken and facts.here(event.site.span) and not _by_hand(facts):
             text = facts.text(facts.node_at(event.site.span)) or "the attribute"
             message = f"`{text}` is a parameter, and a computed tensor cannot take its place: PyTorch raises TypeError"
             trace = [facts.step(event.site.span, "sink", "raises: torch.nn.Parameter or None expected")]
             yield facts.finding(
                 RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace
             )
+
+
+def _by_hand(facts: Facts) -> bool:
+    """Whether the file takes parameters out of modules by hand, and may put anything in their places."""
+    return any(isinstance(each, ast.Attribute) and each.attr == "_parameters" for each in ast.walk(facts.parsed.tree))
 
 
 def _made_in_forward(facts: Facts) -> Iterator[Finding]:

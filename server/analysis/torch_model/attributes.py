@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..autograd.graph import ALWAYS
 from ..autograd.heap import MISSING
 from ..autograd.tensor import Device, Tensor
 from ..events import Assigned
@@ -133,7 +134,9 @@ def put(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> Value
     if module_tree.is_module(owner) and isinstance(value, Tensor) and not value.is_parameter and not value.note:
         held = owner.attributes.get(name)
         if isinstance(held, Tensor) and held.is_parameter and not held.note:
-            rt.error("other", f"cannot assign tensor as parameter '{name}'", site, value)
+            # Behind a condition it may be for another of the modules that a loop goes through.
+            certain = rt.autograd.path == ALWAYS
+            rt.error("other", f"cannot assign tensor as parameter '{name}'", site, value, certain)
         elif value.node is not None and isinstance(owner, Instance):
             rt.events.assigned.append(Assigned(site, owner, name, value))
     if rt.events.held and isinstance(owner, (ModuleObject, Instance)):
