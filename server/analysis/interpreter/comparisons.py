@@ -39,7 +39,8 @@ def _compare(machine: Machine, node: ast.Compare) -> Value:
     if len(node.ops) == 1:
         right = evaluate(machine, node.comparators[0])
         result = compare(machine, node.ops[0], left, right, machine.site(node))
-        record(machine, node, result)
+        if type(result) is Tensor:
+            record(machine, node, result)
         return result
     outcomes = []
     for op, comparator in zip(node.ops, node.comparators, strict=True):

@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from ..autograd.tensor import Tensor
 from ..values import Call, Choice, Instance, IterValue, ListValue, Scalar, Site, Unknown, Value
 from .expressions import evaluate, expression, record
 from .keys import CONSTANTS
@@ -54,7 +55,8 @@ def _bin_op(machine: Machine, node: ast.BinOp) -> Value:
         result = machine.each(left, lambda a: machine.each(right, lambda b: binary(machine, node.op, a, b, site)))
     else:
         result = binary(machine, node.op, left, right, site)
-    record(machine, node, result)
+    if type(result) is Tensor:
+        record(machine, node, result)
     return result
 
 
@@ -140,7 +142,8 @@ def _unary(machine: Machine, node: ast.UnaryOp) -> Value:
     names: dict[type, str] = {ast.USub: "neg", ast.UAdd: "pos", ast.Invert: "invert"}
     site = machine.site(node)
     result = machine.each(operand, lambda each: machine.torch.unary(names[type(node.op)], each, site))
-    record(machine, node, result)
+    if type(result) is Tensor:
+        record(machine, node, result)
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from ..autograd.tensor import Tensor
 from ..torch_model import frameworks
 from ..values import Builtin, Call, Choice, DictValue, SliceValue, Unknown, Value
 from . import objects
@@ -23,7 +24,8 @@ def _attribute(machine: Machine, node: ast.Attribute) -> Value:
         value = objects.attribute(machine, owner, node.attr, site)
     if type(value) is Choice:
         value = machine.narrow(value)
-    record(machine, node, value)
+    if type(value) is Tensor:
+        record(machine, node, value)
     return value
 
 
@@ -59,7 +61,8 @@ def _call(machine: Machine, node: ast.Call) -> Value:
         result = machine.each(function, lambda each: call_value(machine, each, call))
     else:
         result = call_value(machine, function, call)
-    record(machine, node, result)
+    if type(result) is Tensor:
+        record(machine, node, result)
     return result
 
 
@@ -75,5 +78,6 @@ def _subscript_node(machine: Machine, node: ast.Subscript) -> Value:
     index = evaluate(machine, node.slice)
     site = machine.site(node)
     result = machine.narrow(machine.each(owner, lambda each: subscript(machine, each, index, site)))
-    record(machine, node, result)
+    if type(result) is Tensor:
+        record(machine, node, result)
     return result

@@ -23,7 +23,8 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
         if machine.events.held and isinstance(value, (Instance, ModuleObject)):
             machine.torch.rebinding(target.id, machine.frame.scope.lookup(target.id), value, machine.site(target))
         machine.frame.scope.store(machine.heap, target.id, value)
-        record(machine, target, value)
+        if type(value) is Tensor:
+            record(machine, target, value)
     elif isinstance(target, ast.Attribute):
         owner = evaluate(machine, target.value)
         _name_it(
@@ -32,7 +33,8 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
             target.attr if not isinstance(target.value, ast.Name) else f"{target.value.id}.{target.attr}",
         )
         machine.each(owner, lambda each: set_attribute(machine, each, target.attr, value, target))
-        record(machine, target, value)
+        if type(value) is Tensor:
+            record(machine, target, value)
     elif isinstance(target, ast.Subscript):
         owner = evaluate(machine, target.value)
         index = evaluate(machine, target.slice)
@@ -178,7 +180,8 @@ def augmented(machine: Machine, node: ast.AugAssign) -> None:
     if isinstance(target, ast.Name):
         _name_it(machine, result, target.id)
         machine.frame.scope.store(machine.heap, target.id, result)
-        record(machine, target, result)
+        if type(result) is Tensor:
+            record(machine, target, result)
     elif isinstance(target, ast.Attribute):
         machine.each(owner, lambda each: set_attribute(machine, each, target.attr, result, target))
     else:

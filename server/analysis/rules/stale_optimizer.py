@@ -65,12 +65,16 @@ for _ in range(3):
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Replacements of parameters an optimizer holds by ones that learn and that none holds."""
+    reached: set[int] | None = None
     for event in facts.events.replaced:
+        if any(id(t) in facts.held or id(t) in facts.events.exposed for t in event.after):
+            continue
+        if reached is None:
+            reached = _surely_reached(facts)
+        if not any(id(t) in reached for t in event.after):
+            continue
         holder = _holder(facts, event)
         if holder is None or not facts.here(event.site.span) or not _made_there(facts, event):
-            continue
-        learning = [t for t in event.after if id(t) in _surely_reached(facts)]
-        if not learning or any(id(t) in facts.held or id(t) in facts.events.exposed for t in event.after):
             continue
         if not _stepped_later(facts, event):
             continue

@@ -30,7 +30,7 @@ def replacing(rt: Runtime, owner: Value, name: str, before: Value, after: Value,
     if before is after or not (is_module(owner) or (is_module(before) and is_module(after))):
         return
     old, new = _parameters_in(before), _parameters_in(after)
-    if old and new and not any(tensor is other for tensor in old for other in new):
+    if old and new and {id(tensor) for tensor in old}.isdisjoint(map(id, new)):
         rt.events.replaced.append(
             Replaced(site, name, old, new, rt.autograd.path, len(rt.events.held), len(rt.events.steps))
         )
