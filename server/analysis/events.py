@@ -80,11 +80,12 @@ class GradRead:
 @made_often
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A tensor an optimizer holds."""
+    """A tensor an optimizer holds; what was made later has a number above `before`."""
 
     site: Site
     tensor: Tensor
     node: Node | None
+    before: int
 
 
 @dataclass(frozen=True, slots=True)

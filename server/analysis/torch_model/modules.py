@@ -41,10 +41,12 @@ def adding(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> No
     if not rt.events.held or not is_module(value) or not isinstance(owner, (Instance, ModuleObject)):
         return
     first = _first_parameter(owner)
-    if first is None or not any(item.tensor is first for item in rt.events.held):
+    if first is None or first.born > rt.events.held[-1].before:
+        return
+    if not any(item.tensor is first for item in rt.events.held):
         return
     old, new = _parameters_in(owner), _parameters_in(value)
-    if new and not any(tensor is other for tensor in old for other in new):
+    if new and {id(tensor) for tensor in old}.isdisjoint(map(id, new)):
         so_far = len(rt.events.held), len(rt.events.steps)
         rt.events.replaced.append(Replaced(site, name, old, new, rt.autograd.path, *so_far, added=True))
 
