@@ -207,13 +207,41 @@ def symbolic_arguments(function: FunctionValue, skip_first: bool) -> dict[str, V
     arguments: ast.arguments = function.node.args
     every = [*arguments.posonlyargs, *arguments.args]
     bound: dict[str, Value] = {}
+    defaults = _defaults(arguments)
     for argument in [*(every[1:] if skip_first else every), *arguments.kwonlyargs]:
-        bound[argument.arg] = symbolic(argument.arg, argument.annotation)
+        annotation = None if _contradicted(argument, defaults) else argument.annotation
+        bound[argument.arg] = symbolic(argument.arg, annotation)
     if arguments.vararg is not None:
         bound[arguments.vararg.arg] = Unknown(f"parameter `*{arguments.vararg.arg}`", name=arguments.vararg.arg)
     if arguments.kwarg is not None:
         bound[arguments.kwarg.arg] = DictValue(rest=Unknown(f"parameter `**{arguments.kwarg.arg}`"))
     return bound
+
+
+def _defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
+    every = [*arguments.posonlyargs, *arguments.args]
+    found = {a.arg: d for a, d in zip(reversed(every), reversed(arguments.defaults), strict=False)}
+    found.update((a.arg, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None)
+    return found
+
+
+_ACCEPTS: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool, int),
+    "str": (str,),
+}
+"""What may be written as the default of an annotation; a bool is an int, and an int may stand for a float (PEP 484)."""
+
+
+def _contradicted(argument: ast.arg, defaults: dict[str, ast.expr]) -> bool:
+    """Whether the default is of another type than the annotation says (`rate: int = 0.5`): then it says nothing."""
+    default, annotation = defaults.get(argument.arg), argument.annotation
+    if isinstance(default, ast.UnaryOp):
+        default = default.operand
+    if not isinstance(default, ast.Constant) or not isinstance(annotation, ast.Name) or default.value is None:
+        return False
+    return annotation.id in _ACCEPTS and not isinstance(default.value, _ACCEPTS[annotation.id])
 
 
 def symbolic(name: str, annotation: ast.expr | None) -> Value:
