@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..autograd.engine import Operation
 from ..autograd.tensor import CPU, UNKNOWN_DEVICE, Device, Tensor
-from ..autograd.truth import NO, YES
+from ..autograd.truth import NO, YES, Truth, maybe
 from ..values import Call, Choice, DType, Runtime, Site, Unknown, Value
 from . import strides
 from .arguments import device_of, dtype_of, kind_of, operands_for
@@ -83,17 +83,50 @@ def move(
 def _to(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     device: Device | None = None
     dtype: DType | None = None
+    like: Truth | None = None
     for value in [*call.args[1:], *(v for k, v in call.kwargs.items() if k in ("device", "dtype", "other"))]:
         found = dtype_of(value)
         if found is not None:
             dtype = found
         elif isinstance(value, Tensor):
             device = value.device
+            dtype, like = _dtype_like(tensor, value)
         elif kind_of(value) in ("str", "device", "number") or isinstance(value, Choice):
             device = device_of(value)
         elif isinstance(value, Unknown):
             device = UNKNOWN_DEVICE
-    return move(rt, tensor, call.site, device=device, dtype=dtype, copy=call.kwargs.get("copy") is True)
+            like = maybe("what it is moved to is not known")
+    return _moved(rt, tensor, call, like, device=device, dtype=dtype, copy=call.kwargs.get("copy") is True)
+
+
+def _dtype_like(tensor: Tensor, other: Tensor) -> tuple[DType | None, Truth | None]:
+    """The dtype that `other` lends, as far as it decides whether the result holds floats; else what is known of that.
+
+    Between two floating dtypes nothing is said: the width of `other` is seldom known.
+    """
+    if tensor.floating.no and other.floating.yes:
+        return DType(_dtype(other), True), None
+    if tensor.floating.yes and other.floating.no:
+        return DType(other.dtype or "int64", False), None
+    return None, other.floating
+
+
+def _moved(
+    rt: Runtime,
+    tensor: Tensor,
+    call: Call,
+    like: Truth | None,
+    *,
+    device: Device | None,
+    dtype: DType | None,
+    copy: bool = False,
+) -> Tensor:
+    """`move`, and integers that may become floats on the way (`like`) are not surely integers afterwards."""
+    if dtype is None and like is not None and like.maybe and tensor.floating.no:
+        result = move(rt, tensor, call.site, device=device, copy=True)
+        result.floating, result.dtype = like, ""
+        return result
+    return move(rt, tensor, call.site, device=device, dtype=dtype, copy=copy)
 
 
 @method("cuda")
@@ -108,7 +141,11 @@ def _cpu(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 
 @method("type_as")
 def _type_as(rt: Runtime, tensor: Tensor, call: Call) -> Value:
-    return tensor
+    other = next((v for v in [*call.args[1:], *call.kwargs.values()] if isinstance(v, (Tensor, Unknown))), None)
+    if isinstance(other, Tensor):
+        dtype, like = _dtype_like(tensor, other)
+        return _moved(rt, tensor, call, like, device=None, dtype=dtype)
+    return _moved(rt, tensor, call, maybe("the type it takes is not known"), device=None, dtype=None)
 
 
 @method("type")
