@@ -163,7 +163,10 @@ class Edge:
 
 
 class Node:
-    """One operation. `freed` is a journaled truth value; everything else never changes after construction."""
+    """One operation. `freed` is a journaled truth value; everything else never changes after construction.
+
+    `materializes`: its backward gets zeros where no gradient comes to it, and gives on what it makes of them.
+    """
 
     __slots__ = (
         "cut",
@@ -173,6 +176,7 @@ class Node:
         "has_saved",
         "implemented",
         "is_join",
+        "materializes",
         "name",
         "note",
         "opaque",
@@ -211,6 +215,7 @@ class Node:
         self.note = note
         self.derivative = derivative
         self.result: Tensor | None = None
+        self.materializes = False
         self.stack: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:

@@ -89,7 +89,7 @@ def _walk(
             if edge.live.no or not edge.flows or (only_sure and edge.live.maybe):
                 continue
             leaf = _leaf_of(edge.tensor, edge.node)
-            gives = has_gradient and edge.defined
+            gives = (has_gradient or (node.materializes and through_zero)) and edge.defined
             if leaf is not None:
                 # It waits for every node that feeds it, also for one that brings nothing.
                 users[leaf] = min(users.get(leaf, node.order), node.order)

@@ -21,6 +21,11 @@ _LOWER = frozenset(
 )
 
 
+def lowers(name: str) -> bool:
+    """Whether autocast runs an operation in lower precision."""
+    return name in _LOWER
+
+
 @function("torch.autocast", "torch.amp.autocast", "torch.cuda.amp.autocast", "torch.cpu.amp.autocast")
 def _autocast(rt: Runtime, call: Call) -> Value:
     enabled = rt.truth(call.kwargs.get("enabled", True))

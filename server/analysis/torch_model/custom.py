@@ -17,7 +17,7 @@ from ..autograd.truth import NO
 from ..events import Applied
 from ..values import Call, ClassValue, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
 from .arguments import as_tensor, operands_for
-from .custom_backward import gradients_of
+from .custom_backward import gradients_of, materializes
 from .ops import in_place
 
 _BASES = ("torch.autograd.Function", "torch.autograd.function.Function")
@@ -99,6 +99,8 @@ def apply(rt: Runtime, cls: ClassValue, call: Call) -> Value:
     )
 
     def applied(node: Node | None) -> None:
+        if node is not None:
+            node.materializes = materializes(cls)
         kept = tuple(
             (n, value, value.memory.version) for n, value in ctx.attributes.items() if isinstance(value, Tensor)
         )

@@ -196,13 +196,18 @@ def _is_method(node: ast.expr, name: str) -> bool:
     return single and isinstance(node.func.value, ast.Name) and node.func.value.id == name
 
 
+def materializes(cls: ClassValue) -> bool:
+    """Whether a missing gradient comes to its backward as zeros: unless `set_materialize_grads` is called."""
+    return not any(
+        isinstance(each, ast.Attribute) and each.attr == "set_materialize_grads" for each in ast.walk(cls.node)
+    )
+
+
 def _gradients(function: FunctionValue) -> list[str]:
     """The parameters that hold gradients; none where they may be None (`set_materialize_grads(False)`)."""
-    owner = getattr(function.owner, "node", None)
-    loose = owner is None or any(
-        isinstance(each, ast.Attribute) and each.attr == "set_materialize_grads" for each in ast.walk(owner)
-    )
-    return [] if loose else [each.arg for each in function.node.args.args[1:]]
+    owner = function.owner
+    known = owner is not None and materializes(owner)
+    return [each.arg for each in function.node.args.args[1:]] if known else []
 
 
 def _assigned(function: FunctionValue, name: str) -> list[ast.expr | None]:

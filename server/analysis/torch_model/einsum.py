@@ -8,7 +8,7 @@ saved if the other one requires grad: itself, as a view, where no reshape can ne
 from __future__ import annotations
 
 from ..autograd.engine import Operand, Operation, Save
-from ..autograd.tensor import Form
+from ..autograd.tensor import Form, Tensor
 from ..values import Call, Runtime, Value
 from . import autocast, ops, shapes
 from .arguments import as_tensor
@@ -55,5 +55,21 @@ def _einsum(rt: Runtime, call: Call) -> Value:
     # What comes back is a view of a product that no one else holds.
     turned = Operation("view", call.site.span, (Operand("self", product),), view="view", view_of="self")
     result = ops.apply(rt, turned, call.site)[0]
-    result.form = Form((shapes.UNKNOWN,) * len(labels[2]))
+    result.form = _form(labels, left, right)
     return result
+
+
+def _form(labels: tuple[str, str, str], left: Tensor, right: Tensor) -> Form:
+    """The sizes by their labels; in order in memory if the result is the product of matrices as it comes."""
+    first, second, output = labels
+    sizes: dict[str, int] = {}
+    for part, tensor in ((first, left), (second, right)):
+        if tensor.shape is not None and len(tensor.shape) == len(part):
+            for label, size in zip(part, tensor.shape, strict=True):
+                # A size of 1 is stretched to that of the other operand.
+                sizes[label] = size if sizes.get(label, 1) in (1, shapes.UNKNOWN) else sizes[label]
+    shape = tuple(sizes.get(label, shapes.UNKNOWN) for label in output)
+    summed = (set(first) & set(second)) - set(output)
+    # It comes as labels of both, of the left, of the right one.
+    ranks = [(label not in first) * 2 + (label not in second) for label in output]
+    return Form(shape, plain=bool(summed) and ranks == sorted(ranks))

@@ -11,7 +11,7 @@ from ..autograd.truth import NO
 from ..events import Copied
 from ..report import Span
 from ..values import Call, DType, ListValue, Runtime, Site, Unknown, Value
-from . import autocast, inference, memory, shapes, strides
+from . import autocast, dtypes, inference, memory, shapes, strides
 from .arguments import as_tensor, kind_of, operands_for
 from .binding import Binding
 from .keeps import KEEPS_NOTHING, KEEPS_OPERANDS, derivative
@@ -262,10 +262,18 @@ def apply(rt: Runtime, operation: Operation, site: Site) -> tuple[Tensor, ...]:
     """Run an out-of-place operation; what PyTorch forbids becomes an event, and loose tensors come back."""
 
     try:
-        return rt.autograd.apply(operation)
+        results = rt.autograd.apply(operation)
     except AutogradError as error:
         rt.error(error.kind, error.message, site, error.tensor, error.certain)
         return tuple(Tensor(origin=operation.span) for _ in operation.outputs)
+    lowered = rt.autograd.mode.casts and autocast.lowers(operation.name)
+    tensors = [o.tensor for o in operation.operands if o.tensor is not None]
+    dtype = dtypes.LOWER if lowered else dtypes.promoted(tensors) if any(t.dtype for t in tensors) else ""
+    if dtype:
+        for result in results:
+            if not result.floating.no:
+                result.dtype = dtype
+    return results
 
 
 def _certain(name: str, bound: dict[str, Value], saves: tuple[Save, ...]) -> tuple[Save, ...]:
@@ -319,6 +327,19 @@ def _integers(operation: Operation, results: tuple[Tensor, ...]) -> None:
             result.floating, result.requires_grad = NO, NO
 
 
+def _scatters(operation: Operation, view: Tensor) -> None:
+    """The gradient of a view that was written goes back into a copy of its base's, by a `copy_` that PyTorch refuses.
+
+    That of elements that are one in memory (torch/csrc/autograd/functions/tensor.cpp, CopySlices::apply_impl); only
+    where the base takes a gradient, and only in the backward pass: the write itself, as of a mask, may be allowed.
+    """
+    base = view.base
+    if base is view or base.node is None or shapes.plain_name(operation.name) in _RESHAPING:
+        return
+    if base.node.span is operation.span and base.node.edges[0].live.yes and strides.overlaps(view.form):
+        base.node.implemented = False
+
+
 def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> Tensor:
     """Run an in-place operation; what PyTorch forbids becomes an event.
 
@@ -337,6 +358,8 @@ def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> T
     refused = memory.refuses(operation, target)
     if refused:
         rt.error("other", refused, site, target)
+    elif result.node is not None:
+        _scatters(operation, result)
     rt.wrote(site, target, before, operation.name)  # type: ignore[attr-defined]
     alias = before is not None and before.cut is not None and before.cut.kind in ("data", "detach")
     if alias or result.node is None or result.node.tracked.no:

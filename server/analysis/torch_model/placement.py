@@ -6,7 +6,7 @@ from ..autograd.engine import Operation
 from ..autograd.tensor import CPU, UNKNOWN_DEVICE, Device, Tensor
 from ..autograd.truth import NO, YES, Truth, maybe
 from ..values import Call, Choice, DType, Runtime, Site, Unknown, Value
-from . import strides
+from . import dtypes, strides
 from .arguments import device_of, dtype_of, kind_of, operands_for
 from .ops import apply
 from .registry import method
@@ -25,11 +25,6 @@ CASTS = {
     "byte": DType("uint8", False),
     "bool": DType("bool", False),
 }
-_ALIASES = {"float": "float32", "double": "float64", "half": "float16", "cfloat": "complex64"}
-
-
-def _dtype(tensor: Tensor) -> str:
-    return tensor.dtype or ("float32" if tensor.floating.yes else "")
 
 
 def move(
@@ -43,8 +38,8 @@ def move(
 ) -> Tensor:
     """The tensor on a device and with a dtype: itself if nothing changes, else a copy autograd knows about."""
     rt.autograd.refresh(tensor, False)
-    target_dtype = _ALIASES.get(dtype.name, dtype.name) if dtype is not None else ""
-    changes_dtype = dtype is not None and (not _dtype(tensor) or target_dtype != _dtype(tensor))
+    target_dtype = dtypes.ALIASES.get(dtype.name, dtype.name) if dtype is not None else ""
+    changes_dtype = dtype is not None and (not dtypes.of(tensor) or target_dtype != dtypes.of(tensor))
     if dtype is not None and not dtype.floating and tensor.floating.no and tensor.dtype == "":
         changes_dtype = False
     if tensor.device.kind == "unknown" and device is not None and not changes_dtype and not copy:

@@ -135,7 +135,9 @@ def _vmap(rt: Runtime, call: Call) -> Value:
                 continue
             batched = _alias(rt, value, inner)
             if value.shape and dim == 0:
-                batched.form, sizes = Form(value.shape[1:]), [*sizes, value.shape[0]]
+                # The elements of one sample lie in order where those of all do.
+                form = Form(value.shape[1:], plain=value.form.plain, offset=None)
+                batched.form, sizes = form, [*sizes, value.shape[0]]
             inside.append(batched)
         result = rt.call(target, Call(inside, inner.kwargs, inner.site))
         size = sizes[0] if sizes else -1
@@ -160,8 +162,28 @@ def _outside(result: Value, inside: list[Value], call: Call, size: int) -> Value
     for batched, value in zip(inside, call.args, strict=True):
         if result is batched:
             return value
-    result.form = Form((size, *result.shape)) if result.shape is not None else Form()
+    given = [each for each in inside if isinstance(each, Tensor)]
+    plain = result.form.plain and all(each.form.plain for each in given) and not _turns(result, given)
+    result.form = Form((size, *result.shape), plain=plain) if result.shape is not None else Form()
     return result
+
+
+_PRODUCTS = frozenset("matmul __matmul__ __rmatmul__ mm mv bmm addmm addmv linear Linear einsum baddbmm".split())
+
+
+def _turns(result: Tensor, given: list[Tensor]) -> bool:
+    """Whether a product of matrices is on the way: the hidden dimension may come last in memory then."""
+    start = min((each.node.order for each in given if each.node is not None), default=0)
+    todo, seen = [result.node], set[int]()
+    while todo:
+        node = todo.pop()
+        if node is None or node.order < start or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.name in _PRODUCTS:
+            return True
+        todo += [edge.node for edge in node.edges]
+    return False
 
 
 @function("torch.func.grad", "torch.func.grad_and_value")

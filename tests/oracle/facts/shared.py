@@ -213,4 +213,89 @@ z.sum().backward()
 x = torch.rand(3, 3)
 y = x.unsqueeze(0)
 y[0] = x[2]
+=== backward_of_a_mask_written_into_an_expanded_one
+x = torch.ones(3, 3, requires_grad=True)
+y = (x * 1).expand(2, 3, 3)
+y[y > 0.5] = 0.0
+y.sum().backward()
+=== backward_of_an_expanded_constant_that_took_a_value
+w = torch.tensor(1.0, requires_grad=True)
+y = torch.ones(3).expand(2, 3)
+y[y > 0.5] = w
+y.sum().backward()
+=== backward_of_an_expanded_one_filled
+x = torch.ones(3, requires_grad=True)
+y = (x * 1).expand(2, 3)
+y.zero_()
+y.sum().backward()
+=== backward_of_an_expanded_one_turned_in_place
+x = torch.ones(3, 3, requires_grad=True)
+y = (x * 1).expand(2, 3, 3)
+y.unsqueeze_(0)
+y.sum().backward()
+=== rows_of_what_vmap_gives
+x = torch.rand(3, requires_grad=True)
+y = torch.vmap(lambda t: t * t)(x)
+a, b, c = y
+y += a
+=== rows_of_what_einsum_gives
+x = torch.rand(3, 3, requires_grad=True)
+y = torch.einsum("ij,jk->ik", x, x)
+a, b, c = y
+y.div_(a)
+=== a_product_under_autocast_is_narrow
+x = torch.rand(2, 3)
+with torch.autocast("cpu"):
+    y = x @ torch.rand(3, 3)
+z = y.float()
+z.requires_grad_()
+z.sum().backward()
+=== doubles_stay_doubles
+x = torch.rand(3, dtype=torch.float64)
+y = (x * 2).float()
+y.requires_grad_()
+z = (x + torch.rand(3)).double()
+z.requires_grad_()
+(y.sum() + z.sum()).backward()
+=== functions_make_zeros_of_missing_gradients
+class Gives(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        return a * 1
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+class Keeps(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        return a * 1
+
+    @staticmethod
+    def backward(ctx, grad):
+        return None
+
+
+x = torch.ones(3, requires_grad=True)
+Keeps.apply(Gives.apply(x)).sum().backward()
+=== einsum_saves_views
+x = torch.zeros(2, 3)
+x.copy_(torch.rand(2, 3, requires_grad=True))
+y = torch.einsum("ij,jk->ik", x, torch.rand(3, 2, requires_grad=True))
+x.detach_()
+y.sum().backward()
+=== stacks_of_matrices_are_laid_flat_before_they_are_saved
+x = torch.zeros(2, 2, 3)
+x.copy_(torch.rand(2, 2, 3, requires_grad=True))
+y = x @ torch.rand(3, 4, requires_grad=True)
+x.detach_()
+y.sum().backward()
+=== a_matrix_is_saved_as_it_is
+x = torch.zeros(2, 3)
+x.copy_(torch.rand(2, 3, requires_grad=True))
+y = x @ torch.rand(3, 4, requires_grad=True)
+x.detach_()
+y.sum().backward()
 """
