@@ -100,7 +100,7 @@ def _dtype_like(tensor: Tensor, other: Tensor) -> tuple[DType | None, Truth | No
     Between two floating dtypes nothing is said: the width of `other` is seldom known.
     """
     if tensor.floating.no and other.floating.yes:
-        return DType(_dtype(other), True), None
+        return DType(dtypes.of(other), True), None
     if tensor.floating.yes and other.floating.no:
         return DType(other.dtype or "int64", False), None
     return None, other.floating
