@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 from ..autograd.tensor import Tensor
@@ -149,6 +150,15 @@ def _reveal(machine: Machine, call: Call) -> Value:
     return value
 
 
+def _of_kind(kind: str, call: Call) -> Value:
+    """`func = staticmethod(f)`: the function as the class has it; `f` itself stays a plain function."""
+    function = call.args[0] if call.args else Unknown(f"{kind}method()")
+    if isinstance(function, FunctionValue):
+        function = copy.copy(function)
+        function.kind = kind
+    return function
+
+
 BUILTINS: dict[str, Callable[[Machine, Call], Value]] = {
     "isinstance": _isinstance,
     "issubclass": lambda machine, call: Scalar("bool"),
@@ -159,6 +169,8 @@ BUILTINS: dict[str, Callable[[Machine, Call], Value]] = {
     "super": _super,
     "callable": _callable,
     "object": _object,
+    "staticmethod": lambda machine, call: _of_kind("static", call),
+    "classmethod": lambda machine, call: _of_kind("class", call),
     "property": lambda machine, call: PropertyValue(call.args[0]) if call.args else Unknown("property()"),
     "reveal_grad": _reveal,
 }
