@@ -298,4 +298,8 @@ x.copy_(torch.rand(2, 3, requires_grad=True))
 y = x @ torch.rand(3, 4, requires_grad=True)
 x.detach_()
 y.sum().backward()
+=== expanded_copied_to_itself
+x = torch.rand(3).expand(2, 3)
+x.copy_(x)
+x.clamp_(min=0.2)
 """
