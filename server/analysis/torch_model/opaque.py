@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..autograd.engine import Operation
 from ..autograd.heap import remember
-from ..autograd.reach import reach
+from ..autograd.reach import reach, severed
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO, YES, maybe
 from ..values import Instance, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
@@ -37,8 +37,10 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
         if module_tree.is_module(dep):
             for _, tensor in module_tree.named_parameters(dep):
                 operands += operands_for("input", tensor, True)
-        if isinstance(dep, Instance) and isinstance(dep.data.get("unknown"), Unknown):
-            operands += operands_for("input", dep.data["unknown"], True)
+        if isinstance(dep, Instance):
+            if isinstance(dep.data.get("unknown"), Unknown):
+                operands += operands_for("input", dep.data["unknown"], True)
+            _may_replace(rt, dep, reason)
     for operand in operands:
         if operand.tensor is not None and operand.tensor.node is not None:
             rt.events.escaped.append(operand.tensor)
@@ -89,6 +91,18 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
     elif trainable and not rt.autograd.mode.enabled.no:
         node.tracked = YES if rt.autograd.mode.enabled.yes else maybe(reason)
     return Unknown(reason, deps=(), node=node)
+
+
+def _may_replace(rt: Runtime, given: Instance, reason: str) -> None:
+    """Code that is not known may put results in place of the plain data that an object holds (`gate(device)` changes
+    `device.states`): such data is not surely without history afterwards. What was cut off stays cut off."""
+    for name, value in list(given.attributes.items()):
+        if isinstance(value, Tensor) and value.requires_grad.no and not value.is_parameter and value.floating.possible:
+            if value.node is not None and severed([value], ()):
+                continue
+            new = Tensor(requires_grad=maybe(reason), origin=value.origin)
+            new.form, new.device, new.dtype, new.floating = value.form, value.device, value.dtype, value.floating
+            rt.heap.put(given.attributes, name, new)
 
 
 def another(rt: Runtime, value: Value, site: Site) -> Value:
