@@ -106,6 +106,11 @@ _KEEP_VIEWS = frozenset(["einsum", "inner", "kron", "tensordot", "scaled_dot_pro
 """Operations that lay out their operands first, and save that."""
 
 
+_LEFT_ITSELF = frozenset([(1, 1), (2, 1), (2, 2), (1, 3)])
+_RIGHT_ITSELF = frozenset([(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)])
+"""Dimensions of the two operands of `matmul` (3: or more) with which it saves the one as it is (measured)."""
+
+
 def _kept_itself(node: Node, saved: Saved) -> bool | None:
     """Whether an operand was saved as the tensor it is, and not as a view of it; None if its shape decides.
 
@@ -114,9 +119,14 @@ def _kept_itself(node: Node, saved: Saved) -> bool | None:
     name = _base_name(node)
     if name in _KEEP_VIEWS or (name == "linear" and saved.operand == "weight"):
         return False
-    if name in ("linear", "matmul", "rmatmul"):
-        shape = saved.tensor.shape
-        return None if shape is None else len(shape) == 2
+    if name == "linear":
+        return None if saved.tensor.shape is None else len(saved.tensor.shape) <= 2
+    if name in ("matmul", "rmatmul"):
+        shapes = [edge.tensor.shape if edge.tensor is not None else None for edge in node.edges[:2]]
+        if len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
+            return None
+        dimensions = min(len(shapes[0]), 3), min(len(shapes[1]), 3)
+        return dimensions in (_LEFT_ITSELF if saved.operand == node.edges[0].name else _RIGHT_ITSELF)
     return True
 
 

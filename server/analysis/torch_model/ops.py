@@ -285,6 +285,10 @@ def _certain(name: str, bound: dict[str, Value], saves: tuple[Save, ...]) -> tup
     if name in ("matmul", "__matmul__", "__rmatmul__"):
         tensors = [t for t in map(as_tensor, bound.values()) if t is not None]
         decided = all(t.shape is not None and len(t.shape) <= 2 for t in tensors)
+        if not decided and len(tensors) == 2 and tensors[1].shape is not None and len(tensors[1].shape) <= 2:
+            # A stack times a matrix or a vector: that one is taken as it is, once for all.
+            stack = tensors[0].shape is not None and len(tensors[0].shape) > 2
+            return tuple(replace(s, sure=True) if stack and s.what == "other" else s for s in saves)
     elif name == "smooth_l1_loss":
         beta = bound.get("beta", 1.0)
         decided = isinstance(beta, (int, float)) and beta > 0
