@@ -8,6 +8,7 @@ from ..values import (
     BoundMethod,
     Builtin,
     Call,
+    Choice,
     ClassValue,
     DictValue,
     External,
@@ -128,6 +129,16 @@ def _instance_fallback(machine: Machine, owner: Instance, name: str) -> Value:
     return value
 
 
+def _alternatives(machine: Machine, choice: Choice, site: Site) -> tuple[list[Value], bool]:
+    """The elements of all that it may be (None cannot be walked), joined where they stand at the same place."""
+    found = [iterate(machine, value, site) for _, value in choice.alternatives if value is not None]
+    items: list[Value] = []
+    for index in range(max((len(each) for each, _ in found), default=0)):
+        here = [each[index] for each, _ in found if index < len(each)]
+        items.append(machine.join_all(here))
+    return items, any(open_ for _, open_ in found) or len({len(each) for each, _ in found}) != 1
+
+
 def iterate(machine: Machine, value: Value, site: Site) -> tuple[list[Value], bool]:
     """(elements, open): the elements of an iterable; `open` if their number is not known."""
     value = machine.narrow(value)
@@ -135,6 +146,8 @@ def iterate(machine: Machine, value: Value, site: Site) -> tuple[list[Value], bo
         return list(value), False
     if isinstance(value, ListValue):
         return list(value.items), value.open
+    if isinstance(value, Choice):
+        return _alternatives(machine, value, site)
     if isinstance(value, IterValue):
         if value.source is not None:
             generators.collect(machine, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from ..autograd.graph import Path
 from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import Tensor
 from ..values import Call, Choice, DictValue, Instance, ListValue, ModuleObject, Scalar, SliceValue, Unknown, Value
@@ -57,7 +58,7 @@ def _name_it(machine: Machine, value: Value, name: str) -> None:
 def _unpack(machine: Machine, targets: list[ast.expr], value: Value) -> None:
     value = machine.narrow(value)
     if isinstance(value, Choice):
-        fitting = [(p, v) for p, v in value.alternatives if not isinstance(v, tuple) or len(v) == len(targets)]
+        fitting = _fitting(value, targets)
         rows = [(p, _row(machine, v, targets)) for p, v in fitting if v is not None] if len(fitting) > 1 else []
         if len(fitting) == 1:
             value = fitting[0][1]
@@ -91,13 +92,27 @@ def _unpack(machine: Machine, targets: list[ast.expr], value: Value) -> None:
         assign(machine, target, item)
 
 
+def _fitting(choice: Choice, targets: list[ast.expr]) -> list[tuple[Path, Value]]:
+    """The alternatives that may be unpacked into so many targets.
+
+    Where one is a tuple of that length, the program was written for it: a tensor beside it, of a first dimension that
+    is not known, is what the function gives to other callers (`forward(x, labels=None)`).
+    """
+    fitting = [(p, v) for p, v in choice.alternatives if not isinstance(v, tuple) or len(v) == len(targets)]
+    if any(isinstance(v, tuple) for _, v in fitting):
+        return [(p, v) for p, v in fitting if not isinstance(v, Tensor) or (v.shape or (0,))[0] == len(targets)]
+    return fitting
+
+
 def _row(machine: Machine, value: Value, targets: list[ast.expr]) -> tuple[Value, ...] | None:
     """As many elements of one alternative as there are targets; None where that is not one for one."""
     if isinstance(value, tuple):
         return value
-    if not isinstance(value, Unknown) or any(isinstance(t, ast.Starred) for t in targets):
+    if any(isinstance(t, ast.Starred) for t in targets):
         return None
-    items, _ = machine.iterate(value, machine.site(targets[0]))
+    items, open_ = machine.iterate(value, machine.site(targets[0]))
+    if not open_:
+        return tuple(items) if len(items) == len(targets) else None
     element = items[0] if items else Unknown("an element of an unknown iterable", deps=(value,))
     return tuple(items[i] if i < len(items) else _fresh(machine, element, value) for i in range(len(targets)))
 
