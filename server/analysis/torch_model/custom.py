@@ -17,7 +17,7 @@ from ..autograd.truth import NO
 from ..events import Applied
 from ..values import Call, ClassValue, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
 from .arguments import as_tensor, operands_for
-from .custom_backward import gradients_of, materializes
+from .custom_backward import gradients_of, materializes, reads_saved
 from .ops import in_place
 
 _BASES = ("torch.autograd.Function", "torch.autograd.function.Function")
@@ -88,7 +88,7 @@ def apply(rt: Runtime, cls: ClassValue, call: Call) -> Value:
             operands.append(Operand(operand.name, operand.tensor, operand.node, True, defined=not none))
     outputs = [*result] if isinstance(result, tuple) else [result]
     tensors = [as_tensor(each) for each in outputs]
-    kept, saves = _saves(ctx, tensors, operands)
+    kept, saves = _saves(ctx, tensors, operands) if reads_saved(cls) else ([], ())
     operation = Operation(
         cls.name,
         call.site.span,

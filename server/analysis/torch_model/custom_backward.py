@@ -203,6 +203,26 @@ def materializes(cls: ClassValue) -> bool:
     )
 
 
+def reads_saved(cls: ClassValue) -> bool:
+    """Whether its backward may look at what `save_for_backward` kept, which is when PyTorch checks that.
+
+    It does by name, or by giving its `ctx` to other code (python_function.cpp, unpack_saved_variables).
+    """
+    found = cls.find("backward")
+    function = found[0] if found is not None else None
+    if not isinstance(function, FunctionValue) or isinstance(function.node, ast.Lambda) or not function.node.args.args:
+        return True
+    ctx = function.node.args.args[0].arg
+    uses = owned = 0
+    for each in ast.walk(function.node):
+        if isinstance(each, ast.Attribute):
+            if each.attr in ("saved_tensors", "saved_variables"):
+                return True
+            owned += isinstance(each.value, ast.Name) and each.value.id == ctx
+        uses += isinstance(each, ast.Name) and each.id == ctx
+    return uses > owned
+
+
 def _gradients(function: FunctionValue) -> list[str]:
     """The parameters that hold gradients; none where they may be None (`set_materialize_grads(False)`)."""
     owner = function.owner

@@ -446,4 +446,22 @@ y.copy_(torch.rand(2, 3, 3, requires_grad=True))
 z = torch.matmul(x, y)
 y.detach_()
 z.sum().backward()
+=== a_function_that_never_looks_at_what_it_saved
+class Saves(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        ctx.save_for_backward(a)
+        return a * 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 2
+
+
+x = torch.rand(3, requires_grad=True)
+y = x * 1
+z = Saves.apply(y)
+y.mul_(2)
+z.sum().backward(retain_graph=True)
+z.sum().backward()
 """
