@@ -12,7 +12,7 @@ from ..values import Call, Choice, IterValue, ListValue, Runtime, Scalar, Site, 
 from . import arrays, shapes, strides
 from .arguments import device_of, dtype_of, floating_of, operands_for, truth_of
 from .ops import apply
-from .registry import function, method
+from .registry import FunctionModel, function, method
 
 _FLOAT_FACTORIES = [
     "zeros",
@@ -188,23 +188,30 @@ def wrap(rt: Runtime, data: Value, call: Call, written: str) -> Tensor:
     return tensor
 
 
-@function("torch.tensor", "torch.FloatTensor", "torch.Tensor", "torch.LongTensor", "torch.DoubleTensor")
+@function("torch.tensor")
 def _tensor(rt: Runtime, call: Call) -> Value:
-    node = call.site.node
-    written = "torch.tensor"
-    name = getattr(getattr(node, "func", None), "attr", "")
-    if name in ("FloatTensor", "Tensor", "LongTensor", "DoubleTensor"):
-        written = f"torch.{name}"
+    return wrap(rt, call.argument(0, "data"), call, "torch.tensor")
+
+
+def _of_type(name: str) -> FunctionModel:
+    """The model of a class of tensors that is called with sizes or with data: the class says what it holds."""
+
+    def model(rt: Runtime, call: Call) -> Value:
         data = call.args[0] if call.args else None
         numbers = all(
             isinstance(a, (int, Scalar)) and not (isinstance(a, Scalar) and a.kind == "array") for a in call.args
         )
         if numbers:
             return make(rt, call, truth.of(name != "LongTensor"))
-        tensor = wrap(rt, data, Call([], {}, call.site), written)
+        tensor = wrap(rt, data, Call([], {}, call.site), f"torch.{name}")
         tensor.floating = truth.of(name != "LongTensor")
         return tensor
-    return wrap(rt, call.argument(0, "data"), call, written)
+
+    return model
+
+
+for _name in ("FloatTensor", "Tensor", "LongTensor", "DoubleTensor"):
+    function(f"torch.{_name}")(_of_type(_name))
 
 
 @method("new_tensor")

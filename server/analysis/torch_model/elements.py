@@ -14,7 +14,7 @@ from .arguments import history, operands_for
 def get(rt: Runtime, owner: Value, index: Value, site: Site) -> Value:
     """`owner[index]`."""
     if isinstance(owner, Tensor):
-        return indexing.get(rt, owner, index, site)
+        return _entry(rt, owner, site) if isinstance(index, str) else indexing.get(rt, owner, index, site)
     if isinstance(owner, Scalar):
         if owner.kind == "shape":
             return Scalar("shape" if type(index).__name__ == "SliceValue" else "int")
@@ -44,6 +44,13 @@ def get(rt: Runtime, owner: Value, index: Value, site: Site) -> Value:
     return owner
 
 
+def _entry(rt: Runtime, taken: Tensor, site: Site) -> Value:
+    """What has entries by name is no tensor: neither was its `.data`, so nothing is cut (`g.edges.data["h"]`)."""
+    node = taken.node
+    origin = node.edges[0].tensor if node is not None and node.cut is not None and node.edges else None
+    return rt.torch.opaque(None, [origin or taken], site, "an entry of an unknown mapping")  # type: ignore[attr-defined]
+
+
 def _of_module(rt: Runtime, owner: ModuleObject, index: Value) -> Value:
     if isinstance(index, int) and not owner.open and -len(owner.items) <= index < len(owner.items):
         return owner.items[index]
@@ -67,6 +74,7 @@ def put(rt: Runtime, owner: Value, index: Value, value: Value, site: Site) -> No
     if isinstance(owner, Tensor):
         indexing.put(rt, owner, index, value, site)
     elif isinstance(owner, Unknown):
+        _no_data(rt, owner, value)
         if owner.node is not None or owner.tensor is not None or isinstance(value, Tensor):
             if isinstance(index, str):
                 owner.attributes[("[]", index)] = value
@@ -92,6 +100,22 @@ def put(rt: Runtime, owner: Value, index: Value, value: Value, site: Site) -> No
     elif isinstance(owner, Scalar) and owner.kind == "array":
         remember(owner, "node", history([owner, value], "setitem", site, rt))
         arrays.changed(rt, owner, "setitem", site)
+
+
+def _no_data(rt: Runtime, owner: Unknown, value: Value) -> None:
+    """An object of a batch that is given something with a history is data no more, nor is what it is a part of.
+
+    `graph.ndata["h"] = h; graph.apply_edges(...); graph.edata["score"]`: what comes out is what was put in.
+    """
+    computed = value.requires_grad.possible if isinstance(value, Tensor) else isinstance(value, Unknown)
+    if not computed or (isinstance(value, Unknown) and value.plain):
+        return
+    todo: list[Value] = [owner]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, Unknown) and part.plain:
+            rt.heap.write(part, "plain", False)
+            todo += part.deps
 
 
 def each(rt: Runtime, value: Value, site: Site) -> tuple[list[Value], bool] | None:

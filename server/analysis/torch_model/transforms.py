@@ -9,6 +9,7 @@ nothing, and changing an input is seen where the function saved anything at all 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from ..autograd.backward import backward, gradient_graph
 from ..autograd.engine import Operand, Operation, Save
@@ -186,11 +187,19 @@ def _turns(result: Tensor, given: list[Tensor]) -> bool:
     return False
 
 
-@function("torch.func.grad", "torch.func.grad_and_value")
+@function("torch.func.grad")
 def _func_grad(rt: Runtime, call: Call) -> Value:
+    return _gradient_of(rt, call, both_asked=False)
+
+
+@function("torch.func.grad_and_value")
+def _grad_and_value(rt: Runtime, call: Call) -> Value:
+    return _gradient_of(rt, call, both_asked=True)
+
+
+def _gradient_of(rt: Runtime, call: Call, both_asked: bool) -> Value:
     target = call.argument(0, "func")
     number = call.argument(1, "argnums", 0)
-    both_asked = getattr(getattr(call.site.node, "func", None), "attr", "") == "grad_and_value"
     if not isinstance(target, FunctionValue) or not isinstance(number, int) or call.kwargs.get("has_aux"):
         return Unknown("torch.func.grad()", deps=(target,))
 
@@ -211,10 +220,8 @@ def _func_grad(rt: Runtime, call: Call) -> Value:
     return NativeMethod(target, "grad", run)
 
 
-@function(*(f"torch.autograd.functional.{name}" for name in ("jacobian", "hessian", "vjp", "jvp", "vhp", "hvp")))
-def _functional(rt: Runtime, call: Call) -> Value:
+def _functional(rt: Runtime, call: Call, name: str) -> Value:
     """Runs the function on the inputs and differentiates; what comes back has a graph with `create_graph` only."""
-    name = getattr(getattr(call.site.node, "func", None), "attr", "") or "jacobian"
     given = call.argument(1, "inputs")
     inputs = list(given) if isinstance(given, tuple) else [given]
     result = rt.call(call.argument(0, "func"), Call(inputs, {}, call.site))
@@ -234,6 +241,10 @@ def _functional(rt: Runtime, call: Call) -> Value:
     made.node.stack = rt.autograd.stack
     made.requires_grad, made.node.result = learns, made
     return made
+
+
+for _name in ("jacobian", "hessian", "vjp", "jvp", "vhp", "hvp"):
+    function(f"torch.autograd.functional.{_name}")(partial(_functional, name=_name))
 
 
 def _give_graph(rt: Runtime, gradient: Tensor, value: Tensor, alias: Tensor, call: Call) -> None:
