@@ -4,11 +4,14 @@ The room knows neither Python syntax nor torch's names. A caller (`torch_model`)
 terms of `Operation` (who is differentiated, what is saved under which guard, view or in place) and this room answers
 with tensors, with a graph, and, at `backward()`, with what PyTorch would do.
 
-    truth.py    yes / no / maybe
-    heap.py     state that can be rolled back and joined (branches)
-    graph.py    version counters, nodes, edges, saved tensors, cuts
-    tensor.py   the abstract tensor
-    engine.py   grad mode; operations out of place, in place, on views
-    backward.py the walk: what raises, which leaf gets a gradient
-    reach.py    reached and severed leaves, and the path between two points
+    truth.py      yes / no / maybe
+    heap.py       state that can be rolled back and joined (branches)
+    order.py      the numbers that nodes are run by in a backward
+    graph.py      version counters, nodes, edges, saved tensors, cuts
+    tensor.py     the abstract tensor
+    operation.py  what the engine is asked to do, and how it refuses
+    engine.py     `Autograd`, in layers: views.py (histories of views), forward.py (operations out of place),
+                  inplace.py (writes), and flags, detached tensors and joins here
+    backward.py   the walk: what raises, which leaf gets a gradient
+    reach.py      reached and severed leaves, and the path between two points
 """

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
-from ..autograd.engine import Mode
 from ..autograd.heap import MISSING
+from ..autograd.operation import Mode
 from ..autograd.truth import NO, YES, Truth, join, maybe
 from ..values import Call, Choice, External, GradModeValue, Instance, IterValue, NativeMethod, Site, Unknown, Value
 from . import expected, generators

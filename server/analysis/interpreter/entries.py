@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from ..autograd.backward import Outcome
-from ..autograd.engine import Cut, Mode
-from ..autograd.graph import ALWAYS
+from ..autograd.graph import ALWAYS, Cut
+from ..autograd.operation import Mode
 from ..autograd.reach import reach
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO

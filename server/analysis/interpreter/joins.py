@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd import truth
-from ..autograd.engine import Autograd, Mode
+from ..autograd.engine import Autograd
 from ..autograd.graph import Edge, Memory, Node, Path, Version, join_versions
 from ..autograd.heap import MISSING
+from ..autograd.operation import Mode
 from ..autograd.tensor import ANY_FORM, UNKNOWN_DEVICE, Device, Form, Grad, Tensor
 from ..autograd.truth import Truth, maybe
 from ..values import Choice, Scalar, Source, Unknown, Value, unknown_tensor

@@ -7,9 +7,10 @@ import os
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from ..autograd.engine import Autograd, AutogradError
+from ..autograd.engine import Autograd
 from ..autograd.graph import ALWAYS, Path, contradicts
 from ..autograd.heap import Heap, Pending
+from ..autograd.operation import AutogradError
 from ..autograd.tensor import Tensor
 from ..autograd.truth import maybe
 from ..check_types import Cancelled, Token

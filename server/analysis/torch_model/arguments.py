@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..autograd.engine import Operand
 from ..autograd.graph import Edge, Node
+from ..autograd.operation import Operand
 from ..autograd.tensor import CPU, UNKNOWN_DEVICE, Device, Tensor
 from ..autograd.truth import NO, Truth, maybe, of
 from ..values import (

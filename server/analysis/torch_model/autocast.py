@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..autograd.engine import Operand, Save
+from ..autograd.operation import Operand, Save
 from ..values import Call, GradModeValue, Runtime, Value
 from .registry import function
 

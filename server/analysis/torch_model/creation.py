@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..autograd import truth
-from ..autograd.engine import Operation
 from ..autograd.graph import Cut, Edge, Node
 from ..autograd.heap import MISSING
+from ..autograd.operation import Operation
 from ..autograd.tensor import ANY_FORM, CPU, Device, Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value, unknown_tensor

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..autograd.engine import Mode, Operand, Operation, Save
 from ..autograd.graph import Node, first_write_after
 from ..autograd.heap import MISSING
+from ..autograd.operation import Mode, Operand, Operation, Save
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..events import Applied

@@ -6,8 +6,8 @@ differentiable where the class has it, and `log_prob` is in the parameters and i
 
 from __future__ import annotations
 
-from ..autograd.engine import Operand, Operation, Save
 from ..autograd.heap import MISSING
+from ..autograd.operation import Operand, Operation, Save
 from ..autograd.tensor import Tensor
 from ..autograd.truth import YES
 from ..values import Call, Distribution, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value

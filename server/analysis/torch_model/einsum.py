@@ -7,7 +7,7 @@ saved if the other one requires grad: itself, as a view, where no reshape can ne
 
 from __future__ import annotations
 
-from ..autograd.engine import Operand, Operation, Save
+from ..autograd.operation import Operand, Operation, Save
 from ..autograd.tensor import Form, Tensor
 from ..values import Call, Runtime, Value
 from . import autocast, ops, shapes

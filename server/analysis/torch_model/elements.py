@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..autograd import truth
-from ..autograd.engine import Operation
 from ..autograd.heap import remember
+from ..autograd.operation import Operation
 from ..autograd.tensor import Form, Tensor
 from ..values import Choice, Instance, ModuleObject, Runtime, Scalar, Site, SliceValue, Unknown, Value, unknown_tensor
 from . import arrays, containers, indexing, modules, ops, strides

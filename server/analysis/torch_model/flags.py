@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..autograd import truth
-from ..autograd.engine import Operation
 from ..autograd.graph import Cut, Memory, Version, join_versions
 from ..autograd.heap import MISSING, remember
+from ..autograd.operation import Operation
 from ..autograd.tensor import ANY_FORM, Device, Form, Grad, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..events import Flagged, GradRead

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ..autograd import truth
-from ..autograd.engine import Operation
+from ..autograd.operation import Operation
 from ..autograd.tensor import CPU, Tensor
 from ..autograd.truth import NO
 from ..values import Call, ListValue, ModuleObject, Runtime, Scalar, TorchName, Unknown, Value

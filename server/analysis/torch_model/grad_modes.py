@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..autograd.engine import Mode
 from ..autograd.heap import MISSING
+from ..autograd.operation import Mode
 from ..autograd.truth import NO, YES, Truth, maybe
 from ..values import Call, FunctionValue, GradModeValue, Runtime, Site, TorchName, Value
 from .registry import function

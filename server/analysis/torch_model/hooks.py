@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from ..autograd.engine import Operand, Operation
+from ..autograd.operation import Operand, Operation
 from ..autograd.tensor import Tensor
 from ..values import Call, Instance, ModuleObject, NativeMethod, Runtime, Unknown, Value
 from . import ops

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..autograd.engine import Operation, Save
+from ..autograd.operation import Operation, Save
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..values import Choice, ListValue, Runtime, Scalar, Site, SliceValue, Unknown, Value

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..autograd.engine import Operand
+from ..autograd.operation import Operand
 from ..values import Scalar, Value
 from .shapes import plain_name
 

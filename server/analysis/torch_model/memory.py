@@ -6,7 +6,7 @@ measured on torch 2.13.
 
 from __future__ import annotations
 
-from ..autograd.engine import Operation
+from ..autograd.operation import Operation
 from ..autograd.tensor import Tensor
 from . import strides
 from .shapes import plain_name

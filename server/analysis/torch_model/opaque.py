@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..autograd.engine import Operation
 from ..autograd.heap import remember
+from ..autograd.operation import Operation
 from ..autograd.reach import reach, severed
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO, YES, maybe

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..autograd.engine import Operation
 from ..autograd.graph import Node
+from ..autograd.operation import Operation
 from ..autograd.tensor import Tensor
 from ..autograd.truth import maybe
 from ..values import Call, Runtime, Scalar, Site, Unknown, Value, unknown_tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from ..autograd.engine import AutogradError, Operand, Operation, Save
+from ..autograd.operation import AutogradError, Operand, Operation, Save
 from ..autograd.tensor import ANY_FORM, Tensor
 from ..autograd.truth import NO
 from ..events import Copied

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..autograd.engine import Operation
+from ..autograd.operation import Operation
 from ..autograd.tensor import CPU, UNKNOWN_DEVICE, Device, Tensor
 from ..autograd.truth import NO, YES, Truth, maybe
 from ..values import Call, Choice, DType, Runtime, Site, Unknown, Value

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..autograd.engine import Operand, Operation
 from ..autograd.heap import MISSING
+from ..autograd.operation import Operand, Operation
 from ..autograd.tensor import Tensor
 from ..values import Call, DictValue, Instance, ListValue, ModuleObject, Runtime, Unknown, Value
 from .module_tree import children, is_module, named_parameters

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from ..autograd.backward import backward, gradient_graph
-from ..autograd.engine import Operand, Operation, Save
 from ..autograd.graph import Cut, Node, Saved, newest_order
+from ..autograd.operation import Operand, Operation, Save
 from ..autograd.tensor import Form, Tensor
 from ..autograd.truth import NO, YES, both, either, maybe
 from ..values import (
