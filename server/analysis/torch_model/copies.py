@@ -6,8 +6,8 @@ import ast
 
 from ..autograd.tensor import Tensor
 from ..values import Choice, DictValue, Instance, ListValue, ModuleObject, Runtime, Site, Unknown, Value
+from .effects import note_copy
 from .module_tree import group_of
-from .ops import note_copy
 
 
 def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Value]) -> Value:

@@ -9,10 +9,11 @@ from ..autograd.operation import Operation
 from ..autograd.tensor import ANY_FORM, CPU, Device, Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
-from . import arrays, shapes, strides
+from . import arrays, new_strides
 from .arguments import device_of, dtype_of, floating_of, operands_for, truth_of
-from .ops import apply
+from .effects import apply
 from .registry import FunctionModel, function, method
+from .sizes import Shape, of_data, sizes_asked
 
 _FLOAT_FACTORIES = [
     "zeros",
@@ -37,7 +38,7 @@ def make(
     *,
     default_device: Device = CPU,
     node: Node | None = None,
-    shape: shapes.Shape | None = None,
+    shape: Shape | None = None,
 ) -> Tensor:
     """A new leaf of a shape, with what `dtype=`, `device=` and `requires_grad=` say."""
     dtype = dtype_of(call.kwargs.get("dtype"))
@@ -95,12 +96,12 @@ def _of_numbers(rt: Runtime, name: str, call: Call) -> Node | None:
     return Node(name, call.site.span, edges, tracked=NO, path=rt.autograd.path) if edges else None
 
 
-def _size(name: str, call: Call) -> shapes.Shape | None:
+def _size(name: str, call: Call) -> Shape | None:
     """The shape that a factory is asked for."""
     if name in ("zeros", "ones", "empty", "rand", "randn"):
-        return shapes.sizes(call.args) if call.args else shapes.sizes([call.kwargs.get("size")])
+        return sizes_asked(call.args) if call.args else sizes_asked([call.kwargs.get("size")])
     if name == "eye" and len(call.args) in (1, 2):
-        return shapes.sizes((call.args[0], call.args[-1]))
+        return sizes_asked((call.args[0], call.args[-1]))
     return None
 
 
@@ -118,7 +119,7 @@ def _arange(rt: Runtime, call: Call) -> Value:
 
 @function("torch.full")
 def _full(rt: Runtime, call: Call) -> Value:
-    shape = shapes.sizes([call.argument(0, "size")])
+    shape = sizes_asked([call.argument(0, "size")])
     node = _of_numbers(rt, "full", call)
     return make(rt, call, floating_of(call.argument(1, "fill_value", 0.0)), node=node, shape=shape)
 
@@ -132,7 +133,7 @@ def _like(name: str) -> None:
             return make(rt, call, YES)
         floating = tensor.floating if not tensor.floating.maybe else YES
         made = make(rt, call, floating, default_device=tensor.device)
-        made.form = strides.copied(tensor)
+        made.form = new_strides.copied(tensor)
         return made
 
 
@@ -143,7 +144,7 @@ for _name in _LIKE:
 def _new(name: str) -> None:
     @method(name)
     def build(rt: Runtime, tensor: Tensor, call: Call) -> Value:
-        shape = None if name == "new_full" else shapes.sizes(call.args[1:])
+        shape = None if name == "new_full" else sizes_asked(call.args[1:])
         return make(rt, call, tensor.floating, default_device=tensor.device, shape=shape)
 
 
@@ -182,7 +183,7 @@ def wrap(rt: Runtime, data: Value, call: Call, written: str) -> Tensor:
         cut = Cut("rewrap", call.site.span, written) if carries else None
         node = Node(written, call.site.span, edges, tracked=NO, path=rt.autograd.path, cut=cut)
     device = data.device if isinstance(data, Tensor) else CPU
-    tensor = make(rt, call, floating_of(data), default_device=device, node=node, shape=shapes.of_data(data))
+    tensor = make(rt, call, floating_of(data), default_device=device, node=node, shape=of_data(data))
     if node is not None:
         node.result = tensor
     return tensor

@@ -18,7 +18,7 @@ from ..events import Applied
 from ..values import Call, ClassValue, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
 from .arguments import as_tensor, operands_for
 from .custom_backward import gradients_of, materializes, reads_saved
-from .ops import in_place
+from .effects import in_place
 
 _BASES = ("torch.autograd.Function", "torch.autograd.function.Function")
 LEGACY = (

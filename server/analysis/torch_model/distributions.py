@@ -12,7 +12,7 @@ from ..autograd.tensor import Tensor
 from ..autograd.truth import YES
 from ..values import Call, Distribution, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
 from .arguments import operands_for
-from .ops import apply
+from .effects import apply
 
 RSAMPLE = "rsample"
 """The note on the node of a `sample` for which there is an `rsample`."""

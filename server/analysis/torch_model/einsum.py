@@ -10,9 +10,10 @@ from __future__ import annotations
 from ..autograd.operation import Operand, Operation, Save
 from ..autograd.tensor import Form, Tensor
 from ..values import Call, Runtime, Value
-from . import autocast, ops, shapes
+from . import autocast, effects, ops
 from .arguments import as_tensor
 from .registry import function
+from .sizes import UNKNOWN
 from .table import TABLE
 
 
@@ -51,10 +52,10 @@ def _einsum(rt: Runtime, call: Call) -> Value:
     if rt.autograd.mode.casts:
         saves = autocast.kept("einsum", saves, operands)
     operation = Operation("einsum", call.site.span, operands, saves=saves, holds_numbers=True, derivative="linear")
-    product = ops.apply(rt, operation, call.site)[0]
+    product = effects.apply(rt, operation, call.site)[0]
     # What comes back is a view of a product that no one else holds.
     turned = Operation("view", call.site.span, (Operand("self", product),), view="view", view_of="self")
-    result = ops.apply(rt, turned, call.site)[0]
+    result = effects.apply(rt, turned, call.site)[0]
     result.form = _form(labels, left, right)
     return result
 
@@ -67,8 +68,8 @@ def _form(labels: tuple[str, str, str], left: Tensor, right: Tensor) -> Form:
         if tensor.shape is not None and len(tensor.shape) == len(part):
             for label, size in zip(part, tensor.shape, strict=True):
                 # A size of 1 is stretched to that of the other operand.
-                sizes[label] = size if sizes.get(label, 1) in (1, shapes.UNKNOWN) else sizes[label]
-    shape = tuple(sizes.get(label, shapes.UNKNOWN) for label in output)
+                sizes[label] = size if sizes.get(label, 1) in (1, UNKNOWN) else sizes[label]
+    shape = tuple(sizes.get(label, UNKNOWN) for label in output)
     summed = (set(first) & set(second)) - set(output)
     # It comes as labels of both, of the left, of the right one.
     ranks = [(label not in first) * 2 + (label not in second) for label in output]

@@ -7,7 +7,7 @@ from ..autograd.heap import remember
 from ..autograd.operation import Operation
 from ..autograd.tensor import Form, Tensor
 from ..values import Choice, Instance, ModuleObject, Runtime, Scalar, Site, SliceValue, Unknown, Value, unknown_tensor
-from . import arrays, containers, indexing, modules, ops, strides
+from . import arrays, containers, effects, indexed, indexing, modules
 from .arguments import history, operands_for
 
 
@@ -131,10 +131,10 @@ def each(rt: Runtime, value: Value, site: Site) -> tuple[list[Value], bool] | No
             view="multi",
             view_of="self",
         )
-        results = ops.apply(rt, operation, site)
+        results = effects.apply(rt, operation, site)
         for index, result in enumerate(results):
             # Where the number of rows is not known, each result stands for any of them.
-            row = strides.indexed(value.form, index)
+            row = indexed.form_of_index(value.form, index)
             result.form = row if count else Form(row.shape, row.plain, row.strides, None)
             result.floating = value.floating
             if value.floating.no:

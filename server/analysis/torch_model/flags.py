@@ -10,11 +10,11 @@ from ..autograd.tensor import ANY_FORM, Device, Form, Grad, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..events import Flagged, GradRead
 from ..values import Call, Runtime, Scalar, Site, Unknown, Value
-from . import ops, strides
+from . import effects, new_strides, ops, strides
 from .arguments import operands_for, truth_of
 from .backward import forget_graph
+from .effects import in_place
 from .inference import bypasses
-from .ops import in_place
 from .registry import attribute, method, setter
 
 _KEEP_NUMBERS = frozenset(["to", "clone", "contiguous", "cuda", "cpu", "detach", "data"])
@@ -68,7 +68,7 @@ def _set_data(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
                 rt.heap.write(each.memory, "version", join_versions(version, each.memory.version))
         elif isinstance(value, Tensor):
             rt.heap.write(tensor, "memory", value.memory)
-            ops.note_copy(rt, tensor, value, site.span)
+            effects.note_copy(rt, tensor, value, site.span)
         else:
             fresh = Memory()
             fresh.version = version
@@ -231,8 +231,8 @@ def _hook(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 @method("clone")
 def _clone(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     operation = Operation("clone", call.site.span, tuple(operands_for("self", tensor, True)))
-    result = ops.apply(rt, operation, call.site)[0]
-    result.form = strides.copied(tensor)
+    result = effects.apply(rt, operation, call.site)[0]
+    result.form = new_strides.copied(tensor)
     if tensor.floating.no:
         result.floating, result.requires_grad = NO, NO
     else:

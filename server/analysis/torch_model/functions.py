@@ -9,12 +9,13 @@ from ..autograd.operation import Operation
 from ..autograd.tensor import CPU, Tensor
 from ..autograd.truth import NO
 from ..values import Call, ListValue, ModuleObject, Runtime, Scalar, TorchName, Unknown, Value
-from . import module_tree, modules, ops, shapes, strides
+from . import module_tree, modules, ops, strides
 from .arguments import as_tensor, device_of, operands_for, truth_of
 from .creation import parameter
+from .effects import in_place
 from .memory import CONSTANTS, OVERLAPS
-from .ops import in_place
 from .registry import function
+from .sizes import broadcast, known
 
 _CUDA_AVAILABLE = Scalar("bool")
 """One value for all calls, so that conditions on it agree with each other."""
@@ -65,8 +66,8 @@ def _broadcast_tensors(rt: Runtime, call: Call) -> Value:
     given = call.args[0] if len(call.args) == 1 and not isinstance(call.args[0], Tensor) else call.args
     listed = given.items if isinstance(given, ListValue) and not given.open else given
     tensors = [as_tensor(each) for each in listed] if isinstance(listed, (tuple, list)) else []
-    shape = shapes.broadcast([None if each is None else each.shape for each in tensors])
-    if shape is None or not shapes.known(shape):
+    shape = broadcast([None if each is None else each.shape for each in tensors])
+    if shape is None or not known(shape):
         return ops.function(rt, "torch.broadcast_tensors", call)
     return tuple(
         each if each is None or each.shape == shape else ops.method(rt, "expand", Call([each, *shape], {}, call.site))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from ..autograd.operation import Operand, Operation
 from ..autograd.tensor import Tensor
 from ..values import Call, Instance, ModuleObject, NativeMethod, Runtime, Unknown, Value
-from . import ops
+from . import effects
 
 _AFTER, _BEFORE, _BACK = "forward_hooks", "forward_pre_hooks", "full_backward_hooks"
 
@@ -83,7 +83,7 @@ def _passed(rt: Runtime, value: Value, call: Call) -> Value:
     operation = Operation(
         "BackwardHookFunction", call.site.span, (Operand("self", value),), view="view", view_of="self"
     )
-    result = ops.apply(rt, operation, call.site)[0]
+    result = effects.apply(rt, operation, call.site)[0]
     result.form, result.view_kind = value.form, "custom"
     return result
 

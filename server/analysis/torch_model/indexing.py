@@ -6,9 +6,9 @@ from ..autograd.operation import Operation, Save
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..values import Choice, ListValue, Runtime, Scalar, Site, SliceValue, Unknown, Value
-from . import shapes, strides
+from . import indexed
 from .arguments import operands_for
-from .ops import apply, in_place
+from .effects import apply, in_place
 
 
 def is_advanced(index: Value) -> bool | None:
@@ -44,7 +44,7 @@ def get(rt: Runtime, tensor: Tensor, index: Value, site: Site) -> Value:
         result.floating, result.requires_grad = NO, NO
     result.note = tensor.note if tensor.note == "gradient" else ""
     if not advanced:
-        result.form = strides.indexed(tensor.form, index)
+        result.form = indexed.form_of_index(tensor.form, index)
     return result
 
 
@@ -58,7 +58,7 @@ def put(rt: Runtime, tensor: Tensor, index: Value, value: Value, site: Site) -> 
         operation = Operation("index_put_", site.span, operands, saves=saves, holds_numbers=True)
         in_place(rt, operation, tensor, site)
         return
-    if shapes.writes_all(index, tensor.shape):
+    if indexed.writes_all(index, tensor.shape):
         whole = Operation("copy_", site.span, (*operands_for("self", tensor, True), *written))
         in_place(rt, whole, tensor, site)
         return
@@ -66,7 +66,7 @@ def put(rt: Runtime, tensor: Tensor, index: Value, value: Value, site: Site) -> 
     target = apply(rt, view, site)[0]
     if tensor.floating.no:
         target.floating, target.requires_grad = NO, NO
-    target.form = strides.indexed(tensor.form, index)
+    target.form = indexed.form_of_index(tensor.form, index)
     operation = Operation("copy_slices", site.span, (*operands_for("self", target, True), *written))
     target.name = tensor.name
     in_place(rt, operation, target, site)

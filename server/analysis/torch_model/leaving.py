@@ -6,9 +6,10 @@ from ..autograd.graph import Cut, Edge, Node
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..values import Call, Choice, DictValue, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value
-from . import arrays, shapes
+from . import arrays
 from .arguments import as_tensor, history
 from .registry import attribute, method
+from .sizes import UNKNOWN, numel
 
 
 def leave(rt: Runtime, value: Value, site: Site, written: str) -> Node | None:
@@ -94,11 +95,11 @@ def _measure(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     if asked in ("dim", "ndimension"):
         return len(shape)
     if asked in ("numel", "nelement"):
-        total = shapes.numel(shape)
+        total = numel(shape)
         return Scalar("int") if total is None else total
     place = 0 if asked == "__len__" else call.argument(1, "dim")
     if asked in ("size", "__len__") and isinstance(place, int) and -len(shape) <= place < len(shape):
-        return Scalar("int") if shape[place] == shapes.UNKNOWN else shape[place]
+        return Scalar("int") if shape[place] == UNKNOWN else shape[place]
     return Scalar("int")
 
 
@@ -111,7 +112,7 @@ def _asked(call: Call) -> str:
 def _shape(rt: Runtime, tensor: Tensor, site: Site) -> Value:
     if tensor.shape is None:
         return Scalar("shape")
-    return tuple(Scalar("int") if size == shapes.UNKNOWN else size for size in tensor.shape)
+    return tuple(Scalar("int") if size == UNKNOWN else size for size in tensor.shape)
 
 
 @attribute("ndim")

@@ -25,9 +25,9 @@ from ..values import (
 from . import hooks
 from .arguments import device_of, dtype_of, truth_of
 from .containers import CONTAINERS, DICTS, container_of, hold, insert
+from .effects import note_copy
 from .module_tree import children, group_of, modules, named_parameters
 from .modules import adding, forward
-from .ops import note_copy
 
 
 def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:

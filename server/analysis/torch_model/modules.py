@@ -20,8 +20,8 @@ from ..values import (
 from . import hooks, shapes
 from .arguments import device_of
 from .containers import CONTAINERS, DICTS, LISTS
+from .module_forward import module_forward
 from .module_tree import BASE, children, is_module, named_parameters
-from .ops import module_forward
 from .table import TABLE
 
 

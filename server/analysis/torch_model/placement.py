@@ -6,9 +6,9 @@ from ..autograd.operation import Operation
 from ..autograd.tensor import CPU, UNKNOWN_DEVICE, Device, Tensor
 from ..autograd.truth import NO, YES, Truth, maybe
 from ..values import Call, Choice, DType, Runtime, Site, Unknown, Value
-from . import dtypes, strides
+from . import dtypes, new_strides
 from .arguments import device_of, dtype_of, kind_of, operands_for
-from .ops import apply
+from .effects import apply
 from .registry import method
 
 CASTS = {
@@ -70,7 +70,7 @@ def move(
     elif dtype.floating:
         result.floating = YES
     result.scalar = tensor.scalar
-    result.form = strides.copied(tensor)
+    result.form = new_strides.copied(tensor)
     return result
 
 

@@ -12,8 +12,8 @@ from ..autograd.heap import MISSING
 from ..autograd.operation import Operand, Operation
 from ..autograd.tensor import Tensor
 from ..values import Call, DictValue, Instance, ListValue, ModuleObject, Runtime, Unknown, Value
+from .effects import apply, note_copy
 from .module_tree import children, is_module, named_parameters
-from .ops import apply, note_copy
 from .registry import function
 
 

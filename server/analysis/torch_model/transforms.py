@@ -28,7 +28,7 @@ from ..values import (
     Value,
     unknown_tensor,
 )
-from . import ops, strides
+from . import effects, new_strides
 from .arguments import truth_of
 from .registry import function
 
@@ -114,7 +114,7 @@ def _reentrant(rt: Runtime, result: Tensor, given: list[Tensor], call: Call) -> 
     operation = Operation(
         "CheckpointFunction", call.site.span, (Operand("self", result), *others), saves=saves, holds_numbers=True
     )
-    made = ops.apply(rt, operation, call.site)[0]
+    made = effects.apply(rt, operation, call.site)[0]
     made.form = result.form
     return made
 
@@ -153,7 +153,7 @@ def _vmap(rt: Runtime, call: Call) -> Value:
 
 def _alias(rt: Runtime, value: Tensor, call: Call) -> Tensor:
     operation = Operation("_add_batch_dim", call.site.span, (Operand("self", value),), view="view", view_of="self")
-    return ops.apply(rt, operation, call.site)[0]
+    return effects.apply(rt, operation, call.site)[0]
 
 
 def _outside(result: Value, inside: list[Value], call: Call, size: int) -> Value:
@@ -212,7 +212,7 @@ def _gradient_of(rt: Runtime, call: Call, both_asked: bool) -> Value:
         args = [alias if index == number else value for index, value in enumerate(inner.args)]
         value = rt.call(target, Call(args, inner.kwargs, inner.site))
         gradient = Tensor(device=tensor.device, origin=inner.site.span)
-        gradient.form = strides.of_gradient(alias, value.node if isinstance(value, Tensor) else None)
+        gradient.form = new_strides.of_gradient(alias, value.node if isinstance(value, Tensor) else None)
         if isinstance(value, Tensor) and value.requires_grad.possible:
             _give_graph(rt, gradient, value, alias, inner)
         return (gradient, value) if both_asked else gradient

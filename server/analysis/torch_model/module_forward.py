@@ -1,0 +1,76 @@
+"""The call of a module of `torch.nn` by the table: its parameters are operands by name."""
+
+from __future__ import annotations
+
+import ast
+
+from ..autograd.operation import Operand, Operation
+from ..autograd.tensor import Tensor
+from ..values import Call, Runtime, Value
+from . import autocast
+from .arguments import as_tensor, operands_for
+from .effects import apply, in_place
+from .keeps import KEEPS_OPERANDS
+from .rows import VIEWS, saves_of
+from .table import ModuleOp
+
+
+def module_forward(
+    rt: Runtime, op: ModuleOp, parameters: dict[str, Tensor], call: Call, in_place_flag: bool, name: str
+) -> Value:
+    """Call a module of `torch.nn`: its parameters are operands by name."""
+    overload = op.forward_inplace if in_place_flag and op.forward_inplace is not None else op.forward
+    inputs = [p for p in overload.params if p.name not in parameters and p.name not in op.parameters]
+    operands: list[Operand] = []
+    target: Tensor | None = None
+    for index, argument in enumerate(call.args):
+        label = inputs[min(index, len(inputs) - 1)].name if inputs else "input"
+        operands += operands_for(label, argument, label in overload.diff)
+        if index == 0:
+            target = as_tensor(argument)
+    for label, argument in call.kwargs.items():
+        operands += operands_for(label, argument, label in overload.diff)
+    for label, tensor in parameters.items():
+        operands.append(Operand(label, tensor, None, True))
+    saves = saves_of(overload)
+    if rt.autograd.mode.casts:
+        saves = autocast.kept(name, saves, operands)
+    tree = _tree(op.structure)
+    count = max(_leaves(tree), len(overload.outputs))
+    outputs = overload.outputs if len(overload.outputs) >= count else ("grad",) * count
+    operation = Operation(
+        name,
+        call.site.span,
+        tuple(operands),
+        outputs=outputs,
+        saves=saves,
+        view=VIEWS[overload.view],
+        view_of=overload.view_of,
+        holds_numbers=not overload.view_of and name.lower() not in KEEPS_OPERANDS,
+        implemented=overload.backward,
+    )
+    if in_place_flag and target is not None and op.forward_inplace is not None:
+        return in_place(rt, operation, target, call.site)
+    results = list(apply(rt, operation, call.site))
+    if tree is None:
+        return results[0]
+    return _build(tree, results)
+
+
+def _tree(structure: str) -> object:
+    """`nested:(T,(T,T))` as nested tuples; None for a single tensor."""
+    if structure.startswith("nested:"):
+        return ast.literal_eval(structure[7:].replace("T", "0"))
+    if structure == "tuple":
+        return (0, 0)
+    return None
+
+
+def _leaves(tree: object) -> int:
+    return sum(_leaves(part) for part in tree) if isinstance(tree, tuple) else 1
+
+
+def _build(tree: object, results: list[Tensor]) -> Value:
+    if isinstance(tree, tuple):
+        return tuple(_build(part, results) for part in tree)
+    return results.pop(0) if len(results) > 1 else results[0]
