@@ -18,7 +18,8 @@ from .values import ClassValue, Instance, Site
 class Sink:
     """A backward or `autograd.grad`: what it did. `kind`: "backward", "grad".
 
-    A weak sink is what a method of a module returns that the file only defines: "forward", "method".
+    A weak sink is what a method of a module returns that the file only defines: "forward", "method". What was made
+    later has a number above `order`.
     """
 
     site: Site
@@ -30,6 +31,7 @@ class Sink:
     after_error: bool = False
     loop: int = 0
     pass_start: int = 0
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True)

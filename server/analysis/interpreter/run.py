@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..autograd.backward import Outcome
-from ..autograd.graph import ALWAYS, first_write_after
+from ..autograd.graph import ALWAYS, first_write_after, newest_order
 from ..autograd.heap import listen
 from ..autograd.tensor import Tensor
 from ..check_types import Cancelled, Token
@@ -75,6 +75,7 @@ class Interpreter(Machine):
             self.after_error,
             len(self.loop_passes),
             self.loop_passes[-1] if self.loop_passes else 0,
+            newest_order(),
         )
         self.events.sinks.append(sink)
         for applied in self.events.applied:

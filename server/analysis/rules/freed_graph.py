@@ -9,7 +9,7 @@ from itertools import takewhile
 from ..autograd.graph import Node
 from ..events import Sink
 from ..facts import Facts
-from ..report import Confidence, Finding, Fix, TraceStep
+from ..report import Confidence, Finding, Fix, Span, TraceStep
 from ..source.edits import set_keyword
 from . import carrying
 from .base import Rule
@@ -26,8 +26,9 @@ Finds a `backward()` (or `torch.autograd.grad`) that walks through nodes whose s
 two losses over a shared part of the graph, `backward()` called twice on the same loss, and, over the iterations of a
 loop, a value computed in one iteration that is used in the next (a hidden state, a running baseline, a forward pass
 left outside the loop). The finding sits where something can be done about it: on the first `backward()` of two that are
-written one after the other, or on the statement whose value carries the graph from one iteration into the next; the
-trace shows the `backward()` that raises.
+written one after the other, on the statement whose value carries the graph from one iteration into the next, or on
+the one that takes a value of the first graph into a second loss whose optimizer holds nothing of that graph (the
+samples of a generator that has learned from them already); the trace shows the `backward()` that raises.
 
 `retain_graph=True` (or `create_graph=True`) on the earlier call is respected, and so is a `detach()` between two
 iterations.""",
@@ -83,14 +84,15 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Backwards through nodes whose saved tensors an earlier backward has freed.
 
     The damage is done by what brings the old graph to the second backward: over the passes of a loop, the statement
-    that carried it; otherwise the first backward, which did not keep it.
+    that carried it; a value of the first graph that the second loss has no use for; otherwise the first backward, which
+    did not keep it.
     """
     for sink, node, confidence in _met_again(facts):
         first = _first(facts, sink, node)
         if first is None:
             continue
         again = first.site.span == sink.site.span
-        name = facts.sink_name(sink)
+        name, strayed = facts.sink_name(sink), None
         shared = _carried(sink, first)
         carried = facts.innermost_here(shared) if shared is not None else None
         what = "a value"
@@ -100,8 +102,12 @@ def check(facts: Facts) -> Iterator[Finding]:
             span = carried or sink.site.span
             message = f"{what} carries the graph of an earlier pass into {name}, whose backward has already freed it"
         else:
-            span = first.site.span
+            strayed = _strayed(facts, sink, first)
+            span = (_beside(facts, strayed, sink) if strayed is not None else None) or first.site.span
             message = f"this backward frees the graph that a second one, of {name}, still needs"
+            if strayed is not None:
+                message = f"{name} goes back into a graph that an earlier backward has freed, and that its optimizer "
+                message += "holds nothing of: detach what is used here"
         if not facts.here(span):
             continue
         trace: list[TraceStep | None] = [
@@ -109,7 +115,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.step(first.site.span, "mutation", "frees the graph"),
             facts.sink_step(sink, "raises: Trying to backward through the graph a second time"),
         ]
-        yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_retain(facts, first)])
+        fixes = [_retain(facts, first)] if strayed is None else []
+        yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, fixes)
 
 
 def _met_again(facts: Facts) -> Iterator[tuple[Sink, Node, Confidence]]:
@@ -151,6 +158,42 @@ def _carried(sink: Sink, first: Sink) -> Node | None:
                 seen.add(edge.node)
                 queue.append(edge.node)
     return None
+
+
+def _strayed(facts: Facts, sink: Sink, first: Sink) -> Node | None:
+    """What takes a value from before an earlier backward, of a graph that is none of this one's business.
+
+    The generator has learned from its samples; the discriminator's loss is then computed on the same samples. That is
+    known by the optimizers that step after the two: the first holds what is behind the value, the second does not.
+    """
+    freed = first.outcome.reach.nodes
+    used = [node for root in sink.outcome.roots if root.node is not None for node in _below(root.node)]
+    entries = [
+        (node, edge.node)
+        for node in dict.fromkeys(used)
+        for edge in node.edges
+        if node.order > first.order and edge.node is not None and edge.node in freed and edge.node.order < first.order
+    ]
+    behind = {id(e.tensor) for _, below in entries for n in _below(below) for e in n.edges if e.tensor is not None}
+    mine, others = _stepped_after(facts, sink), _stepped_after(facts, first)
+    if mine is None or others is None or mine & behind or not others & behind:
+        return None
+    return entries[0][0]
+
+
+def _beside(facts: Facts, node: Node, sink: Sink) -> Span | None:
+    """The statement that made a node, where it can be the one in the function that goes backward."""
+    here = facts.enclosing_function(facts.statement_at(sink.site.span))
+    spans = [each.span for each in node.stack if facts.here(each.span)]
+    mine = (span for span in spans if facts.enclosing_function(facts.statement_at(span)) is here)
+    return next(mine, None) or facts.innermost_here(node)
+
+
+def _stepped_after(facts: Facts, sink: Sink) -> set[int] | None:
+    """What the optimizer holds that steps next after a backward; None if that is not known."""
+    index = next(i for i, each in enumerate(facts.events.sinks) if each is sink)
+    step = next((each for each in facts.events.steps if each.sinks_before > index), None)
+    return {id(tensor) for tensor, _ in step.grads} if step is not None and not step.open else None
 
 
 def _below(node: Node) -> list[Node]:

@@ -95,6 +95,10 @@ def check(facts: Facts) -> Iterator[Finding]:
         message = f"{lost} carries no gradient to {sink}: computed under `{cut.detail}`{place}"
         if cut.detail.startswith("checkpoint"):
             message = f"{lost} carries no gradient to {sink}: `{cut.detail}` gives no grad_fn"
+        if isinstance(block, (ast.FunctionDef, ast.AsyncFunctionDef)) and facts.here(cause.sink.site.span):
+            # Tracking is off in all that evaluates, and rightly: what asks for a gradient there is what cannot work.
+            marked = facts.marked(cause.sink.site.span)
+            message = f"{sink} has no graph here: `{block.name}` runs with tracking off, as part of {cut.detail}"
         lead = [facts.step(cut.span, "note", "tracking is off from here")]
         told = f"cut: {lost} has no grad_fn" if not place else "cut: the result has no grad_fn"
         trace = cut_story(facts, cause, told, place=facts.marked(span), lead=lead)
