@@ -167,8 +167,9 @@ def _is_missing(facts: Facts, event: GradRead) -> bool:
         return False
     if id(tensor) in facts.behind_flags:
         return False
-    if id(tensor) in facts.reached:
-        # Reached by a later backward, or cleared in between: not a question of the path.
+    if id(tensor) in facts.reached or id(tensor) in facts.events.exposed:
+        # Reached by a later backward, or cleared in between: not a question of the path. And code that is not known may
+        # have sent a backward to what it was given.
         return False
     parent = facts.parsed.parents.get(node) if isinstance(node, ast.Attribute) else None
     if isinstance(parent, ast.Assign) and node in parent.targets:

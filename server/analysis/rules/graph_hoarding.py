@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..autograd.graph import Node
+from ..autograd.graph import Edge, Node, contradicts
 from ..autograd.reach import constants, reach
 from ..events import Grown, Sink
 from ..facts import Facts
@@ -219,26 +219,35 @@ def _freed_by(facts: Facts, event: Grown, growth: Growth) -> Sink | None:
             return None
     elif any(event.node in sink.outcome.reach.nodes for sink in sinks):
         return None
-    return next((sink for sink in sinks if _frees(sink) and _joins(event.node, sink)), None)
+    return next((sink for sink in sinks if _frees(sink) and _joins(event, sink)), None)
 
 
-def _joins(node: Node, sink: Sink) -> bool:
-    """Whether a node leads, through operations that are known, to one that a backward has surely gone through.
+def _joins(event: Grown, sink: Sink) -> bool:
+    """Whether what is added leads, through operations that are known, to a node a backward has surely gone through.
 
     `hits += accuracy(out, y)` with an unknown function is a number for all we know.
     """
+    if contradicts(event.path, sink.path):
+        return False
     sure = {*sink.outcome.reach.sure_nodes, *_spine(sink)}
-    found, todo = {node}, [node]
+    found, todo = {event.node}, [event.node]
     for each in todo:
         if each in sure:
             return any(n.opaque or (n.has_saved and n.freed.possible) for n in _below(each))
         if each.opaque or (each.tracked.no and not each.is_join):
             continue
-        for edge in each.edges:
+        for edge in _where_it_ran(each, sink) if each.is_join else each.edges:
             if edge.node is not None and edge.node not in found and edge.live.possible and edge.flows:
                 found.add(edge.node)
                 todo.append(edge.node)
     return False
+
+
+def _where_it_ran(join: Node, sink: Sink) -> Sequence[Edge]:
+    """The alternatives there are where a backward ran: those made under its conditions, if there are any
+    (`if train: loss.backward(); loss = loss.detach()`), as the others are of the other branch."""
+    made = [edge for edge in join.edges if edge.node is not None and edge.node.path >= sink.path]
+    return made if made and sink.path else join.edges
 
 
 def _spine(sink: Sink) -> list[Node]:

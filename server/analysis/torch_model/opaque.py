@@ -42,10 +42,11 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
                 operands += operands_for("input", dep.data["unknown"], True)
             _may_replace(rt, dep, reason)
     for operand in operands:
-        if operand.tensor is not None and operand.tensor.node is not None:
-            rt.events.escaped.append(operand.tensor)
-        elif operand.tensor is not None:
-            rt.events.exposed.add(id(operand.tensor))
+        if operand.tensor is not None:
+            if operand.tensor.node is not None:
+                rt.events.escaped.append(operand.tensor)
+            if operand.tensor.is_leaf.yes:
+                rt.events.exposed.add(id(operand.tensor))
     rt.events.unknown_calls += 1
     trainable = False
     if isinstance(owner, Unknown) and not owner.plain:
