@@ -27,9 +27,9 @@ def _method(machine: Machine, owner: Value, name: str, call: Call) -> Value:
         return Scalar("int") if name in ("index", "count") else Unknown(f"`.{name}()` of a tuple", deps=owner)
     if name in ("split", "splitlines", "rsplit"):
         return ListValue([Scalar("str")], open_=True)
-    if name in ("startswith", "endswith", "isdigit") and call.args and isinstance(call.args[0], str):
+    if name in ("startswith", "endswith") and call.args and isinstance(call.args[0], str):
         return getattr(owner, name)(call.args[0])
-    if name in ("lower", "upper", "strip"):
+    if name in ("lower", "upper", "strip") and not call.args:
         return getattr(owner, name)()
     return Scalar("str")
 
@@ -53,7 +53,7 @@ def _list_method(machine: Machine, owner: ListValue, name: str, call: Call) -> V
         return None
     if name == "insert":
         value = call.args[1] if len(call.args) > 1 else None
-        at = first if isinstance(first, int) else 0
+        at = min(first, len(owner.items)) if isinstance(first, int) else 0
         heap.write(owner, "items", (*owner.items[:at], value, *owner.items[at:]))
         return None
     if name in ("pop", "popleft"):

@@ -32,7 +32,7 @@ _PLAIN = frozenset(
 def call(machine: Machine, dotted: str, call: Call) -> Value:
     """Call a function of another library."""
     top = dotted.partition(".")[0]
-    handler = _FUNCTIONS.get(dotted)
+    handler = MODELLED.get(dotted)
     if handler is not None:
         return handler(machine, call)
     if top == "math":
@@ -135,6 +135,8 @@ def _remember(machine: Machine, call: Call) -> Value:
 
 
 def _reduce(machine: Machine, call: Call) -> Value:
+    if len(call.args) < 2:
+        return Unknown("reduce() of nothing", deps=tuple(call.args))
     items, _ = machine.iterate(call.args[1], call.site)
     if len(call.args) > 2:
         items = [call.args[2], *items]
@@ -156,7 +158,7 @@ def _namespace(machine: Machine, call: Call) -> Value:
     return value
 
 
-_FUNCTIONS: dict[str, Callable[[Machine, Call], Value]] = {
+MODELLED: dict[str, Callable[[Machine, Call], Value]] = {
     **iterators.FUNCTIONS,
     "copy.copy": _copy,
     "copy.deepcopy": _deepcopy,
@@ -186,10 +188,11 @@ _FUNCTIONS: dict[str, Callable[[Machine, Call], Value]] = {
     "tqdm.tqdm": _same,
     "tqdm.auto.tqdm": _same,
 }
+"""Functions and classes of other libraries that have a model here, by dotted name."""
 
 
 def _range(machine: Machine, call: Call) -> Value:
     return builtins.call(machine, "range", call)
 
 
-_FUNCTIONS["tqdm.trange"] = _range
+MODELLED["tqdm.trange"] = _range

@@ -78,7 +78,7 @@ def is_a(machine: Machine, value: Value, kind: Value) -> bool | None:
 
 
 def _hasattr(machine: Machine, call: Call) -> Value:
-    value, name = call.args[0], call.argument(1, "name")
+    value, name = call.argument(0, "obj"), call.argument(1, "name")
     if isinstance(value, Instance) and isinstance(name, str):
         if name in value.attributes and not isinstance(value.attributes[name], Unknown):
             return True
@@ -89,7 +89,7 @@ def _hasattr(machine: Machine, call: Call) -> Value:
 
 
 def _getattr(machine: Machine, call: Call) -> Value:
-    owner, name = call.args[0], call.argument(1, "name")
+    owner, name = call.argument(0, "object"), call.argument(1, "name")
     if isinstance(name, str):
         return machine.each(owner, lambda each: machine.attribute(each, name, call.site))
     return Unknown("getattr() with an unknown name", deps=(owner,))
@@ -133,7 +133,7 @@ def _zero_argument_super(machine: Machine) -> Value:
 
 
 def _callable(machine: Machine, call: Call) -> Value:
-    return True if isinstance(call.args[0], (FunctionValue, BoundMethod, ClassValue)) else Scalar("bool")
+    return True if isinstance(call.argument(0, "obj"), (FunctionValue, BoundMethod, ClassValue)) else Scalar("bool")
 
 
 def _object(machine: Machine, call: Call) -> Value:

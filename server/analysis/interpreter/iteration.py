@@ -63,7 +63,7 @@ def _range(machine: Machine, call: Call) -> Value:
             numbers = range(*call.args)
         except (TypeError, ValueError):
             return IterValue([Scalar("int")], True)
-        if len(numbers) <= _MAX_RANGE:
+        if not numbers[_MAX_RANGE:]:  # Not its length: that is refused beyond a machine's word.
             return ListValue(tuple(numbers))
         return ListValue([Scalar("int"), Scalar("int")], open_=True)
     return ListValue([Scalar("int")], open_=True)

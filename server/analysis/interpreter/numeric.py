@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -69,12 +70,12 @@ def _abs(machine: Machine, call: Call) -> Value:
 
 
 def _pow(machine: Machine, call: Call) -> Value:
-    return binary(machine, ast.Pow(), call.args[0], call.args[1], call.site)
+    return binary(machine, ast.Pow(), call.argument(0, "base"), call.argument(1, "exp"), call.site)
 
 
 def _round(machine: Machine, call: Call) -> Value:
     value = call.args[0] if call.args else 0
-    if isinstance(value, float) and len(call.args) == 1:
+    if isinstance(value, float) and math.isfinite(value) and len(call.args) == 1:
         return round(value)
     return machine.torch.to_number(value, "float", call.site)
 

@@ -43,7 +43,7 @@ def insert(rt: Runtime, container: ModuleObject, index: Value, value: Value) -> 
     """Put a module in front of the element at `index`; the place of an unknown index is not known."""
     items = list(container.items)
     if isinstance(index, int):
-        items.insert(index, value)
+        items.insert(max(-len(items), min(index, len(items))), value)  # A machine's word bounds what `insert` takes.
     else:
         items.append(value)
         rt.heap.write(container, "open", True)
