@@ -111,6 +111,12 @@ _RIGHT_ITSELF = frozenset([(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)])
 """Dimensions of the two operands of `matmul` (3: or more) with which it saves the one as it is (measured)."""
 
 
+def matmul_takes(left: int, right: int) -> tuple[bool, bool]:
+    """Whether `matmul` of operands with so many dimensions takes the left and the right one as they are."""
+    dimensions = min(left, 3), min(right, 3)
+    return dimensions in _LEFT_ITSELF, dimensions in _RIGHT_ITSELF
+
+
 def _kept_itself(node: Node, saved: Saved) -> bool | None:
     """Whether an operand was saved as the tensor it is, and not as a view of it; None if its shape decides.
 
@@ -125,8 +131,7 @@ def _kept_itself(node: Node, saved: Saved) -> bool | None:
         shapes = [edge.tensor.shape if edge.tensor is not None else None for edge in node.edges[:2]]
         if len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
             return None
-        dimensions = min(len(shapes[0]), 3), min(len(shapes[1]), 3)
-        return dimensions in (_LEFT_ITSELF if saved.operand == node.edges[0].name else _RIGHT_ITSELF)
+        return matmul_takes(len(shapes[0]), len(shapes[1]))[0 if saved.operand == node.edges[0].name else 1]
     return True
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..autograd.operation import Operand, Operation, Save
 from ..autograd.tensor import Form, Tensor
 from ..values import Call, Runtime, Value
-from . import autocast, effects, ops
+from . import autocast, effects, inference, ops
 from .arguments import as_tensor
 from .registry import function
 from .sizes import UNKNOWN
@@ -48,7 +48,9 @@ def _einsum(rt: Runtime, call: Call) -> Value:
         Save("left", frozenset({"right"}), sure),
         Save("right", frozenset({"left"}), sure),
     )
-    operands = (Operand("left", left), Operand("right", right))
+    operands: tuple[Operand, ...] = (Operand("left", left), Operand("right", right))
+    if not rt.autograd.mode.inference:
+        operands = inference.taken("einsum", operands)
     if rt.autograd.mode.casts:
         saves = autocast.kept("einsum", saves, operands)
     operation = Operation("einsum", call.site.span, operands, saves=saves, holds_numbers=True, derivative="linear")

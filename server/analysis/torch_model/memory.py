@@ -36,12 +36,13 @@ def refuses(operation: Operation, target: Tensor) -> str:
     if form.shape is None:
         return ""
     name = plain_name(operation.name)
-    if name == "copy" and all(each.tensor is target for each in operation.operands):
+    operands = operation.operands
+    if name == "copy" and len(operands) > 1 and all(each.tensor is target for each in operands):
         # Nothing is copied, and nobody asks (aten/src/ATen/native/Copy.cpp).
         return ""
     if not form.plain and name not in _ONE_BY_ONE and strides.overlaps(form):
         return OVERLAPS
-    for operand in operation.operands:
+    for operand in operands:
         other = operand.tensor
         if other is None or other is target or other.memory is not target.memory or name in _READ_FIRST:
             continue

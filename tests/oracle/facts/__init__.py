@@ -6,7 +6,21 @@ starts with the same three imports.
 
 from __future__ import annotations
 
-from . import changes, flags, forward_modules, found, leaving, modes, optimizers, python, saves, shared, sinks, views
+from . import (
+    changes,
+    flags,
+    forward_modules,
+    found,
+    inference_leaves,
+    leaving,
+    modes,
+    optimizers,
+    python,
+    saves,
+    shared,
+    sinks,
+    views,
+)
 
 PREAMBLE = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nimport torch.utils.checkpoint\n"
 
@@ -23,7 +37,22 @@ def programs(text: str) -> dict[str, str]:
 
 
 PROGRAMS: dict[str, str] = {}
-for module in (saves, changes, views, shared, leaving, flags, modes, sinks, forward_modules, optimizers, python, found):
+MODULES = (
+    saves,
+    changes,
+    views,
+    shared,
+    leaving,
+    flags,
+    modes,
+    sinks,
+    forward_modules,
+    optimizers,
+    python,
+    inference_leaves,
+    found,
+)
+for module in MODULES:
     for program_name, program in programs(module.TEXT).items():
         if program_name in PROGRAMS:
             raise ValueError(f"two programs are called {program_name}")

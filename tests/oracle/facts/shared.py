@@ -1,6 +1,18 @@
 """Writes to elements that share memory, and what brings the graph of a view up to date."""
 
 TEXT = r"""
+=== expanded_filled_whole
+y = torch.rand(3).expand(2, 3)
+y[...] = 0.5
+=== expanded_filled_whole_under_no_grad
+x = torch.rand(3, requires_grad=True)
+y = x[:1].expand(2)
+with torch.no_grad():
+    y[:] = 0.5
+=== expanded_assigned_to_itself
+y = torch.rand(3).expand(2, 3)
+y[...] = y
+y.copy_(y)
 === expanded_written
 x = torch.rand(1, 2).expand(3, 2)
 x.add_(1)
