@@ -46,6 +46,7 @@ OTHER: tuple[str, ...] = (
     "returned an incorrect number of gradients",
     "You must implement either the backward or vjp method",
     "returned an invalid gradient",
+    "invalid gradient at index 0",
     "Legacy autograd function with non-static forward",
     "backward() called inside a functorch transform",
     "Inference tensors do not track version counter",

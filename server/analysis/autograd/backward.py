@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..report import Span
 from . import truth
-from .engine import Autograd
+from .engine import Autograd, expandable
 from .graph import Edge, Node, Saved, Version, contradicts, first_change_after, first_write_after
 from .reach import Reach, reach
 from .tensor import Grad, Tensor
@@ -100,6 +100,14 @@ _KEEP_THE_TENSOR = frozenset(
 
 Measured on torch 2.13, by setting `.data` between the operation and its backward.
 """
+
+
+_GIVE_WHAT_CAME = frozenset(
+    "add radd sub rsub subtract mul rmul multiply div truediv rtruediv true_divide divide pow rpow maximum minimum "
+    "fmod fmax fmin mod remainder where lerp addcmul addcdiv atan2 hypot logaddexp logaddexp2 xlogy copysign clamp "
+    "masked_fill ldexp".split()
+)
+"""Operations that give each operand a gradient of the size of their result, whatever was broadcast (measured)."""
 
 
 _KEEP_VIEWS = frozenset(["einsum", "inner", "kron", "tensordot", "scaled_dot_product_attention"])
@@ -211,6 +219,33 @@ def _refused(
     return refused
 
 
+def _giving_other_sizes(executed: Iterable[Node]) -> list[Node]:
+    """The nodes that give a tensor a gradient of other sizes than the one that made it takes (`Node.expects`).
+
+    Source: validate_outputs in torch/csrc/autograd/engine.cpp.
+    """
+    if all(node.expects is None for node in executed):
+        return []
+    found = []
+    for node in executed:
+        for edge in node.edges:
+            below = edge.node
+            if below is None or below.expects is None or not edge.live.possible or not edge.flows:
+                continue
+            if _base_name(node) not in _GIVE_WHAT_CAME or not expandable(below.expects, _shape_made(node)):
+                found.append(node)
+                break
+    return found
+
+
+def _shape_made(node: Node) -> tuple[int, ...]:
+    """The sizes of what a node made, as far as they still stand; an operation in place has those of what it changed."""
+    made = node.result
+    if made is None and node.edges:
+        made = node.edges[0].tensor
+    return (made.shape if made is not None else None) or ()
+
+
 def _leading_to(found: Reach, inputs: Sequence[Tensor], accumulate: bool) -> dict[Node, None]:
     """The nodes that run when only `inputs` are asked for: those on a path from a root to an input.
 
@@ -218,7 +253,7 @@ def _leading_to(found: Reach, inputs: Sequence[Tensor], accumulate: bool) -> dic
     (torch/csrc/autograd/engine.cpp, init_to_execute).
     """
     leaves = {id(tensor) for tensor in inputs if tensor.is_leaf.possible}
-    ends = {tensor.node for tensor in inputs if tensor.node is not None and tensor.is_leaf.no}
+    ends = {tensor.maker for tensor in inputs if tensor.node is not None and tensor.is_leaf.no}
     needed: dict[Node, bool] = {}
     for start in found.nodes:
         stack = [(start, False)]
@@ -282,7 +317,7 @@ def gradient_graph(autograd: Autograd, executed: Iterable[Node], target: Tensor,
 
 def _way_to(nodes: list[Node], target: Tensor) -> dict[Node, list[Edge]]:
     """The nodes on a path to a tensor, each with its edges that lie on one."""
-    end = target.node if target.is_leaf.no else None
+    end = target.maker if target.is_leaf.no else None
     way: dict[Node, list[Edge]] = {}
     for node in sorted(nodes, key=lambda each: each.order):
         along = [
@@ -321,6 +356,9 @@ def backward(
     silent: list[Raise] = []
     if any(root.live.no for root in roots):
         return Outcome(span, tuple(roots), Raise("no-grad-fn", True), (), found)
+    if any(root.node is not None and root.node.expects is not None for root in roots):
+        # The gradient to begin with has the sizes of the root, and is looked at before anything runs.
+        return Outcome(span, tuple(roots), Raise("other", True), (), found)
     if not wants.yes:
         doubts.append(Raise("no-grad-fn", False))
     executed = found.nodes if inputs is None else _leading_to(found, inputs, accumulate)
@@ -341,6 +379,9 @@ def backward(
         if not node.implemented and node.tracked.yes and not (node.freed.possible and node.has_saved):
             # A function of the user's own looks at what it saved before it gives back too few gradients.
             (raises if sure_node else doubts).append(Raise("other", sure_node, node))
+    for node in _giving_other_sizes(executed):
+        certain = node in found.sure_nodes and wants.yes
+        (raises if certain else doubts).append(Raise("other", certain, node))
     if accumulate and wants.yes:
         raises += _refused(autograd, found, inputs, executed, create)
     first = _first(raises)
@@ -369,7 +410,7 @@ def backward(
         for tensor in inputs or ():
             if tensor not in found.leaves and found.uses(tensor, roots):
                 autograd.heap.write(tensor, "grad", Grad(YES, span))
-    ends = {tensor.node for tensor in inputs or ()}
+    ends = {tensor.maker for tensor in inputs or ()}
     for tensor, node in found.retained:
         # The hook runs before the node, and where its gradient is asked for; also in `autograd.grad`.
         if first is not None and node.order < first.order:

@@ -166,12 +166,15 @@ class Node:
     """One operation. `freed` is a journaled truth value; everything else never changes after construction.
 
     `materializes`: its backward gets zeros where no gradient comes to it, and gives on what it makes of them.
+    `expects`: the sizes of the gradient that the node below takes, where its tensor was given others past autograd;
+    whoever gives it a gradient raises.
     """
 
     __slots__ = (
         "cut",
         "derivative",
         "edges",
+        "expects",
         "freed",
         "has_saved",
         "implemented",
@@ -216,6 +219,7 @@ class Node:
         self.derivative = derivative
         self.result: Tensor | None = None
         self.materializes = False
+        self.expects: tuple[int, ...] | None = None
         self.stack: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:

@@ -40,11 +40,12 @@ class Reach:
 
     def uses(self, tensor: Tensor, roots: Sequence[Tensor]) -> bool:
         """Whether gradient comes to a non-leaf: not to an output of a node of which only others were used."""
-        if tensor.node not in self.nodes:
+        maker = tensor.maker
+        if maker not in self.nodes:
             return False
-        if any(root.node is tensor.node and root.output == tensor.output for root in roots):
+        if any(root.node is maker and root.output == tensor.output for root in roots):
             return True
-        ends = (edge for node in self.nodes for edge in node.edges if edge.node is tensor.node)
+        ends = (edge for node in self.nodes for edge in node.edges if edge.node is maker)
         return any(edge.tensor is None or edge.tensor.output == tensor.output for edge in ends)
 
 
@@ -197,7 +198,7 @@ def reach(roots: Sequence[Tensor]) -> Reach:
 
 def _retains(tensor: Tensor, node: Node) -> bool:
     """Whether the gradient that comes to a node is kept for its result; `detach_` leaves the hook where it was."""
-    made = tensor.node
+    made = tensor.maker
     while made is not None and made.name == "detach_" and made is not node and made.edges:
         made = made.edges[0].node
     return tensor.retains_grad and made is node

@@ -161,6 +161,14 @@ class Tensor:
         return self.node if self.node is not None and self.node.tracked.possible else None
 
     @property
+    def maker(self) -> Node | None:
+        """The node that a gradient of it comes to: also below a change of its shape that autograd did not see."""
+        node = self.node
+        while node is not None and node.expects is not None:
+            node = node.edges[0].node
+        return node
+
+    @property
     def is_leaf(self) -> Truth:
         """Yes without a grad_fn, as in PyTorch: also for every tensor that requires no grad."""
         if self.node is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..autograd import truth
 from ..autograd.graph import Cut, Edge, Node
 from ..autograd.heap import MISSING
@@ -15,6 +17,7 @@ from .effects import apply
 from .registry import FunctionModel, function, method
 from .sizes import Shape, of_data, sizes_asked
 
+_FAR = 40
 _FLOAT_FACTORIES = [
     "zeros",
     "ones",
@@ -251,7 +254,9 @@ def _from_numpy(rt: Runtime, call: Call) -> Value:
     arrays.seen_by(tensor, data)
     source = edges[0].node if len(edges) == 1 else None
     if source is not None and source.name == "numpy" and len(source.edges) == 1 and source.edges[0].tensor is not None:
-        tensor.form = source.edges[0].tensor.form
+        # Over the same bytes torch makes another storage, and what lies in another storage never counts as overlapping.
+        form = source.edges[0].tensor.form
+        tensor.form = replace(form, offset=None if form.offset is None else form.offset + (tensor.born << _FAR))
     else:
         tensor.form = ANY_FORM
     if isinstance(data, Unknown) and data.node is None:

@@ -9,7 +9,7 @@ from ..report import Span
 from ..values import Runtime, Site
 from . import autocast, dtypes, memory, shapes, strides
 
-RESHAPING = frozenset(["unsqueeze", "squeeze", "t", "transpose", "swapaxes", "swapdims", "resize", "resize_as"])
+RESHAPING = frozenset(["unsqueeze", "squeeze", "t", "transpose", "swapaxes", "swapdims", "as_strided"])
 
 
 def apply(rt: Runtime, operation: Operation, site: Site) -> tuple[Tensor, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..autograd.operation import Operand, Operation
 from ..autograd.tensor import ANY_FORM
 from ..values import Call, DType, ListValue, Runtime, Site, Unknown, Value
-from . import autocast, by_arguments, inference, new_strides, shapes, view_strides
+from . import autocast, by_arguments, inference, new_strides, shapes, sizes, view_strides
 from .arguments import as_tensor, kind_of, operands_for
 from .effects import RESHAPING, apply, in_place
 from .keeps import derivative
@@ -97,9 +97,12 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
             return Unknown(f"an in-place `{name}`")
         reshaped = shapes.plain_name(name) in RESHAPING
         form = ANY_FORM if shape is None or not reshaped else view_strides.view(name, bound, shape)
+        before, made = target.shape, target.node
         in_place(rt, operation, target, site)
         if reshaped:
             rt.heap.write(target, "form", form)
+            if target.node is made and before is not None and shape is not None and sizes.known((*before, *shape)):
+                rt.autograd.resized(target, site.span, before, shape)
         return target
     if overload.structure == "none":
         return None

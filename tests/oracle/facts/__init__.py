@@ -16,6 +16,7 @@ from . import (
     modes,
     optimizers,
     python,
+    resized,
     saves,
     shared,
     sinks,
@@ -49,6 +50,7 @@ MODULES = (
     forward_modules,
     optimizers,
     python,
+    resized,
     inference_leaves,
     found,
 )

@@ -205,15 +205,23 @@ def setitem(b: Builder) -> bool:
 
 
 def reshaped(b: Builder) -> bool:
-    """Change the shape of a tensor in place; what it holds stays. With a graph, not behind autograd's back."""
+    """Change the shape of a tensor in place; what it holds stays.
+
+    Of a leaf that trains only before it is used: whether torch keeps its old shape depends on who still holds a graph.
+    """
     value = choose(b)
-    if value is None or len(value.shape) > 2 or b.in_function or (b.mode != "on" and value.rg):
+    if value is None or len(value.shape) > 2 or b.in_function:
+        return False
+    if b.mode != "on" and value.memory.leaf and b.mentions(value.name) > 1:
         return False
     shape = value.shape
     ways = [("unsqueeze_(0)", (1, *shape)), ("squeeze_()", tuple(size for size in shape if size != 1))]
     if len(shape) == 2:
         ways += [("t_()", shape[::-1]), ("transpose_(0, 1)", shape[::-1]), ("swapaxes_(0, 1)", shape[::-1])]
-    how, value.shape = b.rng.choice(ways)
+    how, wanted = b.rng.choice(ways)
+    if b.mode != "on" and value.rg and not value.leaf and wanted != shape and how != "unsqueeze_(0)" and not b.risky():
+        return False  # its grad_fn goes on to take gradients of the old shape only
+    value.shape = wanted
     b.emit(f"{value.name}.{how}", f"reshaped:{how}")
     changed(b, value, "n")
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,6 +84,10 @@ class Builder:
     def emit(self, text: str, kind: str) -> None:
         self.lines.append("    " * self.depth + text)
         self.coverage[kind] += 1
+
+    def mentions(self, name: str) -> int:
+        """In how many lines a name stands so far."""
+        return sum(name in re.findall(r"\w+", line) for line in self.lines)
 
     @contextmanager
     def block(self, head: str, kind: str) -> Iterator[None]:
