@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from ..report import Span
 from . import truth
-from .engine import Autograd, expandable
+from .engine import Autograd
 from .graph import Edge, Node, Saved, Version, contradicts, first_change_after, first_write_after
+from .inplace import expandable
 from .reach import Reach, reach
 from .tensor import Grad, Tensor
 from .truth import NO, YES, Truth

@@ -40,26 +40,6 @@ class Autograd(InPlace):
         result.form = tensor.form
         return result
 
-    def resized(self, tensor: Tensor, span: Span, before: tuple[int, ...], after: tuple[int, ...]) -> None:
-        """The sizes of a tensor were changed without tracking: its grad_fn takes a gradient of those `before`.
-
-        One that has only dimensions in front of them, or other sizes in the place of 1, is summed to them; any other is
-        refused by the node that gives it (torch/csrc/autograd/input_metadata.cpp, is_expandable_to_shape). A view is
-        no matter: its history is made anew from its base.
-        """
-        made = tensor.maker
-        if made is None or not made.tracked.yes or tensor.view_of is not None or tensor.either:
-            return
-        last = tensor.node
-        expected = before if last is None or last.expects is None else last.expects
-        if expandable(expected, after):
-            self.heap.write(tensor, "node", made)
-            return
-        edge = Edge(made, tensor, YES)
-        node = Node("resized", span, (edge,), tracked=YES, path=self.path)
-        node.expects, node.stack = expected, self.stack
-        self.heap.write(tensor, "node", node)
-
     def detach_(self, tensor: Tensor, cut: Cut) -> None:
         """`tensor.detach_()`: the tensor forgets its history. Raises AutogradError on a view.
 
@@ -146,12 +126,6 @@ class Autograd(InPlace):
         result.scalar = all(tensor.scalar for tensor in tensors)
         result.form = form
         return result
-
-
-def expandable(sizes: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether a tensor of these sizes can be expanded to others, all of them known."""
-    wide = wanted[max(len(wanted) - len(sizes), 0) :]
-    return len(wanted) >= len(sizes) and all(size in (1, other) for size, other in zip(sizes, wide, strict=True))
 
 
 def _has_fn(tensor: Tensor) -> Truth:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from ..report import Span
 from . import truth
 from .forward import Forward
-from .graph import Node, Version, join_versions
+from .graph import Edge, Node, Version, join_versions
 from .operation import AutogradError, Operation
 from .tensor import Tensor
-from .truth import NO, Truth
+from .truth import NO, YES, Truth
 from .views import MADE
 
 
@@ -142,3 +142,29 @@ class InPlace(Forward):
                 # Without tracking there is no rebase, and the view's history stays behind its memory.
                 self.heap.write(target, "seen", target.counter.version)
         return target
+
+    def resized(self, tensor: Tensor, span: Span, before: tuple[int, ...], after: tuple[int, ...]) -> None:
+        """The sizes of a tensor were changed without tracking: its grad_fn takes a gradient of those `before`.
+
+        One that has only dimensions in front of them, or other sizes in the place of 1, is summed to them; any other is
+        refused by the node that gives it (torch/csrc/autograd/input_metadata.cpp, is_expandable_to_shape). A view is
+        no matter: its history is made anew from its base.
+        """
+        made = tensor.maker
+        if made is None or not made.tracked.yes or tensor.view_of is not None or tensor.either:
+            return
+        last = tensor.node
+        expected = before if last is None or last.expects is None else last.expects
+        if expandable(expected, after):
+            self.heap.write(tensor, "node", made)
+            return
+        edge = Edge(made, tensor, YES)
+        node = Node("resized", span, (edge,), tracked=YES, path=self.path)
+        node.expects, node.stack = expected, self.stack
+        self.heap.write(tensor, "node", node)
+
+
+def expandable(sizes: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether a tensor of these sizes can be expanded to others, all of them known."""
+    wide = wanted[max(len(wanted) - len(sizes), 0) :]
+    return len(wanted) >= len(sizes) and all(size in (1, other) for size, other in zip(sizes, wide, strict=True))
