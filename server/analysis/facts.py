@@ -316,9 +316,31 @@ class Facts(Wording):
         causes = []
         for items in groups.values():
             items = self._besides_a_target(items, sink)
-            node, why = self._more_specific(items[0])
-            causes.append(Cause(node, tuple(items), sink, confidence, raises, why))
+            for each in (items, *self._beside(items, sink)):
+                node, why = self._more_specific(each[0])
+                causes.append(Cause(node, tuple(each), sink, confidence, raises, why))
         return causes
+
+    def _beside(self, items: list[Severed], sink: Sink, limit: int = 8) -> list[list[Severed]]:
+        """Other ways to the same leaves that are cut as well: in the same manner, or not on purpose where this one is.
+
+        `torch.tensor(log_probs) * advantage - torch.tensor(entropies)`: whoever mends one has the other before him. And
+        the rank of a score (`argsort`) is what loses the gradient beside a `.detach()` that somebody wrote.
+        """
+        mine, first = {id(item.leaf) for item in items}, items[0].cut.cut
+        if first is None:
+            return []
+        found: dict[Any, list[Severed]] = {}
+        seen = [items[0].cut]
+        for _ in range(limit):
+            others = [s for s in severed(sink.outcome.roots, sink.outcome.reach.leaves, seen) if id(s.leaf) in mine]
+            if not others:
+                break
+            seen += dict.fromkeys(s.cut for s in others)
+            for other in others:
+                if other.cut.span != items[0].cut.span and _as_bad(first, other.cut.cut):
+                    found.setdefault(other.cut.span, []).append(other)
+        return list(found.values())
 
     def _besides_a_target(self, items: list[Severed], sink: Sink) -> list[Severed]:
         """The other way to leaves that a target is made of.
@@ -330,7 +352,7 @@ class Facts(Wording):
         if cut.cut is None or cut.cut.kind != "detach" or user is None or not any(e.live.yes for e in user.edges):
             return items
         mine = {id(item.leaf) for item in items}
-        found = [s for s in severed(sink.outcome.roots, (), without=cut) if id(s.leaf) in mine]
+        found = [s for s in severed(sink.outcome.roots, (), [cut]) if id(s.leaf) in mine]
         chosen = all(s.cut.cut is not None and s.cut.cut.detail.strip("_") in _CHOICES for s in found)
         return found if len(found) == len(items) and chosen else items
 
@@ -415,6 +437,13 @@ class Facts(Wording):
     def reads_of(self, tensor: Tensor) -> list[GradRead]:
         """The reads of `.grad` of a tensor."""
         return [r for r in self.events.reads if r.tensor is tensor]
+
+
+def _as_bad(first: Cut, other: Cut | None) -> bool:
+    """Whether a further cut is of the same manner, or chosen by nobody beside one that somebody wrote."""
+    if other is None or (other.kind, other.detail) == (first.kind, first.detail):
+        return other is not None and first.kind in (*_UNCHOSEN, "non-differentiable")
+    return first.kind in ("detach", "data") and (other.kind in _UNCHOSEN or other.detail.strip("_") in _CHOICES)
 
 
 _KEEPS_VALUES = frozenset(

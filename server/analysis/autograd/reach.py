@@ -214,13 +214,13 @@ class Severed:
     path: tuple[Node, ...]
 
 
-def severed(roots: Sequence[Tensor], reached: Iterable[Tensor], without: Node | None = None) -> list[Severed]:
+def severed(roots: Sequence[Tensor], reached: Iterable[Tensor], without: Iterable[Node] = ()) -> list[Severed]:
     """Leaves (with requires_grad) that only come in over a cut, found breadth first from the loss.
 
-    `without` is a node that no way leads through.
+    `without` are nodes that no way leads through.
     """
     reached_set = set(map(id, reached))
-    parent: dict[Node, Node | None] = {} if without is None else {without: None}
+    parent: dict[Node, Node | None] = dict.fromkeys(without)
     cut_above: dict[Node, Node | None] = {}
     queue: list[Node] = []
     for root in roots:

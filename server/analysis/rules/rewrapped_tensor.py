@@ -136,7 +136,7 @@ def _fixes(facts: Facts, span: Span) -> list[Fix | None]:
         if isinstance(data, (ast.Name, ast.Attribute)) and len(node.args) == 1 and not node.keywords
         else "unsafe"
     )
-    if isinstance(data, ast.Name) and _is_list(facts, data):
+    if isinstance(data, (ast.Name, ast.Attribute)) and _is_list(facts, data):
         return [
             facts.fix(
                 "use `torch.stack`",
@@ -147,11 +147,17 @@ def _fixes(facts: Facts, span: Span) -> list[Fix | None]:
     return [facts.fix(title, applicability, unwrap_call(facts.parsed, node, data))]
 
 
-def _is_list(facts: Facts, name: ast.Name) -> bool:
-    """Whether the name is bound to a list display or comprehension in this file."""
+def _is_list(facts: Facts, data: ast.Name | ast.Attribute) -> bool:
+    """Whether the name, or an attribute of this name, is given a list display or comprehension in this file."""
     for node in ast.walk(facts.parsed.tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.List, ast.ListComp)):
-            for target in node.targets:
-                if isinstance(target, ast.Name) and target.id == name.id:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, (ast.List, ast.ListComp)):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if _last_name(target) == (type(data), data.id if isinstance(data, ast.Name) else data.attr):
                     return True
     return False
+
+
+def _last_name(target: ast.expr) -> tuple[type, str] | None:
+    if isinstance(target, ast.Name):
+        return ast.Name, target.id
+    return (ast.Attribute, target.attr) if isinstance(target, ast.Attribute) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..autograd.truth import NO, Truth
 from ..events import Held, Replaced
 from ..facts import Facts
 from ..report import Finding
@@ -65,13 +66,13 @@ for _ in range(3):
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Replacements of parameters an optimizer holds by ones that learn and that none holds."""
-    reached: set[int] | None = None
+    reached: dict[int, Truth] | None = None
     for event in facts.events.replaced:
         if any(id(t) in facts.held or id(t) in facts.events.exposed for t in event.after):
             continue
         if reached is None:
-            reached = _surely_reached(facts)
-        if not any(id(t) in reached for t in event.after):
+            reached = _reached(facts)
+        if not any(reached.get(id(t), NO).yes for t in event.after) and not _one_of_several(event, reached):
             continue
         holder = _holder(facts, event)
         if holder is None or not facts.here(event.site.span) or not _made_there(facts, event):
@@ -105,14 +106,19 @@ def _holder(facts: Facts, event: Replaced) -> Held | None:
     return next((held for held in facts.events.held[: event.held_before] if id(held.tensor) in old), None)
 
 
-def _surely_reached(facts: Facts) -> set[int]:
-    return {
-        id(leaf)
-        for sink in facts.events.sinks
-        if sink.outcome.raises is None
-        for leaf, how in sink.outcome.reach.leaves.items()
-        if how.yes and leaf.requires_grad.yes
-    }
+def _reached(facts: Facts) -> dict[int, Truth]:
+    """How the losses reach the leaves that learn, by identity."""
+    found: dict[int, Truth] = {}
+    for sink in facts.events.sinks:
+        for leaf, how in sink.outcome.reach.leaves.items() if sink.outcome.raises is None else ():
+            if leaf.requires_grad.yes and (how.yes or id(leaf) not in found):
+                found[id(leaf)] = how
+    return found
+
+
+def _one_of_several(event: Replaced, reached: dict[int, Truth]) -> bool:
+    """Whether it was added under a key that is not known, and a loss reaches one of the elements, whichever it is."""
+    return event.added and not event.name and any(reached.get(id(t), NO).possible for t in event.after)
 
 
 def _stepped_later(facts: Facts, event: Replaced) -> bool:

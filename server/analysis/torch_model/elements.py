@@ -90,6 +90,7 @@ def put(rt: Runtime, owner: Value, index: Value, value: Value, site: Site) -> No
                 items[owner.keys.index(index)] = value
                 rt.heap.write(owner, "items", tuple(items))
             else:
+                modules.adding(rt, owner, index, value, site)
                 rt.heap.write(owner, "keys", (*owner.keys, index))
                 rt.heap.write(owner, "items", (*owner.items, value))
         elif isinstance(index, int) and -len(owner.items) <= index < len(owner.items):
@@ -97,6 +98,12 @@ def put(rt: Runtime, owner: Value, index: Value, value: Value, site: Site) -> No
             items = list(owner.items)
             items[index] = value
             rt.heap.write(owner, "items", tuple(items))
+        elif owner.dotted in containers.DICTS:
+            # A key that is not known may be one of those there are: it surely is a new one where there are none.
+            if not owner.items:
+                modules.adding(rt, owner, "", value, site)
+            containers.hold(rt, owner, str(len(owner.items)), value)
+            rt.heap.write(owner, "open", True)
     elif isinstance(owner, Scalar) and owner.kind == "array":
         remember(owner, "node", history([owner, value], "setitem", site, rt))
         arrays.changed(rt, owner, "setitem", site)

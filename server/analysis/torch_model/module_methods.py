@@ -27,7 +27,7 @@ from .arguments import device_of, dtype_of, truth_of
 from .containers import CONTAINERS, DICTS, container_of, hold, insert
 from .effects import note_copy
 from .module_tree import children, group_of, modules, named_parameters
-from .modules import adding, forward
+from .modules import adding, forward, listed
 
 
 def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
@@ -99,10 +99,12 @@ def _container_method(rt: Runtime, owner: ModuleObject, name: str) -> Value:
 
 
 def _parameters(rt: Runtime, owner: Value, call: Call) -> Value:
+    listed(rt, owner)
     return IterValue([t for _, t in named_parameters(owner)], _open(owner))
 
 
 def _named_parameters(rt: Runtime, owner: Value, call: Call) -> Value:
+    listed(rt, owner)
     return IterValue([(n, t) for n, t in named_parameters(owner)], _open(owner))
 
 

@@ -22,7 +22,11 @@ from .arguments import device_of
 from .containers import CONTAINERS, DICTS, LISTS
 from .module_forward import module_forward
 from .module_tree import BASE, children, is_module, named_parameters
+from .module_tree import modules as modules_of
 from .table import TABLE
+
+_LISTED = "listed"
+"""Where a module without parameters keeps one that an optimizer may have been given with it."""
 
 
 def replacing(rt: Runtime, owner: Value, name: str, before: Value, after: Value, site: Site) -> None:
@@ -36,17 +40,35 @@ def replacing(rt: Runtime, owner: Value, name: str, before: Value, after: Value,
         )
 
 
-def adding(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> None:
-    """Record that a module gets a further module after an optimizer was given its parameters."""
-    if not rt.events.held or not is_module(value) or not isinstance(owner, (Instance, ModuleObject)):
-        return
+def listed(rt: Runtime, owner: Value) -> None:
+    """`owner.parameters()` is asked for: what has none yet, below, remembers a parameter that is given out with it."""
     first = _first_parameter(owner)
-    if first is None or first.born > rt.events.held[-1].before:
+    if first is None:
         return
-    if not any(item.tensor is first for item in rt.events.held):
+    for module in modules_of(owner):
+        if isinstance(module, Instance) or (isinstance(module, ModuleObject) and module.dotted in CONTAINERS):
+            kept = _kept(module)
+            if kept.get(_LISTED) is not first and _first_parameter(module) is None:
+                rt.heap.put(kept, _LISTED, first)
+
+
+def _kept(module: Instance | ModuleObject) -> dict[str, Value]:
+    """What the engine keeps at a module, which is no attribute of it."""
+    return module.data if isinstance(module, Instance) else module.config
+
+
+def adding(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> None:
+    """Record that a module gets a further module or parameter after an optimizer was given its parameters."""
+    new = _parameters_in(value) if rt.events.held and isinstance(owner, (Instance, ModuleObject)) else ()
+    if not new or not is_module(owner):
         return
-    old, new = _parameters_in(owner), _parameters_in(value)
-    if new and {id(tensor) for tensor in old}.isdisjoint(map(id, new)):
+    given = [t for t in (_kept(owner).get(_LISTED), _first_parameter(owner)) if isinstance(t, Tensor)]
+    if all(first.born > rt.events.held[-1].before for first in given):
+        return
+    if not any(item.tensor is first for first in given for item in rt.events.held):
+        return
+    old = (*given, *_parameters_in(owner))
+    if {id(tensor) for tensor in old}.isdisjoint(map(id, new)):
         so_far = len(rt.events.held), len(rt.events.steps)
         rt.events.replaced.append(Replaced(site, name, old, new, rt.autograd.path, *so_far, added=True))
 
