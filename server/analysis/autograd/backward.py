@@ -390,7 +390,9 @@ def backward(
     if first is not None and first.node is not None:
         early = {id(leaf) for leaf in found.leaves if found.newest_first_user(leaf) > first.node.order}
         accumulated = [leaf for leaf in found.leaves if id(leaf) in early]
-        if accumulate and first.node.name in _OF_PARTS:
+        # What it gave is looked at before anything else.
+        at_once = first.saved is not None and first.saved.operand.startswith("result")
+        if accumulate and first.node.name in _OF_PARTS and not at_once:
             for leaf in found.leaves:
                 if found.newest_first_user(leaf) == first.node.order and leaf.grad.present.no:
                     autograd.heap.write(leaf, "grad", Grad(truth.maybe("a part of the layer may have run"), span))

@@ -7,7 +7,7 @@ import ast
 from ..autograd.operation import Operand, Operation
 from ..autograd.tensor import Tensor
 from ..values import Call, Runtime, Value
-from . import autocast
+from . import autocast, recurrent
 from .arguments import as_tensor, operands_for
 from .effects import apply, in_place
 from .keeps import KEEPS_OPERANDS
@@ -16,9 +16,10 @@ from .table import ModuleOp
 
 
 def module_forward(
-    rt: Runtime, op: ModuleOp, parameters: dict[str, Tensor], call: Call, in_place_flag: bool, name: str
+    rt: Runtime, op: ModuleOp, parameters: dict[str, Tensor], call: Call, config: dict[str, Value], name: str
 ) -> Value:
-    """Call a module of `torch.nn`: its parameters are operands by name."""
+    """Call a module of `torch.nn`: its parameters are operands by name; `config` is what it was made with."""
+    in_place_flag = config.get("inplace") is True
     overload = op.forward_inplace if in_place_flag and op.forward_inplace is not None else op.forward
     inputs = [p for p in overload.params if p.name not in parameters and p.name not in op.parameters]
     operands: list[Operand] = []
@@ -33,6 +34,7 @@ def module_forward(
     for label, tensor in parameters.items():
         operands.append(Operand(label, tensor, None, True))
     saves = saves_of(overload)
+    saves = recurrent.kept(name, saves, operands, config)
     if rt.autograd.mode.casts:
         saves = autocast.kept(name, saves, operands)
     tree = _tree(op.structure)

@@ -17,7 +17,7 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import hooks, shapes
+from . import hooks, recurrent, shapes
 from .arguments import device_of
 from .containers import CONTAINERS, DICTS, LISTS
 from .module_forward import module_forward
@@ -105,8 +105,8 @@ def build(rt: Runtime, dotted: str, call: Call) -> Value:
     value.config = {p.name: a for p, a in zip(op.init, call.args, strict=False)}
     value.config.update(call.kwargs)
     device = device_of(value.config["device"]) if value.config.get("device") is not None else CPU
-    for name in op.parameters:
-        switch = op.optional.get(name)
+    for name in recurrent.parameters(short, op.parameters, value.config):
+        switch = op.optional.get(name if name in op.parameters else recurrent.switch(name))
         if switch is not None and rt.truth(value.config.get(switch, True)) is False:
             continue
         parameter = Tensor(requires_grad=YES, origin=call.site.span, is_parameter=True, name=name, device=device)
@@ -164,7 +164,7 @@ def _forward(rt: Runtime, value: ModuleObject, call: Call) -> Value:
     if value.op is None:
         return rt.torch.opaque(value, [*call.args, *call.kwargs.values()], call.site, f"`{value.dotted}`")  # type: ignore[attr-defined]
     parameters = {n: t for n, t in value.attributes.items() if isinstance(t, Tensor)}
-    result = module_forward(rt, value.op, parameters, call, value.config.get("inplace") is True, short)
+    result = module_forward(rt, value.op, parameters, call, value.config, short)
     if isinstance(result, Tensor) and result.shape is None:
         result.form = Form(shapes.module(short, value.config, call.args), short == "Linear")
     return result

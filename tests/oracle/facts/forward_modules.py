@@ -223,6 +223,60 @@ emb(torch.tensor([0, 1])).sum().backward()
 rnn = nn.LSTM(3, 4)
 out, (h, c) = rnn(torch.rand(5, 2, 3))
 out.sum().backward()
+=== lstm_output_changed
+rnn = nn.LSTM(3, 4)
+out, (h, c) = rnn(torch.rand(5, 2, 3))
+out += 1
+(out.sum() + h.sum()).backward()
+=== lstm_output_row_changed
+rnn = nn.LSTM(3, 4)
+out, (h, c) = rnn(torch.rand(5, 2, 3))
+out[0] = 0.0
+(out.sum() + h.sum()).backward()
+=== lstm_output_through_a_view
+rnn = nn.LSTM(3, 4)
+out, (h, c) = rnn(torch.rand(5, 2, 3))
+out.view(-1).zero_()
+(out.sum() + h.sum()).backward()
+=== lstm_output_state_changed
+rnn = nn.LSTM(3, 4)
+out, (h, c) = rnn(torch.rand(5, 2, 3))
+h.add_(1)
+(out.sum() + h.sum()).backward()
+=== lstm_output_past_the_counter
+rnn = nn.LSTM(3, 4)
+out, (h, c) = rnn(torch.rand(5, 2, 3))
+out.data.add_(1)
+(out.sum() + h.sum()).backward()
+=== lstm_of_two_layers_changed
+rnn = nn.LSTM(3, 4, num_layers=2)
+out, (h, c) = rnn(torch.rand(5, 2, 3))
+out += 1
+out.sum().backward()
+=== lstm_of_two_layers
+rnn = nn.LSTM(3, 4, num_layers=2, bias=False)
+out, (h, c) = rnn(torch.rand(5, 2, 3))
+out.sum().backward()
+=== lstm_of_two_directions_changed
+rnn = nn.LSTM(3, 4, bidirectional=True)
+out, (h, c) = rnn(torch.rand(5, 2, 3))
+out += 1
+out.sum().backward()
+=== lstm_projected_changed
+rnn = nn.LSTM(3, 4, proj_size=2)
+out, (h, c) = rnn(torch.rand(5, 2, 3))
+out += 1
+out.sum().backward()
+=== lstm_in_double_precision_changed
+rnn = nn.LSTM(3, 4).double()
+out, (h, c) = rnn(torch.rand(5, 2, 3).double())
+out += 1
+out.sum().backward()
+=== gru_changed
+rnn = nn.GRU(3, 4, num_layers=2)
+out, h = rnn(torch.rand(5, 2, 3))
+out += 1
+out.sum().backward()
 === lstm_hidden_carried
 rnn = nn.GRU(3, 4)
 h = torch.zeros(1, 2, 4)
