@@ -6,7 +6,7 @@ from typing import Any
 
 from ..autograd import truth
 from ..autograd.engine import Autograd
-from ..autograd.graph import Edge, Memory, Node, Path, Version, join_versions
+from ..autograd.graph import Edge, Memory, Node, Path, Version, contradicts, join_versions
 from ..autograd.heap import MISSING
 from ..autograd.operation import Mode
 from ..autograd.tensor import ANY_FORM, UNKNOWN_DEVICE, Device, Form, Grad, Tensor
@@ -15,6 +15,7 @@ from ..values import Choice, Scalar, Source, Unknown, Value, unknown_tensor
 
 _NUMBERS = (int, float, complex, bool)
 _MAX_ALTERNATIVES = 4
+_MOST_JOINS = 16
 
 
 class Joiner:
@@ -51,6 +52,11 @@ class Joiner:
 
     def _same_type(self, left: Any, right: Any, left_path: Path, right_path: Path) -> Value | None:
         if isinstance(left, Tensor):
+            if left_path != right_path:
+                if _never_where(left, left_path):
+                    return right
+                if _never_where(right, right_path):
+                    return left
             return self.autograd.joined(left, right)
         if isinstance(left, Truth):
             return truth.join(left, right)
@@ -130,6 +136,25 @@ class Joiner:
                 return Scalar("str")
             return Unknown("one of many values", deps=tuple(v for _, v in alternatives))
         return Choice(tuple(alternatives))
+
+
+def _never_where(tensor: Tensor, path: Path) -> bool:
+    """Whether no run that takes a path has made a tensor: a name that an earlier pass of a loop bound under the other
+    outcome of a condition (`if mode == "mean": out = f(x)`) is not bound here, and its use would raise."""
+    if not path or tensor.node is None:
+        return False
+    found = [tensor.node]
+    for node in found:
+        if contradicts(node.path, path):
+            continue
+        if not node.is_join or len(found) > _MOST_JOINS:
+            return False
+        for edge in node.edges:
+            if edge.node is None:
+                return False
+            if edge.node not in found:
+                found.append(edge.node)
+    return True
 
 
 def _equal(left: Value, right: Value) -> bool:
