@@ -97,7 +97,22 @@ class Facts(Wording):
 
     def is_wanted(self, leaf: Tensor) -> bool:
         """Whether the program wants the gradient of a leaf: an optimizer holds it, or its `.grad` is read."""
-        return (id(leaf) in self.held and id(leaf) not in self.followers) or id(leaf) in self.read
+        held = id(leaf) in self.held and id(leaf) not in self.followers and id(leaf) not in self._laid_aside
+        return held or id(leaf) in self.read
+
+    @cached_property
+    def _laid_aside(self) -> set[int]:
+        """What only optimizers hold that never step in a program in which others do."""
+        steps, machine = self.events.steps, self.machine
+        if (
+            not steps
+            or any(step.open for step in steps)
+            or machine.exhausted
+            or machine.crashes
+            or machine.foreign.hides
+        ):
+            return set()
+        return self.held - {id(tensor) for step in steps for tensor, _ in step.grads}
 
     @cached_property
     def followers(self) -> set[int]:
@@ -196,7 +211,8 @@ class Facts(Wording):
             wanted = [s for s in sure if s.leaf.is_parameter or self.is_wanted(s.leaf)] or [
                 s for s in lost if s.leaf.group
             ]
-            return self._grouped(wanted, sink, "likely", True) if only_data else []
+            if only_data or not self._by_branches(sink):
+                return self._grouped(wanted, sink, "likely", True) if only_data else []
         if self._idle(sink):
             wanted = [s for s in sure if self.is_wanted(s.leaf)]
             unknown = [s for s in lost if s.leaf.group or s.leaf.note in ("symbolic", "unknown")]
@@ -204,6 +220,9 @@ class Facts(Wording):
         if self.machine.exhausted or self.machine.crashes or self.machine.foreign.hides:
             # What a run that stopped early, or stepped over a statement, never reached is not known to be unreachable.
             return []
+        if sink.kind == "grad" and outcome.asked is not None:
+            # `autograd.grad` gives what it is asked for; what a penalty on it teaches is decided by the loss it is in.
+            sure = [s for s in sure if id(s.leaf) in outcome.asked]
         wanted = [s for s in sure if self.is_wanted(s.leaf) and self.is_lost(s.leaf)]
         if not wanted and not self.events.held:
             # No optimizer in sight: a part of a module that learns nothing while its siblings do.
@@ -304,6 +323,12 @@ class Facts(Wording):
                 if not (leaf.group and leaf.requires_grad.maybe and node in cut_paths and node in last):
                     return False
         return bool(lost)
+
+    def _by_branches(self, sink: Sink) -> bool:
+        """Whether it only depends on branches of the program if there is a graph: what is cut off is so either way."""
+        reached = sink.outcome.reach
+        known = not any(node.opaque for node in reached.nodes)
+        return known and any(leaf.requires_grad.yes and not leaf.note for leaf in reached.leaves)
 
     def is_passive(self, lost: Severed) -> bool:
         """A leaf that another optimizer's or nobody's business: part of a copy that is only evaluated."""

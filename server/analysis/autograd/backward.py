@@ -45,7 +45,8 @@ class Raise:
 class Outcome:
     """What a backward did: what raised or may raise, and the leaves it reached.
 
-    `silent` are saved tensors with other contents than they had: nothing is raised, and the gradient is wrong.
+    `silent` are saved tensors with other contents than they had: nothing is raised, and the gradient is wrong. `asked`
+    are the tensors whose gradients were asked for, None for those of all leaves.
     """
 
     span: Span
@@ -56,6 +57,7 @@ class Outcome:
     freed_before: tuple[Node, ...] = ()
     early: frozenset[int] = field(default=frozenset())
     silent: tuple[Raise, ...] = ()
+    asked: frozenset[int] | None = None
 
 
 def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
@@ -427,4 +429,7 @@ def backward(
                 sure = node in found.sure_nodes and wants.yes
                 freed = YES if retain.no and sure else truth.maybe("an earlier backward may have freed it")
                 autograd.heap.write(node, "freed", freed)
-    return Outcome(span, tuple(roots), first, tuple(doubts), found, freed_before, frozenset(early), tuple(silent))
+    asked = None if inputs is None else frozenset(id(tensor) for tensor in inputs)
+    return Outcome(
+        span, tuple(roots), first, tuple(doubts), found, freed_before, frozenset(early), tuple(silent), asked
+    )

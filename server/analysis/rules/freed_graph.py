@@ -98,7 +98,10 @@ def check(facts: Facts) -> Iterator[Finding]:
         what = "a value"
         if again and shared is not None and carried is not None:
             carried, what = carrying.place(facts, shared, carried, sink.site.span)
-        if again:
+        if again and _picks(facts, sink):
+            span = sink.site.span
+            message = f"each pass goes back through the graph of {name}, which the first one frees: `retain_graph=True`"
+        elif again:
             span = carried or sink.site.span
             message = f"{what} carries the graph of an earlier pass into {name}, whose backward has already freed it"
         else:
@@ -115,7 +118,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.step(first.site.span, "mutation", "frees the graph"),
             facts.sink_step(sink, "raises: Trying to backward through the graph a second time"),
         ]
-        fixes = [_retain(facts, first)] if strayed is None else []
+        fixes = [] if strayed is not None else [_retain(facts, first)]
         yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, fixes)
 
 
@@ -179,6 +182,21 @@ def _strayed(facts: Facts, sink: Sink, first: Sink) -> Node | None:
     if mine is None or others is None or mine & behind or not others & behind:
         return None
     return entries[0][0]
+
+
+def _picks(facts: Facts, sink: Sink) -> bool:
+    """Whether each pass of a loop asks for another part of one result: `y[i].backward()`, a row of a Jacobian."""
+    call = sink.site.node
+    if not isinstance(call, ast.Call) or not facts.here(sink.site.span):
+        return False
+    root = call.func.value if isinstance(call.func, ast.Attribute) and sink.kind == "backward" else None
+    root = root or (call.args[0] if call.args else call)
+    loop = facts.parsed.parents.get(call)
+    while loop is not None and not isinstance(loop, (ast.For, ast.FunctionDef, ast.AsyncFunctionDef)):
+        loop = facts.parsed.parents.get(loop)
+    counted = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)} if isinstance(loop, ast.For) else set()
+    indices = (n.slice for n in ast.walk(root) if isinstance(n, ast.Subscript))
+    return any(isinstance(n, ast.Name) and n.id in counted for index in indices for n in ast.walk(index))
 
 
 def _beside(facts: Facts, node: Node, sink: Sink) -> Span | None:

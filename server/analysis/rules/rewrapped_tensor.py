@@ -88,15 +88,14 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)
 
     for found in poured(facts):
-        whom = facts.leaf_text([found.leaf])
+        whom = _filled(facts, found.span) or facts.leaf_text([found.leaf])
         message = (
             f"{whom} takes the values and forgets where they come from: no gradient to {facts.leaf_text(found.lost)}"
         )
-        sinks = [s for s in facts.events.sinks if s.kind == "backward" and found.leaf in s.outcome.reach.leaves]
         steps = [
             *facts.source_steps(found.lost),
             facts.step(facts.marked(found.span), "cut", f"{whom} stays a leaf, with other values and without history"),
-            facts.sink_step(sinks[-1], f"ends at {whom}"),
+            facts.sink_step(found.sink, f"ends at {whom}"),
         ]
         confidence = facts.confidence_on(found.copied.path, found.sure)
         yield facts.finding(RULE.name, confidence, message, facts.marked(found.span), steps)
@@ -113,6 +112,15 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.step(fresh.step.site.span, "note", "finds no gradient"),
         ]
         yield facts.finding(RULE.name, "likely", message, facts.marked(fresh.leaf.origin), steps)
+
+
+def _filled(facts: Facts, span: Span) -> str:
+    """`p` in `p.data = v`: parameters that are given parts of one tensor share its memory."""
+    statement = facts.statement_at(span)
+    target = statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
+    if isinstance(target, ast.Attribute) and target.attr == "data":
+        return f"`{facts.text(target.value)}`"
+    return ""
 
 
 def _fixes(facts: Facts, span: Span) -> list[Fix | None]:
