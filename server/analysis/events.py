@@ -108,7 +108,8 @@ class Step:
 class Replaced:
     """An attribute or element of a module, or a name, that held parameters is given something else.
 
-    Or the module gets a further one (`added`): then `before` are the parameters it has besides.
+    Or the module gets a further one (`added`): then `before` are the parameters it has besides, and `listed` says
+    whether somebody had asked the module for its parameters.
     """
 
     site: Site
@@ -119,6 +120,7 @@ class Replaced:
     held_before: int
     steps_before: int
     added: bool = False
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

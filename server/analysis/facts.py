@@ -198,7 +198,11 @@ class Facts(Wording):
         lost = [s for s in self.severed_by(sink) if s.leaf.requires_grad.possible]
         sure = [s for s in lost if s.leaf.requires_grad.yes]
         if raised:
-            wanted = [s for s in sure if self.is_wanted(s.leaf)] or [s for s in sure if not self.is_passive(s)] or sure
+            wanted = [s for s in sure if self.is_wanted(s.leaf)]
+            if not wanted and self.frozen_on_the_way(sink):
+                # What should learn was switched off; that something else was copied without history is no cause.
+                return []
+            wanted = wanted or [s for s in sure if not self.is_passive(s)] or sure
             symbolic = not wanted
             if symbolic:
                 wanted = [s for s in lost if s.leaf.group or s.leaf.note == "unknown"]
@@ -395,6 +399,10 @@ class Facts(Wording):
                     return after, Cut("left-torch", after.span, after.name)
         return lost.cut, cut
 
+    def frozen_on_the_way(self, sink: Sink) -> list[Tensor]:
+        """Parameters on the way to a loss that an optimizer holds and that were told not to require grad."""
+        return [t for t in constants(sink.outcome.roots) if t.frozen is not None and id(t) in self.held]
+
     @cached_property
     def nothing_trainable(self) -> list[tuple[Sink, list[Tensor]]]:
         """Sinks that raise although nothing was cut: no tensor on the way requires grad; with what could have."""
@@ -404,7 +412,8 @@ class Facts(Wording):
             if raised is None or raised.kind != "no-grad-fn" or sink.after_error:
                 continue
             lost = severed(sink.outcome.roots, ())
-            if any(s.leaf.requires_grad.yes or s.leaf.group or s.leaf.note for s in lost):
+            lost = [s for s in lost if s.leaf.requires_grad.yes or s.leaf.group or s.leaf.note]
+            if lost and (any(self.is_wanted(s.leaf) for s in lost) or not self.frozen_on_the_way(sink)):
                 continue
             found.append((sink, constants(sink.outcome.roots)))
         return found

@@ -21,7 +21,9 @@ RULE = Rule(
 Finds a layer or parameter of a module that is replaced (`model.fc = nn.Linear(...)`, `model[2] = ...`) or added
 (`model.blocks.append(...)`, a layer that `forward` makes when it is first called), and a model that is made anew under
 its name (`model = Net()`), after an optimizer was built from the parameters, when a loss reaches the new parameters, no
-optimizer is ever given them, and the old one goes on stepping. The finding sits on the replacement.
+optimizer is ever given them, and the old one goes on stepping. The finding sits on the replacement; where a module that
+was there before joins a new one together with what the optimizer holds (a loss with weights of its own), on the
+optimizer.
 
 Replacing before the optimizer is made, making another one afterwards, or `add_param_group`, is not reported.""",
     why="""\
@@ -81,8 +83,18 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         text = facts.text(facts.node_at(event.site.span)) or event.name
         how = "added" if event.added else "replaced"
-        message = f"`{text}` is {how} after the optimizer was made: its new parameters are never updated"
         step = facts.events.steps[-1]
+        if event.added and _brought_along(facts, event) and facts.here(holder.site.span):
+            message = f"the optimizer is not given the parameters of `{text}`: they are never updated"
+            trace = [
+                facts.step(holder.site.span, "cut", "the optimizer holds the parameters it is given here"),
+                facts.step(event.site.span, "note", "joins what the loss is computed with, and its parameters learn"),
+                facts.step(step.site.span, "sink", "updates the others only"),
+            ]
+            confidence = facts.confidence_on(event.path | step.path)
+            yield facts.finding(RULE.name, confidence, message, facts.marked(holder.site.span), trace)
+            continue
+        message = f"`{text}` is {how} after the optimizer was made: its new parameters are never updated"
         trace = [
             facts.step(holder.site.span, "source", "the optimizer holds the parameters that there are here"),
             facts.step(event.site.span, "cut", f"{how}: the optimizer does not hold the new ones"),
@@ -98,6 +110,13 @@ def _made_there(facts: Facts, event: Replaced) -> bool:
         return True
     statement = facts.statement_at(event.site.span)
     return isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(statement.value, ast.Call)
+
+
+def _brought_along(facts: Facts, event: Replaced) -> bool:
+    """Whether a module that was there before joins a new one that holds both: `self.model, self.loss = model, loss`."""
+    statement = facts.statement_at(event.site.span)
+    made = isinstance(statement, (ast.Assign, ast.AnnAssign)) and isinstance(statement.value, (ast.Name, ast.Attribute))
+    return made and not event.listed
 
 
 def _holder(facts: Facts, event: Replaced) -> Held | None:

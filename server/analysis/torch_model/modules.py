@@ -26,7 +26,7 @@ from .module_tree import modules as modules_of
 from .table import TABLE
 
 _LISTED = "listed"
-"""Where a module without parameters keeps one that an optimizer may have been given with it."""
+"""Where a module keeps a parameter that was given out together with its own."""
 
 
 def replacing(rt: Runtime, owner: Value, name: str, before: Value, after: Value, site: Site) -> None:
@@ -41,14 +41,14 @@ def replacing(rt: Runtime, owner: Value, name: str, before: Value, after: Value,
 
 
 def listed(rt: Runtime, owner: Value) -> None:
-    """`owner.parameters()` is asked for: what has none yet, below, remembers a parameter that is given out with it."""
+    """`owner.parameters()` is asked for: each module below remembers a parameter that is given out with it."""
     first = _first_parameter(owner)
     if first is None:
         return
     for module in modules_of(owner):
         if isinstance(module, Instance) or (isinstance(module, ModuleObject) and module.dotted in CONTAINERS):
             kept = _kept(module)
-            if kept.get(_LISTED) is not first and _first_parameter(module) is None:
+            if kept.get(_LISTED) is not first:
                 rt.heap.put(kept, _LISTED, first)
 
 
@@ -62,7 +62,8 @@ def adding(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> No
     new = _parameters_in(value) if rt.events.held and isinstance(owner, (Instance, ModuleObject)) else ()
     if not new or not is_module(owner):
         return
-    given = [t for t in (_kept(owner).get(_LISTED), _first_parameter(owner)) if isinstance(t, Tensor)]
+    listed_with = _kept(owner).get(_LISTED)
+    given = [t for t in (listed_with, _first_parameter(owner)) if isinstance(t, Tensor)]
     if all(first.born > rt.events.held[-1].before for first in given):
         return
     if not any(item.tensor is first for first in given for item in rt.events.held):
@@ -70,7 +71,8 @@ def adding(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> No
     old = (*given, *_parameters_in(owner))
     if {id(tensor) for tensor in old}.isdisjoint(map(id, new)):
         so_far = len(rt.events.held), len(rt.events.steps)
-        rt.events.replaced.append(Replaced(site, name, old, new, rt.autograd.path, *so_far, added=True))
+        further = Replaced(site, name, old, new, rt.autograd.path, *so_far, added=True, listed=listed_with is not None)
+        rt.events.replaced.append(further)
 
 
 def _first_parameter(value: Value, depth: int = 8) -> Tensor | None:
