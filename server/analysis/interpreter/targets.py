@@ -56,6 +56,8 @@ def _name_it(machine: Machine, value: Value, name: str) -> None:
 
 
 def _unpack(machine: Machine, targets: list[ast.expr], value: Value) -> None:
+    if not targets:  # `() = f()`, as it stands there while it is written.
+        return
     value = machine.narrow(value)
     if isinstance(value, Choice):
         fitting = _fitting(value, targets)
