@@ -8,7 +8,7 @@ b = np.zeros(3); t = torch.from_numpy(b)      t shares b's memory
 from __future__ import annotations
 
 from ..autograd.graph import Memory, Node, Version
-from ..autograd.tensor import Tensor
+from ..autograd.tensor import ANY_FORM, Form, Tensor
 from ..values import Call, Runtime, Scalar, Site, Value
 
 VIEWS = frozenset(["reshape", "ravel", "view", "transpose", "swapaxes", "squeeze", "T", "flat", "real"])
@@ -34,6 +34,18 @@ def seen_by(tensor: Tensor, value: Value) -> None:
     """Let a new tensor share an array's memory (`torch.from_numpy`)."""
     if isinstance(value, Scalar) and value.memory is not None:
         tensor.memory = value.memory
+
+
+def form(value: Value) -> Form:
+    """The shape of an array that `t.numpy()` gave, and how its elements lie; those of a copy lie in order."""
+    node = value.node if isinstance(value, Scalar) and value.kind == "array" else None
+    copied = False
+    while node is not None and node.name == "copy" and len(node.edges) == 1:
+        node, copied = node.edges[0].node, True
+    tensor = node.edges[0].tensor if node is not None and node.name == "numpy" and node.edges else None
+    if tensor is None:
+        return ANY_FORM
+    return Form(tensor.shape, tensor.shape is not None) if copied else tensor.form
 
 
 def changed(rt: Runtime, value: Value, what: str, site: Site) -> None:

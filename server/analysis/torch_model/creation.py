@@ -8,7 +8,7 @@ from ..autograd import truth
 from ..autograd.graph import Cut, Edge, Node
 from ..autograd.heap import MISSING
 from ..autograd.operation import Operation
-from ..autograd.tensor import ANY_FORM, CPU, Device, Form, Tensor
+from ..autograd.tensor import CPU, Device, Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
 from . import arrays, new_strides
@@ -187,6 +187,9 @@ def wrap(rt: Runtime, data: Value, call: Call, written: str) -> Tensor:
         node = Node(written, call.site.span, edges, tracked=NO, path=rt.autograd.path, cut=cut)
     device = data.device if isinstance(data, Tensor) else CPU
     tensor = make(rt, call, floating_of(data), default_device=device, node=node, shape=of_data(data))
+    if isinstance(data, Scalar) and tensor.shape is None:
+        shape = arrays.form(data).shape
+        tensor.form = Form(shape, shape is not None)
     if node is not None:
         node.result = tensor
     return tensor
@@ -252,13 +255,9 @@ def _from_numpy(rt: Runtime, call: Call) -> Value:
     node = Node("from_numpy", call.site.span, edges, tracked=NO, path=rt.autograd.path) if edges else None
     tensor = make(rt, call, YES, node=node)
     arrays.seen_by(tensor, data)
-    source = edges[0].node if len(edges) == 1 else None
-    if source is not None and source.name == "numpy" and len(source.edges) == 1 and source.edges[0].tensor is not None:
-        # Over the same bytes torch makes another storage, and what lies in another storage never counts as overlapping.
-        form = source.edges[0].tensor.form
-        tensor.form = replace(form, offset=None if form.offset is None else form.offset + (tensor.born << _FAR))
-    else:
-        tensor.form = ANY_FORM
+    # Over the same bytes torch makes another storage, and what lies in another storage never counts as overlapping.
+    form = arrays.form(data)
+    tensor.form = replace(form, offset=None if form.offset is None else form.offset + (tensor.born << _FAR))
     if isinstance(data, Unknown) and data.node is None:
         tensor.floating = truth.maybe("the array's dtype is not known")
     return tensor

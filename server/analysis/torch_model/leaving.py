@@ -51,7 +51,19 @@ def _item(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 @method("tolist")
 def _tolist(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     kind = "int" if tensor.floating.no else "float"
-    return ListValue([Scalar(kind, leave(rt, tensor, call.site, "tolist"))], open_=True)
+    number = Scalar(kind, leave(rt, tensor, call.site, "tolist"))
+    total = numel(tensor.shape)
+    if tensor.shape is None or total is None or total > _WRITTEN_OUT:
+        return ListValue([number], open_=True)
+    return _nested(number, tensor.shape)
+
+
+_WRITTEN_OUT = 32
+"""So many numbers at most are a list of known length."""
+
+
+def _nested(number: Scalar, shape: tuple[int, ...]) -> Value:
+    return ListValue([_nested(number, shape[1:]) for _ in range(shape[0])]) if shape else number
 
 
 @method("numpy", "__array__")

@@ -30,10 +30,10 @@ def in_order(shape: Shape) -> Strides:
 
 
 def of(form: Form) -> Strides | None:
-    """The strides of a tensor; None where nothing is known."""
+    """The strides of a tensor; None where not even how many there are is known."""
     if form.shape is None:
         return None
-    return in_order(form.shape) if form.plain else form.strides
+    return in_order(form.shape) if form.plain else form.strides or (UNKNOWN,) * len(form.shape)
 
 
 def form_of(shape: Shape, strides: Strides | None, offset: int | None) -> Form:
