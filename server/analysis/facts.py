@@ -215,8 +215,13 @@ class Facts(Wording):
             wanted = [s for s in sure if s.leaf.is_parameter or self.is_wanted(s.leaf)] or [
                 s for s in lost if s.leaf.group
             ]
-            if only_data or not self._by_branches(sink):
-                return self._grouped(wanted, sink, "likely", True) if only_data else []
+            if only_data:
+                return self._grouped(wanted, sink, "likely", True)
+            if not self._by_branches(sink):
+                # Unknown code may have parameters of its own; what the optimizer steps with finds no gradient even so.
+                sure = [s for s in sure if id(s.leaf) in self.starved and not s.leaf.note]
+                if not sure:
+                    return []
         if self._idle(sink):
             wanted = [s for s in sure if self.is_wanted(s.leaf)]
             unknown = [s for s in lost if s.leaf.group or s.leaf.note in ("symbolic", "unknown")]

@@ -144,23 +144,31 @@ def is_old(facts: Facts, sink: Sink, node: Node) -> bool:
 
 
 def _carried(sink: Sink, first: Sink) -> Node | None:
-    """The newest node on the way from the loss that is older than this pass and leads into the freed graph."""
+    """The newest node on the way from the loss that is older than this pass and leads into the freed graph.
+
+    One that surely has a graph before one that may have: numbers from an unknown place are no old graph.
+    """
     freed = first.outcome.reach.nodes
     queue = [root.node for root in sink.outcome.roots if root.node is not None]
     seen = set(queue)
+    perhaps: Node | None = None
     for node in queue:
-        if node in freed and not node.is_join:
-            return node
-        if node.order < sink.pass_start and not node.is_join:
+        old = node in freed and not node.is_join
+        if not old and node.order < sink.pass_start and not node.is_join:
             # Made in an earlier pass, and not of the freed graph itself: `0.9 * baseline + 0.1 * cost`.
-            if any(below in freed for below in _below(node)):
-                return node
+            if not any(below in freed for below in _below(node)):
+                continue
+            old = True
+        if old and node.tracked.yes:
+            return node
+        if old:
+            perhaps = perhaps or node
             continue
         for edge in node.edges:
-            if edge.node is not None and edge.node not in seen:
+            if edge.node is not None and edge.live.possible and edge.node not in seen:
                 seen.add(edge.node)
                 queue.append(edge.node)
-    return None
+    return perhaps
 
 
 def _strayed(facts: Facts, sink: Sink, first: Sink) -> Node | None:

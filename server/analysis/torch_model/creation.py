@@ -273,7 +273,9 @@ def parameter(rt: Runtime, data: Value, site: Site, requires_grad: Truth = YES, 
         result.device, result.dtype = tensor.device, tensor.dtype
         result.form, result.inference = tensor.form, tensor.inference
         result.uncounted = tensor.inference and rt.autograd.mode.inference
-        if tensor.requires_grad.possible and not tensor.note:
+        made = tensor.node.cut if tensor.node is not None else None
+        if (tensor.requires_grad.possible or (made is not None and made.kind == "rewrap")) and not tensor.note:
+            # Of numbers taken from tensors that learn (`nn.Parameter(torch.tensor([a + b, a - b]))`) as of the tensors.
             cut = Cut("rewrap", site.span, "nn.Parameter")
             result.node = Node(
                 "Parameter", site.span, rt.autograd.behind(tensor), tracked=NO, path=rt.autograd.path, cut=cut
