@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TypeVar
 
@@ -83,7 +83,7 @@ def report_of(machine: Interpreter, parsed: Parsed, project: Project) -> FileRep
         if project.settings.shows(name):
             findings += _guarded(name, partial(_listed, run, facts), parsed.path, problems)
     findings += _reveals(facts)
-    findings = _tidy(findings, project.settings)
+    findings = [_focused(finding) for finding in _tidy(findings, project.settings)]
     suppressions = Suppressions.of_parsed(parsed)
     problems += suppressions.unknown_rules(ALL_RULES)
     shown = [f for f in findings if not suppressions.hides(f.rule, f.span)]
@@ -161,7 +161,44 @@ def _tidy(findings: list[Finding], settings: Settings) -> list[Finding]:
         key = (finding.rule, finding.span)
         if key not in kept or CONFIDENCE_ORDER[finding.confidence] < CONFIDENCE_ORDER[kept[key].confidence]:
             kept[key] = finding
-    return sorted(kept.values(), key=lambda f: (f.span, f.rule))
+    told = {(finding.rule, finding.span.start.line) for finding in kept.values()}
+    found = [
+        f for f in kept.values() if not any((other, f.span.start.line) in told for other in _SAID_BY.get(f.rule, ()))
+    ]
+    return sorted(found, key=lambda f: (f.span, f.rule))
+
+
+_SAID_BY = {
+    # A parameter that is made anew: what is wrong is that the optimizer keeps the old one.
+    "rewrapped-tensor": ("stale-optimizer",),
+    "unreachable-parameters": ("stale-optimizer",),
+    # The product that is made once, before the loop, is no leaf; that its graph is met again comes of it.
+    "freed-graph": ("non-leaf-grad", "device-move-leaf"),
+    "inplace-on-loss-path": ("freed-graph", "inplace-on-saved", "non-leaf-grad", "graph-hoarding"),
+}
+"""What else, on the same line, says the same as a rule, and says more: one cause, one finding."""
+
+_SMALL = frozenset(
+    {
+        "detached-value",
+        "left-torch",
+        "rewrapped-tensor",
+        "non-differentiable-op",
+        "inplace-on-saved",
+        "device-move-leaf",
+    }
+)
+"""Rules about one expression: of a statement on one line, that is what gets marked."""
+
+
+def _focused(finding: Finding) -> Finding:
+    """The finding at the expression that its cut or change is, where that is a part of the marked line."""
+    span = finding.span
+    if finding.rule not in _SMALL or span.start.line != span.end.line:
+        return finding
+    inner = [s.span for s in finding.trace if s.role in ("cut", "mutation") and s.span.path == span.path]
+    inner = [each for each in inner if span.start <= each.start and each.end <= span.end]
+    return replace(finding, span=inner[0]) if inner else finding
 
 
 def _sinks(facts: Facts) -> list[SinkFacts]:

@@ -35,15 +35,39 @@ def operation_name(node: Node) -> str:
     return _OPERATORS.get(name, name)
 
 
+INDICES = frozenset(
+    {"max", "min", "topk", "sort", "kthvalue", "median", "nanmedian", "mode", "cummax", "cummin", "max_pool1d"}
+    | {"max_pool2d", "max_pool3d", "unique"}
+)
+"""Operations that give values, which are differentiable, and indices, which are not."""
+
+
+COMPARED = {"gt": "`>`", "lt": "`<`", "ge": "`>=`", "le": "`<=`", "eq": "`==`", "ne": "`!=`"}
+"""Comparisons as they are written."""
+
+
 def cut_words(cut: Cut) -> str:
     """A cut in a few words."""
+    detail = cut.detail.strip("_")
+    if cut.kind == "non-differentiable" and detail in INDICES:
+        return f"the indices of `{detail}` are not differentiable"
+    if cut.kind == "non-differentiable" and detail in ("to", "long", "int"):
+        return "a cast to integers is not differentiable"
+    if cut.kind == "non-differentiable" and detail in COMPARED:
+        return f"{COMPARED[detail]} is not differentiable"
+    if cut.kind == "left-torch" and detail in ("item", "tolist", "numpy"):
+        return f"left torch through `.{detail}()`"
+    if cut.kind == "left-torch":
+        return f"left torch through `{detail}()`"
+    if cut.kind == "rewrap":
+        return f"copied into a new tensor by `{detail}(...)`"
+    if cut.kind == "grad-mode" and detail.startswith("checkpoint"):
+        return f"recomputed by `{detail.partition(' ')[0]}` {detail.partition(' ')[2]}"
     return {
         "grad-mode": f"computed under `{cut.detail}`",
         "detach": f"cut by `{cut.detail}`",
         "data": "cut by `.data`",
         "no-create-graph": f"a gradient that `{cut.detail}` gives without `create_graph=True`",
-        "left-torch": f"left torch through `{cut.detail}`",
-        "rewrap": f"copied into a new tensor by `{cut.detail}`",
         "non-differentiable": f"`{cut.detail.strip('_')}` is not differentiable",
     }.get(cut.kind, cut.kind)
 
@@ -124,6 +148,7 @@ class Describer:
         elif requires_grad.yes and leaf:
             state = f"`{name}`: a leaf that requires grad{self._trained_by(tensor, node)}"
             path += facts.source_steps([tensor], 1)
+            notes += self._saved_notes(tensor, None)
         elif requires_grad.yes:
             assert node is not None
             trains = facts.leaf_text(list(reached)) if reached else "nothing"
@@ -132,7 +157,7 @@ class Describer:
             path += facts.source_steps(list(reached))
             if not node.is_join:
                 path += _step(facts, node, "note", f"`{operation_name(node)}` makes `{name}`")
-            notes += self._saved_notes(node)
+            notes += self._saved_notes(tensor, node)
         else:
             cut = first_cut(node)
             if cut is not None and cut.cut is not None:
@@ -165,33 +190,40 @@ class Describer:
 
     def _trained_by(self, tensor: Tensor, node: Node | None, words: str = ", trained by ") -> str:
         """The losses a tensor is on the way to, in words; that there is none, where the file has losses."""
-        sinks = [sink for sink in self.facts.events.sinks[:50] if sink.outcome.raises is None]
-        mine = [
-            self.facts.sink_name(sink)
+        sinks = self.facts.events.sinks[:50]
+        every = [
+            sink
             for sink in sinks
             if (node is not None and node in sink.outcome.reach.nodes) or tensor in sink.outcome.reach.leaves
         ]
+        mine = [self.facts.sink_name(sink) for sink in every if sink.outcome.raises is None]
         if mine:
             names = list(dict.fromkeys(mine))
             return words + " and ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
         escaped = any(each is tensor or each.node is node for each in self.facts.events.escaped)
+        if every:
+            return f"; {self.facts.backward_name(every[0])} raises"
         return "; no loss of this file reaches it" if sinks and not escaped else ""
 
-    def _saved_notes(self, node: Node) -> list[str]:
-        """What must not be changed in place before backward, in the user's names."""
-        if node.is_join:
+    def _saved_notes(self, tensor: Tensor, node: Node | None) -> list[str]:
+        """Who keeps this tensor for backward, so that it must not be changed in place before; or that nobody does."""
+        if node is not None and node.is_join:
             return []
-        operation = operation_name(node)
-        if not node.saved:
-            return [f"`{operation}` saves no tensor for backward: changing its inputs or result in place is safe."]
-        parts: dict[str, None] = {}
-        for saved in node.saved:
-            name = self.facts.name_of(saved.tensor)
-            own = "its result" if saved.operand.startswith("result") else "an input"
-            parts[f"`{name}`" if name and own == "an input" else own] = None
-        return [
-            f"`{operation}` saves {' and '.join(parts)} for backward: changing that in place before backward raises."
-        ]
+        savers: dict[str, None] = {}
+        used = False
+        for sink in self.facts.events.sinks[:50]:
+            used = used or node in sink.outcome.reach.nodes
+            for each in sink.outcome.reach.nodes:
+                if any(saved.memory is tensor.memory for saved in each.saved):
+                    savers[f"`{operation_name(each)}`"] = None
+        if savers:
+            names = [*savers][:3]
+            last = f" and {names.pop()}" if len(names) > 1 else ""
+            verb = "saves" if len(savers) == 1 else "save"
+            return [f"{', '.join(names)}{last} {verb} it for backward: changing it in place before that raises."]
+        if used and tensor.view_of is None and node is not None and not node.opaque:
+            return ["No operation saves it for backward: changing it in place is safe."]
+        return []
 
     def _sinks(self, tensor: Tensor, node: Node | None, lost: list[Severed]) -> list[TraceStep]:
         steps: list[TraceStep] = []

@@ -20,6 +20,8 @@ from .values import Instance
 from .wording import Wording
 
 _UNCHOSEN = frozenset({"left-torch", "rewrap"})
+_CHOSEN = frozenset({"grad-mode", "detach", "data"})
+"""Cuts that people write on purpose, too."""
 _CHOICES = frozenset({"argmax", "argmin", "topk", "sort", "argsort", "multinomial"})
 _LEAVING = frozenset({"item", "tolist", "numpy", "float", "int"})
 SEVERITY_OF: dict[Confidence, Severity] = {"certain": "error", "likely": "warning", "possible": "information"}
@@ -182,7 +184,7 @@ class Facts(Wording):
                 continue
             for cause in self._causes_of(sink):
                 kept = found.get(id(cause.cut.span or cause.cut))
-                if kept is None:
+                if kept is None or (self._is_elsewhere(kept) and not self._is_elsewhere(cause)):
                     found[id(cause.cut.span or cause.cut)] = cause
         for sink in self.events.weak:
             for cause in self._weak_causes_of(sink):
@@ -190,7 +192,31 @@ class Facts(Wording):
         unique: dict[tuple[Any, str], Cause] = {}
         for cause in found.values():
             unique.setdefault((cause.cut.span, cause.why.kind), cause)
-        return list(unique.values())
+        return self._to_blame(list(unique.values()))
+
+    def _to_blame(self, causes: list[Cause]) -> list[Cause]:
+        """The causes less those that are meant: a cut somebody chose, at a loss whose step moves other parameters.
+
+        `critic_loss` takes `actor(next_state)` under `no_grad`, and a step of the critic follows. Where the actor's own
+        loss has lost the actor in another place, that place is to blame alone.
+        """
+        at_home = {id(leaf.leaf) for cause in causes if not self._is_elsewhere(cause) for leaf in cause.leaves}
+        return [
+            cause
+            for cause in causes
+            if cause.why.kind not in _CHOSEN
+            or not self._is_elsewhere(cause)
+            or not all(id(leaf.leaf) in at_home for leaf in cause.leaves)
+        ]
+
+    def _is_elsewhere(self, cause: Cause) -> bool:
+        """Whether the step after a cause's loss is of an optimizer that holds none of the leaves it loses."""
+        if cause.raises or cause.sink not in self.events.sinks:
+            return False
+        after = self.events.sinks.index(cause.sink) + 1
+        steps = [step for step in self.events.steps if step.sinks_before == after and not step.open]
+        moved = {id(tensor) for step in steps for tensor, _ in step.grads}
+        return bool(moved) and not any(id(leaf.leaf) in moved for leaf in cause.leaves)
 
     def _causes_of(self, sink: Sink) -> list[Cause]:
         outcome = sink.outcome
@@ -436,6 +462,10 @@ class Facts(Wording):
             tensor = leaf.leaf if isinstance(leaf, Severed) else leaf
             if tensor.origin is not None:
                 places.setdefault(self.marked(tensor.origin), []).append(tensor)
+        every = [tensor for tensors in places.values() for tensor in tensors]
+        if len(places) > 1 and len(every) > 2 and " parameters of " in self.leaf_text(every):
+            # The layers of one module: one line says as much as one for each.
+            places = {next(iter(places)): every}
         steps = []
         for place, tensors in list(places.items())[:limit]:
             named = any(self.name_of(tensor) for tensor in tensors)

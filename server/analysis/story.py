@@ -37,9 +37,12 @@ def cut_story(
     return [*facts.source_steps(cause.leaves), *before, *lead, *cut, *after, *flags, end]
 
 
-def lost_value(facts: Facts, span: Span, sink: Sink) -> str:
-    """What loses its gradient: the name it is assigned to, or the expression where that name is the loss itself."""
-    name = facts.value_name(span)
+def lost_value(facts: Facts, span: Span, sink: Sink, part: int | None = None) -> str:
+    """What loses its gradient: the name it is assigned to, or the expression where that name is the loss itself.
+
+    `part` is which of several results it is.
+    """
+    name = facts.value_name(span, part=part)
     node = facts.node_at(span)
     return f"`{facts.text(node, 30)}`" if name == facts.sink_name(sink) and node is not None else name
 
@@ -96,7 +99,15 @@ def _steps(
         else:
             continue
         told.add(span)
-        name = facts.text(target, 30)
-        if f"`{name}`" != skip:
-            steps.append(TraceStep(span, "note", (tracked if node.tracked.yes else untracked).format(name)))
+        while isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Constant):
+            target = target.value  # `out[i]` is told as `out`; `losses["mse"]` has that name.
+        message = (tracked if node.tracked.yes else untracked).format(facts.text(target, 30))
+        if isinstance(target, ast.Tuple):
+            message = (
+                message.replace(" is made ", " are made ")
+                .replace(" has a ", " have a ")
+                .replace(" still has ", " still have ")
+            )
+        if f"`{facts.text(target, 30)}`" != skip:
+            steps.append(TraceStep(span, "note", message))
     return steps

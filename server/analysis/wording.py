@@ -119,19 +119,29 @@ class Wording:
         if groups and len(groups) == len(tensors):
             return "the parameters of " + " and ".join(dict.fromkeys(names))
         if len(names) <= 2:
-            return " and ".join(names) or "the trainable tensor"
-        prefixes = {n.strip("`").partition(".")[0] for n in names}
-        if len(prefixes) == 1:
-            return f"{len(names)} parameters of `{prefixes.pop()}`"
+            return " and ".join(names) or self._unnamed(tensors)
+        owner = _owner([n.strip("`") for n in names])
+        if owner:
+            return f"{len(names)} parameters of `{owner}`"
         return f"{names[0]}, {names[1]} and {len(names) - 2} more"
 
-    def value_name(self, span: Span | None, fallback: str = "the result") -> str:
-        """What the statement at a span assigns to, or the expression itself."""
+    def _unnamed(self, tensors: Sequence[Tensor]) -> str:
+        """A leaf that no name holds, by the call that makes it."""
+        made = self.node_at(tensors[0].origin) if len(tensors) == 1 else None
+        if not isinstance(made, ast.Call):
+            return "the trainable tensor"
+        return f"the leaf that `{self.text(made.func, 30)}(...)` makes"
+
+    def value_name(self, span: Span | None, fallback: str = "the result", part: int | None = None) -> str:
+        """What the statement at a span assigns to (of several targets the one at `part`), or the expression itself."""
         statement = self.statement_at(span)
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
             target = statement.targets[0]
             if isinstance(target, (ast.Name, ast.Attribute)):
                 return f"`{self.text(target)}`"
+            several = target.elts if isinstance(target, ast.Tuple) and statement.value is self.node_at(span) else []
+            if part is not None and part < len(several) and isinstance(several[part], (ast.Name, ast.Attribute)):
+                return f"`{self.text(several[part])}`"
         if isinstance(statement, (ast.AugAssign, ast.AnnAssign)):
             return f"`{self.text(statement.target)}`"
         node = self.node_at(span)
@@ -167,9 +177,27 @@ class Wording:
                     return f"`{text}`"
         return "the loss"
 
+    def backward_name(self, sink: Sink) -> str:
+        """The call that a sink is, where it is `loss.backward()`; else the loss as the user writes it."""
+        node = sink.site.node
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "backward":
+            text = self._foreign_text(sink.site, node.func)
+            if len(text) <= 34:
+                return f"`{text}()`"
+        return self.sink_name(sink)
+
     def _foreign_text(self, site: Site, node: ast.AST) -> str:
         source = site.module.source if site.module is not None else self.source
         return " ".join(source.segment(node).split())
+
+
+def _owner(names: Sequence[str]) -> str:
+    """The module that all the dotted names of parameters belong to, in the fewest words: "net", "self.encoder"."""
+    heads = [name.split(".") for name in names]
+    shared = 0
+    while all(len(head) > shared + 1 and head[shared] == heads[0][shared] for head in heads):
+        shared += 1
+    return ".".join(heads[0][: min(shared, 2 if heads[0][0] == "self" else 1)])
 
 
 def _is_at(node: ast.AST, span: Span) -> bool:

@@ -31,7 +31,7 @@ from gradsight.analysis.source import edits as E
         ),
         ("x.detach_()\nz = 1\n", "x.detach_()", "z = 1\n"),
         ("if a:\n    x.detach_()\nz = 1\n", "x.detach_()", "if a:\n    pass\nz = 1\n"),
-        ("a = 1; x.detach_()  # c\n", "x.detach_()", "a = 1; pass  # c\n"),
+        ("a = 1; x.detach_()  # c\n", "x.detach_()", "a = 1  # c\n"),
         ("x.detach_()  # why\nz = 1\n", "x.detach_()", "# why\nz = 1\n"),
         ("f(x).detach_()\n", "f(x).detach_()", "f(x)\n"),
         ("x.data = y\n", "x.data", None),

@@ -94,4 +94,8 @@ def test_hover_on_healthy_tensors() -> None:
     assert state(3, 1) == "`v`: a leaf that requires grad; no loss of this file reaches it"
     assert state(4, 1) == "`h`: has a gradient (grad_fn `mul`), trains `w` through `loss`"
     facts = report.value_at(4, 1)
-    assert facts is not None and any("`v" in note or "an input" in note for note in facts.notes)
+    assert facts is not None and facts.notes == ("No operation saves it for backward: changing it in place is safe.",)
+    saved = check(Snapshot("a.py", "import torch\nw = torch.ones(2, requires_grad=True)\n(w * w).sum().backward()\n"))
+    facts = saved.value_at(2, 1)
+    assert facts is not None
+    assert facts.notes == ("`mul` saves it for backward: changing it in place before that raises.",)

@@ -12,6 +12,7 @@ NET = (
     "import torch\nfrom torch import nn\nnet = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1))\n"
     "for _ in range(9):\n    loss = net(torch.ones(3)).mean()\n"
 )
+TRAINED = NET.replace("for _", "optimizer = torch.optim.SGD(net.parameters(), 0.1)\nfor _")
 CLASS = """import torch
 from torch import nn
 class Net(nn.Module):
@@ -88,6 +89,90 @@ CASES = {
         CLASS.format(name="scale"),
         "unregistered-parameters",
         ("nn.Parameter(torch.ones(4)) * 0.5", "nn.Parameter(torch.ones(4) * 0.5)"),
+    ),
+    "an update by hand": (
+        LEAF + "x.pow(2).sum().backward()\nx -= 0.1 * x.grad\n",
+        "inplace-on-leaf",
+        ("x -= 0.1 * x.grad\n", "with torch.no_grad():\n    x -= 0.1 * x.grad\n"),
+    ),
+    "a parameter of a module cannot be replaced": (
+        "import torch\nfrom torch import nn\nfc = nn.Linear(2, 2)\nfc.weight.mul_(2)\n",
+        "inplace-on-leaf",
+        ("fc.weight.mul_(2)\n", "with torch.no_grad():\n    fc.weight.mul_(2)\n"),
+    ),
+    "a parameter by another name, in a forward": (
+        "import torch\nfrom torch import nn\nclass Net(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.prompt = nn.Parameter(torch.ones(4))\n"
+        "    def forward(self, x):\n        p = self.prompt\n        p+=x\n        return p * x\n"
+        "Net()(torch.ones(4)).sum().backward()\n",
+        "inplace-on-leaf",
+        ("p+=x", "p = p + x"),
+    ),
+    "a state that is carried over": (
+        LEAF + "cell, h = nn.GRUCell(3, 3), torch.zeros(1, 3)\nfor _ in range(3):\n    h = cell(x[None], h)\n"
+        "    loss = h.sum()\n    loss.backward()\n",
+        "freed-graph",
+        ("    loss.backward()\n", "    loss.backward()\n    h = h.detach()\n"),
+    ),
+    "the pair of states of an LSTM": (
+        LEAF + "rnn, h = nn.LSTM(3, 3), None\nfor _ in range(3):\n    out, h = rnn(x[None], h)\n"
+        "    loss = out.sum()\n    loss.backward()\n",
+        "freed-graph",
+        ("    loss.backward()\n", "    loss.backward()\n    h = tuple(each.detach() for each in h)\n"),
+    ),
+    "a memory that is filled after the backward": (
+        NET.replace("for _", "bank = []\nfor _")
+        + "    loss = loss + sum(bank)\n    loss.backward()\n    out = net(torch.ones(3)).exp()\n"
+        + "    bank.append(out)\n",
+        "freed-graph",
+        ("bank.append(out)", "bank.append(out.detach())"),
+    ),
+    "two backwards over one graph": (
+        LEAF + "y = x.exp()\ny.sum().backward()\ny.mean().backward()\n",
+        "freed-graph",
+        ("y.sum().backward()", "y.sum().backward(retain_graph=True)"),
+    ),
+    "a number that becomes a tensor again": (
+        TRAINED
+        + "    total = torch.tensor(loss.detach().item(), requires_grad=True)\n    total.backward()\n"
+        + "    optimizer.step()\n",
+        "left-torch",
+        ("torch.tensor(loss.detach().item(), requires_grad=True)", "loss"),
+    ),
+    "numbers in a list that becomes a tensor": (
+        TRAINED
+        + "    losses = []\n    losses.append(loss.item())\n"
+        + "    torch.tensor(losses, requires_grad=True).sum().backward()\n    optimizer.step()\n",
+        "left-torch",
+        (
+            "losses.append(loss.item())\n    torch.tensor(losses, requires_grad=True)",
+            "losses.append(loss)\n    torch.stack(losses)",
+        ),
+    ),
+    "rows of a tensor that are numbers and tensors": (
+        LEAF + "y = torch.tensor([[x[0], 0.0], [0.0, x[1]]])\ny.sum().backward()\n",
+        "rewrapped-tensor",
+        None,
+    ),
+    "an index": (
+        LEAF + "i = int(x[0])\n(torch.arange(9.)[i] * torch.tensor(float(i))).backward()\n",
+        "left-torch",
+        None,
+    ),
+    "a leaf that is scaled where it is made": (
+        "import torch\nw = torch.randn(3, requires_grad=True) * 0.1\nw.sum().backward()\nprint(w.grad)\n",
+        "non-leaf-grad",
+        ("torch.randn(3, requires_grad=True) * 0.1", "(torch.randn(3) * 0.1).requires_grad_()"),
+    ),
+    "a leaf that is cast where it is made": (
+        "import torch\nw = torch.ones(3, requires_grad=True).double()\nw.sum().backward()\nprint(w.grad)\n",
+        "device-move-leaf",
+        ("torch.ones(3, requires_grad=True).double()", "torch.ones(3).double().requires_grad_()"),
+    ),
+    "a row that is made of the row before": (
+        LEAF + "h = torch.zeros(4, 3)\nfor t in range(3):\n    h[t + 1] = (h[t] * x).tanh()\nh.sum().backward()\n",
+        "inplace-on-saved",
+        ("h[t] * x", "h[t].clone() * x"),
     ),
     "a parameter by the name of a method": (CLASS.format(name="type"), "unregistered-parameters", None),
 }

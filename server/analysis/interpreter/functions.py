@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..autograd.heap import MISSING, Pending, Table
-from ..values import Call, DictValue, FunctionValue, IterValue, Scalar, Site, Unknown, Value
+from ..autograd.heap import MISSING, Pending, Table, remember
+from ..values import Call, DictValue, FunctionValue, Instance, IterValue, ModuleObject, Scalar, Site, Unknown, Value
 from . import blocks, foreign, generators
 from .expressions import evaluate, expression
 from .keys import key_of
@@ -52,6 +52,10 @@ def bind_arguments(machine: Machine, function: FunctionValue, call: Call) -> dic
     arguments: ast.arguments = function.node.args
     names = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
     bound: dict[str, Value] = dict(zip(names, call.args, strict=False))
+    for name, value in bound.items():
+        # `train(Net(), loader)`: the function's word for it is the only one there is.
+        if isinstance(value, (Instance, ModuleObject)) and not value.name and name != "self":
+            remember(value, "name", name)
     if len(call.args) > len(names):
         if arguments.vararg is None:
             return None

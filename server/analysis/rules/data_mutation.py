@@ -13,6 +13,7 @@ from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span
 from ..source.edits import move_behind, without_data
 from .base import Rule
+from .inplace_on_saved import leaves_below
 
 RULE = Rule(
     name="data-mutation",
@@ -107,7 +108,7 @@ def _finding(facts: Facts, sink: Sink, change: Raise) -> Iterator[Finding]:
     how = _how(facts, culprit, span)
     message = f"{subject} is changed {how} after `{operation}` saved it for backward: the gradient is silently wrong"
     trace = [
-        *facts.source_steps([t for t in sink.outcome.reach.leaves if facts.here(t.origin)], 1),
+        *facts.source_steps(leaves_below(facts, node), 1),
         facts.step(facts.innermost_here(node), "saved", f"`{operation}` saves {subject} for backward"),
         facts.step(span, "mutation", "changed here, and no version counter sees it"),
         facts.sink_step(sink, "raises nothing, and computes with the changed values"),

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from ..facts import Cause, Facts
 from ..late import flags_between, without_flags
 from ..report import Finding, Span
-from ..source.edits import drop_method_call, set_keyword
+from ..source.edits import set_keyword
 from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
+from .remedies import without_cuts
 
 RULE = Rule(
     name="detached-value",
@@ -110,12 +111,6 @@ def check(facts: Facts) -> Iterator[Finding]:
         place = elsewhere(facts, cause.cut.span)
         message = f"{lost_value(facts, span, cause.sink)} carries no gradient to {sink}: cut by `{cut.detail}`{place}"
         trace = cut_story(facts, cause, f"cut: `{cut.detail}` gives a tensor without grad_fn")
-        node = facts.node_at(cause.cut.span)
-        fixes = []
-        if isinstance(node, (ast.Call, ast.Attribute)):
-            title = f"drop `{cut.detail}`"
-            fixes.append(
-                facts.fix(title, "unsafe" if cut.kind == "data" else "safe", drop_method_call(facts.parsed, node))
-            )
+        fixes = [without_cuts(facts, cause, "unsafe" if cut.kind == "data" else "safe")]
         fixes = [without_flags(facts, fix, flags_between(facts, cause)) for fix in fixes]
         yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)

@@ -10,7 +10,7 @@ from ..autograd.tensor import Tensor
 from ..events import GradRead
 from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span
-from ..source.edits import checked, edit, set_keyword
+from ..source.edits import append_call, checked, edit, remove_keyword, set_keyword
 from .base import Rule
 
 RULE = Rule(
@@ -145,7 +145,8 @@ def _finding(
         facts.step(span, "cut", f"a copy, {node.note}: not a leaf any more"),
         facts.step(used, "sink", end),
     ]
-    return facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_fix(facts, leaf, span)])
+    fix = _fix(facts, leaf, span) or flag_last(facts, leaf)
+    return facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [fix])
 
 
 def _fix(facts: Facts, leaf: Tensor, span: Span) -> Fix | None:
@@ -170,3 +171,33 @@ def _fix(facts: Facts, leaf: Tensor, span: Span) -> Fix | None:
         edits = checked(facts.parsed, [*keyword, drop], [statement] if statement is not None else [])
         return facts.fix(f"create it on the device: `device={device}`", "safe", edits)
     return None
+
+
+def flag_last(facts: Facts, leaf: Tensor) -> Fix | None:
+    """`f(..., requires_grad=True).double()` becomes `f(...).double().requires_grad_()`: the name is the leaf."""
+    make = facts.node_at(leaf.origin)
+    flag = [each for each in make.keywords if each.arg == "requires_grad"] if isinstance(make, ast.Call) else []
+    if not isinstance(make, ast.Call) or not flag or not isinstance(flag[0].value, ast.Constant):
+        return None
+    whole: ast.expr = make
+    parent = facts.parsed.parents.get(whole)
+    while isinstance(parent, (ast.Attribute, ast.BinOp, ast.UnaryOp)) or (
+        isinstance(parent, ast.Call)
+        and (parent.func is whole or len(parent.args) == 1)
+        and (parent.func is whole or _is_torch(facts, parent))
+    ):
+        whole, parent = parent, facts.parsed.parents.get(parent)
+    if whole is make or isinstance(whole, ast.Attribute):
+        return None
+    flagged = append_call(facts.parsed, whole, ".requires_grad_()")
+    bare = remove_keyword(facts.parsed, make, "requires_grad")
+    if flagged is None or bare is None:
+        return None
+    statement = facts.parsed.statement_of(make)
+    edits = checked(facts.parsed, [*bare, *flagged], [statement] if statement is not None else [])
+    return facts.fix("ask for the gradient last: `.requires_grad_()` on the result", "unsafe", edits)
+
+
+def _is_torch(facts: Facts, call: ast.Call) -> bool:
+    """Whether a function of torch or `Variable` is called, not one that keeps its argument (`list.append`)."""
+    return facts.source.segment(call.func).startswith(("torch.", "F.")) or facts.source.segment(call.func) == "Variable"

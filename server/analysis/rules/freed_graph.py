@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from ..autograd.graph import Node
+from ..autograd.tensor import Tensor
 from ..events import Sink
 from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span, TraceStep
-from ..source.edits import set_keyword
+from ..source.edits import append_call, set_keyword
 from . import carrying
 from .base import Rule
+from .forgetting import carried_name, forget
 from .inplace_on_saved import changes, is_update
 
 RULE = Rule(
@@ -68,10 +70,11 @@ second.backward()
 print(x.grad)
 """,
     fix_safety="""\
-`retain_graph=True` on the earlier call is *safe* where both calls are in straight-line code: gradients add up, as two
-calls on two graphs would. `detach()` of a state carried over an iteration is *unsafe*: it is what is usually meant
-(truncated back-propagation through time), but it does shorten the history. Calling `backward()` on the sum of two
-losses is a *suggestion*.""",
+`detach()` of what is carried over an iteration is *unsafe*: it is what is usually meant (truncated back-propagation
+through time), but it does shorten the history. It is written where the pass has no more use for the graph: behind its
+`backward()`, or where the next pass picks the state up. `retain_graph=True` on the first of two calls that stand one
+after the other is a *suggestion*: gradients add up, as two calls on two graphs would, at the cost of a second walk. It
+is not offered where an optimizer steps in between and changes what the second walk needs.""",
     blind_spots="""\
 - Some nodes save nothing (`x + y`, `-x`, `x.sum()`), and a second walk through only such nodes does not raise; the
   rule follows the op table in this, and is silent where the table is not sure.
@@ -98,7 +101,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         what = "a value"
         if again and shared is not None and carried is not None:
             carried, what = carrying.place(facts, shared, carried, sink.site.span)
-        if again and _picks(facts, sink):
+            what = carried_name(facts, carried) or what
+        picks = again and _picks(facts, sink)
+        if picks:
             span = sink.site.span
             message = f"each pass goes back through the graph of {name}, which the first one frees: `retain_graph=True`"
         elif again:
@@ -113,13 +118,25 @@ def check(facts: Facts) -> Iterator[Finding]:
                 message += "holds nothing of: detach what is used here"
         if not facts.here(span):
             continue
+        if again:
+            story = (f"{what} takes its graph along into the next pass", "the first pass frees the graph")
+        else:
+            story = ("both backwards go through this", "frees the graph")
+        raises = "raises: Trying to backward through the graph a second time"
         trace: list[TraceStep | None] = [
-            facts.step(carried, "source", "this part of the graph is used twice"),
-            facts.step(first.site.span, "mutation", "frees the graph"),
-            facts.sink_step(sink, "raises: Trying to backward through the graph a second time"),
+            *facts.source_steps(_leaves(sink, node), 1),
+            facts.step(facts.marked(carried) if carried is not None else None, "note", story[0]),
+            facts.step(first.site.span, "mutation", story[1]),
+            facts.sink_step(sink, f"the next pass {raises}" if again else raises),
         ]
-        fixes = [] if strayed is not None else [_retain(facts, first)]
-        yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, fixes)
+        if again:
+            fix = forget(facts, shared, span, first) if shared is not None and not picks else None
+            if picks and not _updated(facts, first, sink):
+                fix = _retain(facts, first, "in each")
+        else:
+            use = _borrowed(facts, first, sink) if strayed is None else None
+            fix = use or (_retain(facts, first) if strayed is None and not _updated(facts, first, sink) else None)
+        yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [fix])
 
 
 def _met_again(facts: Facts) -> Iterator[tuple[Sink, Node, Confidence]]:
@@ -207,6 +224,34 @@ def _picks(facts: Facts, sink: Sink) -> bool:
     return any(isinstance(n, ast.Name) and n.id in counted for index in indices for n in ast.walk(index))
 
 
+def _borrowed(facts: Facts, first: Sink, second: Sink) -> Fix | None:
+    """`fake.detach()` where the first loss uses what only the second one's optimizer trains."""
+    kept = {node for root in second.outcome.roots if root.node is not None for node in _below(root.node)}
+    entries = [
+        (node, edge.node)
+        for node in first.outcome.reach.nodes
+        if node not in kept
+        for edge in node.edges
+        if edge.node in kept and edge.node is not None
+    ]
+    mine = _stepped_after(facts, first)
+    behind = {id(e.tensor) for _, below in entries for n in _below(below) for e in n.edges if e.tensor is not None}
+    if not mine or mine & behind:
+        return None
+    uses: dict[ast.expr, None] = {}
+    for node, below in entries:
+        sites = [facts.node_at(span) for span in (node.span, *(site.span for site in node.stack))]
+        for argument in (a for call in sites if isinstance(call, ast.Call) for a in call.args):
+            recorded = facts.machine.recorded.get(argument, ())
+            if isinstance(argument, (ast.Name, ast.Attribute)) and any(each[1] is below for each in recorded):
+                uses[argument] = None
+    if len(uses) != 1:
+        return None
+    (use,) = uses
+    title = f"use `{facts.text(use, 30)}.detach()` here: this loss is not to train what made it"
+    return facts.fix(title, "unsafe", append_call(facts.parsed, use, ".detach()"))
+
+
 def _beside(facts: Facts, node: Node, sink: Sink) -> Span | None:
     """The statement that made a node, where it can be the one in the function that goes backward."""
     here = facts.enclosing_function(facts.statement_at(sink.site.span))
@@ -238,9 +283,31 @@ def _first(facts: Facts, sink: Sink, node: Node) -> Sink | None:
     return next((s for s in earlier if node in s.outcome.reach.nodes), None)
 
 
-def _retain(facts: Facts, first: Sink) -> Fix | None:
+def _leaves(sink: Sink, node: Node) -> list[Tensor]:
+    """The trainable leaves at the end of a node's edges."""
+    below = set(_below(node))
+    ends = [edge.tensor for each in below for edge in each.edges if edge.node is None and edge.tensor is not None]
+    return [leaf for leaf in dict.fromkeys(ends) if leaf.requires_grad.yes]
+
+
+def _updated(facts: Facts, first: Sink, second: Sink) -> bool:
+    """Whether a step comes between two backwards and changes what the second one would find saved in the graph."""
+    sinks = facts.events.sinks
+    between = range(sinks.index(first) + 1, sinks.index(second) + 1)
+    moved = {
+        id(tensor.base.memory)
+        for step in facts.events.steps
+        if step.sinks_before in between
+        for tensor, _ in step.grads
+    }
+    walk = [node for root in second.outcome.roots if root.node is not None for node in _below(root.node)]
+    kept = [node for node in walk if node in first.outcome.reach.nodes]
+    return any(id(saved.tensor.base.memory) in moved for node in kept for saved in node.saved)
+
+
+def _retain(facts: Facts, first: Sink, where: str = "in the first") -> Fix | None:
     node = first.site.node
     if not isinstance(node, ast.Call) or not facts.here(first.site.span):
         return None
     edits = set_keyword(facts.parsed, node, "retain_graph", "True")
-    return facts.fix("keep the graph: `retain_graph=True` in the first backward", "suggestion", edits)
+    return facts.fix(f"keep the graph: `retain_graph=True` {where} backward", "suggestion", edits)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..autograd.reach import reach
 from ..autograd.tensor import Tensor
 from ..events import Sink
 from ..facts import Facts
 from ..report import Finding, Fix
-from ..source.edits import inplace_to_outofplace
+from ..source.edits import inplace_to_outofplace, put_under
 from .base import Rule
 
 RULE = Rule(
@@ -70,6 +71,9 @@ than the leaf.""",
 )
 
 
+WRITE_OUT_OF_PLACE = "write it out of place"
+
+
 def check(facts: Facts) -> Iterator[Finding]:
     """In-place writes that autograd forbids: on a leaf that requires grad, or on a view of one."""
     for event in facts.events.forbidden:
@@ -85,9 +89,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             subject = f"a parameter of {subject}"
         view = tensor is not None and tensor.view_of is not None
         message = (
-            f"in-place write to a view of {subject}, a leaf that requires grad: PyTorch raises"
-            if view
-            else f"in-place write to {subject}, a leaf that requires grad: PyTorch raises"
+            f"in-place write to {'a view of ' if view else ''}{_as_written(facts, event.site.node, name) or subject}"
+            ", a leaf that requires grad: PyTorch raises"
         )
         origin = base.origin if base is not None else None
         trace = [
@@ -96,7 +99,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         ]
         confidence = facts.confidence_on(event.path)
         yield facts.finding(
-            RULE.name, confidence, message, facts.marked(event.site.span), trace, _fixes(facts, event.site.node)
+            RULE.name, confidence, message, facts.marked(event.site.span), trace, _fixes(facts, event.site.node, base)
         )
     for sink in facts.events.sinks:
         raised = sink.outcome.raises
@@ -134,10 +137,84 @@ def _kept_flag(facts: Facts, parameters: Tensor) -> bool:
     return False
 
 
-def _fixes(facts: Facts, node: ast.AST | None) -> list[Fix | None]:
-    if not isinstance(node, (ast.AugAssign, ast.Call)):
-        return []
-    statement = facts.parsed.statement_of(node)
-    target = statement if isinstance(statement, (ast.AugAssign, ast.Expr)) else node
-    edits = inplace_to_outofplace(facts.parsed, target)
-    return [facts.fix("write it out of place", "unsafe", edits)]
+def _as_written(facts: Facts, node: ast.AST | None, name: str) -> str:
+    """What the line calls the leaf, and what that is, where it has another name: "`q` (`net.weight`)"."""
+    target = facts.text(_target(node), 30)
+    return f"`{target}` (`{name}`)" if target and name and target != name else ""
+
+
+def _target(node: ast.AST | None) -> ast.expr | None:
+    """The name or attribute that an in-place operation is written on: `w` of `w[0] = 1`, of `w.add_(1)`."""
+    target: ast.AST | None = None
+    if isinstance(node, ast.AugAssign):
+        target = node.target
+    elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+        target = node.targets[0]
+    elif isinstance(node, ast.Subscript):
+        target = node.value
+    else:
+        target = node
+        while (
+            isinstance(target, ast.Call) and isinstance(target.func, ast.Attribute) and target.func.attr.endswith("_")
+        ):
+            target = target.func.value
+        if target is node:
+            return None
+    while isinstance(target, ast.Subscript):
+        target = target.value
+    return target if isinstance(target, (ast.Name, ast.Attribute)) else None
+
+
+def _fixes(facts: Facts, node: ast.AST | None, leaf: Tensor | None) -> list[Fix | None]:
+    """An update goes under `no_grad`; a computation, which a new tensor can hold, is written out of place.
+
+    A parameter of a module cannot be replaced by a result, a loop variable would only name it, and who reads the
+    leaf's `.grad` wants the leaf.
+    """
+    statement = facts.parsed.statement_of(node) if node is not None else None
+    if not isinstance(statement, (ast.AugAssign, ast.Expr, ast.Assign)):
+        edits = inplace_to_outofplace(facts.parsed, node) if isinstance(node, ast.Call) else None
+        return [facts.fix(WRITE_OUT_OF_PLACE, "unsafe", edits)]
+    target = _target(statement.value if isinstance(statement, ast.Expr) else statement)
+    if target is None:
+        edits = inplace_to_outofplace(facts.parsed, node) if isinstance(node, ast.Call) else None
+        return [facts.fix(WRITE_OUT_OF_PLACE, "unsafe", edits)]
+    steps = any(isinstance(each, ast.Attribute) and each.attr == "grad" for each in ast.walk(statement))
+    is_name = isinstance(target, ast.Name)
+    parameter = leaf is not None and (leaf.is_parameter or leaf.group)
+    whole = not isinstance(statement, ast.Assign)
+    alias = whole and is_name and parameter and not steps and not _is_loop_variable(facts, target)
+    fixes: list[Fix | None] = []
+    if not alias and not _loses(facts, statement):
+        title = "put the update under `torch.no_grad()`" if steps or parameter else "write it under `torch.no_grad()`"
+        under = put_under(facts.parsed, statement, "with torch.no_grad():")
+        fixes.append(facts.fix(title, "safe" if steps else "unsafe", under))
+    replaceable = not (steps or parameter or _is_loop_variable(facts, target)) and id(leaf) not in facts.read
+    if alias or replaceable:
+        fixes.append(facts.fix(WRITE_OUT_OF_PLACE, "unsafe", inplace_to_outofplace(facts.parsed, statement)))
+    return fixes
+
+
+def _loses(facts: Facts, statement: ast.AugAssign | ast.Expr | ast.Assign) -> bool:
+    """Whether what is written is the only way to something trainable, which `no_grad` would cut."""
+    value = statement.value
+    if isinstance(value, ast.Call) and isinstance(statement, ast.Expr) and value.args:
+        value = value.args[0]
+    recorded = facts.machine.recorded.get(value)
+    if not recorded:
+        return False
+    tensor, node, requires_grad = recorded[-1]
+    if not requires_grad.yes or node is None:
+        return False
+    return any(facts.is_wanted(leaf) and id(leaf) not in facts.reached for leaf in reach([tensor]).leaves)
+
+
+def _is_loop_variable(facts: Facts, target: ast.expr) -> bool:
+    """Whether a name is what a loop around it binds: to bind it anew leaves what was looped over as it is."""
+    around = facts.parsed.parents.get(target)
+    while around is not None:
+        bound = ast.walk(around.target) if isinstance(around, (ast.For, ast.AsyncFor)) else ()
+        if isinstance(target, ast.Name) and any(isinstance(e, ast.Name) and e.id == target.id for e in bound):
+            return True
+        around = facts.parsed.parents.get(around)
+    return False

@@ -79,6 +79,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         if any(each.opaque for each in _alternatives(before)):
             continue  # What an unknown call saves is unknown.
+        if any(isinstance(each, ast.Attribute) and each.attr == "grad" for each in ast.walk(node or ast.Pass())):
+            continue  # An update by hand is no step of the way.
         sink = _sink_of(facts, event, after)
         if sink is None:
             continue
@@ -86,7 +88,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         places.add(event.site.span)
         name = facts.name_of(event.tensor) or facts.value_name(event.site.span).strip("`")
         why = _why(before)
-        message = f"`{name}` is changed in place on the way to {facts.sink_name(sink)}; safe here: {why}"
+        message = f"`{name}` is changed in place on the way to {facts.backward_name(sink)}; safe here: {why}"
         trace = [
             *facts.source_steps(list(sink.outcome.reach.leaves), 1),
             facts.step(facts.innermost_here(before), "note", why),

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 
 from ..autograd.backward import Raise
-from ..autograd.graph import ALWAYS
+from ..autograd.graph import ALWAYS, Node
+from ..autograd.tensor import Tensor
 from ..describe import operation_name
 from ..events import Sink
 from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span
-from ..source.edits import assign_detached, clone_before, drop_inplace_argument, inplace_to_outofplace
+from ..source.edits import assign_detached, clone_before, clone_reads, drop_inplace_argument, inplace_to_outofplace
 from .base import Rule
 
 RULE = Rule(
@@ -140,28 +141,30 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
         span = sink.site.span
     if span is None:
         return
-    name = facts.name_of(saved.tensor) or _written(facts, span)
+    # The tensor may have other names where it was saved; the one on the line is what its reader sees.
+    name = _written(facts, span) or facts.name_of(saved.tensor)
     subject = f"`{name}`" if name else "a tensor"
-    operation = operation_name(node)
+    operation, ends = operation_name(node), f"{facts.backward_name(sink)} raises"
     what = "its result" if saved.operand.startswith("result") else f"its operand {subject}" if name else "an operand"
-    message = f"{subject} is changed in place after `{operation}` saved it for backward: {facts.sink_name(sink)} raises"
+    message = f"{subject} is changed in place after `{operation}` saved it for backward: {ends}"
     if not name and saved.operand.startswith("result"):
-        message = (
-            f"the result of `{operation}`, saved for backward, is changed in place: {facts.sink_name(sink)} raises"
-        )
+        message = f"the result of `{operation}`, saved for backward, is changed in place: {ends}"
     error = "one of the variables needed for gradient computation has been modified by an inplace operation"
     if raised.kind == "saved-detached":
-        message = (
-            f"{subject} is detached in place after `{operation}` saved it for backward: {facts.sink_name(sink)} raises"
-        )
+        message = f"{subject} is detached in place after `{operation}` saved it for backward: {ends}"
         error = "trying to use a saved tensor that has been detached in-place"
     trace = [
-        *facts.source_steps([t for t in sink.outcome.reach.leaves if facts.here(t.origin)], 1),
+        *facts.source_steps(leaves_below(facts, node), 1),
         facts.step(facts.innermost_here(node), "saved", f"`{operation}` saves {what} for backward"),
         facts.step(culprit.span, "mutation", "changed here, before backward has used it"),
         facts.sink_step(sink, f"raises: {error}"),
     ]
-    yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, _fixes(facts, span))
+    yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, _fixes(facts, span, node))
+
+
+def _writes_items(node: ast.Assign | ast.AugAssign) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return any(isinstance(each, ast.Subscript) for each in targets)
 
 
 def _written(facts: Facts, span: Span) -> str:
@@ -172,14 +175,40 @@ def _written(facts: Facts, span: Span) -> str:
         target = statement.targets[0].value
     elif isinstance(statement, ast.AugAssign):
         target = statement.target.value if isinstance(statement.target, ast.Subscript) else statement.target
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
+        target = node.func.value
     elif isinstance(node, ast.Call) and node.args:
         target = node.args[0]
+    while isinstance(target, ast.Subscript):
+        target = target.value
     return facts.text(target, 30) if isinstance(target, (ast.Name, ast.Attribute)) else ""
 
 
-def _fixes(facts: Facts, span: Span) -> list[Fix | None]:
+def leaves_below(facts: Facts, node: Node) -> list[Tensor]:
+    """The trainable leaves that the gradient of an operation goes to, those of this file."""
+    found: dict[Tensor, None] = {}
+    todo, seen = [node], {node}
+    while todo:
+        for edge in todo.pop(0).edges:
+            if edge.node is not None and edge.node.tracked.possible:
+                if edge.node not in seen:
+                    seen.add(edge.node)
+                    todo.append(edge.node)
+            elif edge.tensor is not None and edge.tensor.requires_grad.yes and facts.here(edge.tensor.origin):
+                found[edge.tensor] = None
+    return list(found)
+
+
+def _fixes(facts: Facts, span: Span, saver: Node) -> list[Fix | None]:
     node = facts.node_at(span)
     statement = facts.statement_at(span)
+    into = statement if isinstance(statement, ast.Assign) else node
+    if isinstance(into, (ast.Assign, ast.AugAssign)) and _writes_items(into):
+        # What the statement itself reads was saved in it: a copy of the whole tensor in front would not help.
+        own = any(facts.statement_at(each) is into for each in (saver.span, *(site.span for site in saver.stack)))
+        edits = clone_reads(facts.parsed, into, before=not own)
+        if edits is not None:
+            return [facts.fix("read from a clone" if own else "write into a clone", "unsafe", edits)]
     detached = assign_detached(facts.parsed, statement)
     if detached is not None:
         return [facts.fix("write it out of place", "safe", detached)]

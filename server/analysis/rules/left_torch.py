@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from ..facts import Facts
-from ..report import Finding, Fix, Span
-from ..source.edits import drop_method_call, rename_call, unwrap_call
+from ..report import Finding
 from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
+from .remedies import without_cuts
 
 RULE = Rule(
     name="left-torch",
@@ -91,7 +90,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         lost, place = lost_value(facts, span, cause.sink), elsewhere(facts, cause.cut.span)
         message = f"{lost} carries no gradient to {sink}: {written} turns the tensor into {what}{place}"
         trace = cut_story(facts, cause, f"cut: {written} gives {what}")
-        fixes = [] if place else _fixes(facts, span, cut.detail)
+        fixes = [] if place else [without_cuts(facts, cause)]
         yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)
 
     for event in facts.events.forbidden:
@@ -109,35 +108,3 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.step(event.site.span, "sink", f"raises: {event.message}"),
         ]
         yield facts.finding(RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace)
-
-
-def _fixes(facts: Facts, span: Span, written: str) -> list[Fix | None]:
-    node = facts.node_at(span)
-    if not isinstance(node, ast.Call):
-        return []
-    wrap, tensor = facts.parsed.parents.get(node), _taken_from(node, written)
-    if tensor is not None and isinstance(wrap, ast.Call) and wrap.args == [node] and _makes_tensor(wrap):
-        # `torch.tensor(loss.item(), requires_grad=True)`: without `.item()` it would still be a new leaf.
-        return [facts.fix(f"use `{facts.text(tensor, 30)}` itself", "unsafe", unwrap_call(facts.parsed, wrap, tensor))]
-    if written == "item" and isinstance(node.func, ast.Attribute):
-        return [facts.fix("drop `.item()`", "unsafe", drop_method_call(facts.parsed, node))]
-    if written in ("float", "int") and len(node.args) == 1:
-        return [facts.fix(f"drop `{written}()`", "unsafe", unwrap_call(facts.parsed, node, node.args[0]))]
-    if written.startswith("math."):
-        name = written[5:]
-        if name in ("exp", "log", "sqrt", "sin", "cos", "tan", "tanh", "log1p", "expm1", "log2", "log10"):
-            return [facts.fix(f"use `torch.{name}`", "unsafe", rename_call(facts.parsed, node, f"torch.{name}"))]
-    return []
-
-
-def _taken_from(node: ast.Call, written: str) -> ast.expr | None:
-    """The tensor whose value `x.item()` or `float(x)` takes."""
-    if written == "item" and isinstance(node.func, ast.Attribute):
-        return node.func.value
-    return node.args[0] if written in ("float", "int") and len(node.args) == 1 else None
-
-
-def _makes_tensor(call: ast.Call) -> bool:
-    """Whether a call is written as one that makes a tensor of its argument's values."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    return name in ("tensor", "as_tensor", "scalar_tensor", "Tensor", "FloatTensor", "DoubleTensor", "Variable")

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ..autograd.graph import Node
-from ..describe import operation_name
+from ..describe import COMPARED, INDICES, operation_name
 from ..facts import Facts
 from ..report import Finding, Fix
 from ..source.edits import rename_call
@@ -82,16 +82,19 @@ def check(facts: Facts) -> Iterator[Finding]:
         if span is None:
             continue
         operation = operation_name(cause.cut)
-        written = {"to": "a cast to integers", "gt": "`>`", "lt": "`<`", "ge": "`>=`", "le": "`<=`", "eq": "`==`"}.get(
-            operation, f"`{operation}`"
-        )
+        written = "a cast to integers" if operation == "to" else COMPARED.get(operation, f"`{operation}`")
         sink = facts.sink_name(cause.sink)
         what = "is not differentiable"
         cut = f"cut: the result of {written} never requires grad"
+        indices = operation in INDICES and cause.why.kind == "non-differentiable"
+        if indices:
+            written = f"the indices of {written}"
+            what, cut = "are not differentiable", f"cut: {written} are integers, which never require grad"
         if cause.why.kind == "zero-gradient":
             what, cut = "has a gradient of zero everywhere", f"the gradient of {written} is zero everywhere"
         place = elsewhere(facts, cause.cut.span)
-        message = f"{lost_value(facts, span, cause.sink)} carries no gradient to {sink}: {written} {what}{place}"
+        lost = lost_value(facts, span, cause.sink, 1 if indices else None)
+        message = f"{lost} carries no gradient to {sink}: {written} {what}{place}"
         trace = cut_story(facts, cause, cut)
         fixes = [_rsample(facts, cause.cut)] if cause.cut.note == RSAMPLE and not place else []
         yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)

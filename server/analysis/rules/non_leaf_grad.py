@@ -13,7 +13,7 @@ from ..facts import Facts
 from ..report import Finding, Fix, Span
 from ..source.edits import insert_line_after
 from .base import Rule
-from .device_move_leaf import moved_leaf, only_asked
+from .device_move_leaf import flag_last, moved_leaf, only_asked
 
 RULE = Rule(
     name="non-leaf-grad",
@@ -60,9 +60,10 @@ loss.backward()
 print(y.grad)
 """,
     fix_safety="""\
-Inserting `y.retain_grad()` after the statement that computes `y` is *safe*: nothing but `y.grad` changes, and the
-memory of one gradient is kept. It must come before `backward()`, and `y` must require grad there (else
-`retain_grad()` raises). Reading the leaf instead is a *suggestion*: it is another gradient.""",
+Inserting `y.retain_grad()` after the statement that computes `y` changes nothing but `y.grad`, and keeps the memory of
+one gradient. It is *unsafe* all the same: what was meant may be the gradient of the leaf, which is another one. Where a
+statement leaves the leaf without a name, `requires_grad=True` moves to its end (`(torch.randn(9) * 0.1)
+.requires_grad_()`): *unsafe*, as the gradient is now that of the result.""",
     blind_spots="""\
 - Reads of `.grad` in loops over unknown collections of tensors are not judged.
 - A hook (`y.register_hook(save)`) is the other right way to see such a gradient; a hook that the analysis
@@ -98,7 +99,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.step(event.site.span, "sink", "`.grad` is None: only leaves keep their gradient"),
         ]
         confidence = facts.confidence_on(event.path, event.sure)
-        yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_retain(facts, event)])
+        yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, _fixes(facts, event, born))
 
 
 def _held(facts: Facts) -> Iterator[Finding]:
@@ -116,7 +117,8 @@ def _held(facts: Facts) -> Iterator[Finding]:
                 facts.step(held.site.span, "sink", "raises: can't optimize a non-leaf Tensor"),
             ]
             message = f"{subject} is not a leaf (made by `{held.node.name.strip('_')}`): an optimizer cannot hold it"
-            yield facts.finding(RULE.name, "certain", message, facts.marked(span), trace)
+            fix = _flag_last(facts, held.node) if span is not held.site.span else None
+            yield facts.finding(RULE.name, "certain", message, facts.marked(span), trace, [fix])
 
 
 def _anonymous(facts: Facts, event: GradRead) -> Span | None:
@@ -141,6 +143,37 @@ def lost_leaf(facts: Facts, result: Tensor, node: Node | None) -> Span | None:
                 if same_name or facts.statement_at(tensor.origin) is place:
                     return node.span
             if edge.node is not None and edge.node not in seen and facts.statement_at(edge.node.span) is place:
+                seen.add(edge.node)
+                todo.append(edge.node)
+    return None
+
+
+def _fixes(facts: Facts, event: GradRead, born: Span | None) -> list[Fix | None]:
+    """The flag set last where the leaf has no name; the gradient kept where the result is what is asked about."""
+    assert event.node is not None
+    if born is None:
+        return [_retain(facts, event)]
+    fix = _flag_last(facts, event.node)
+    # What an update is written for has to be a leaf: a kept gradient would only let the first pass through.
+    return [fix] if fix is not None else [] if _in_loop(facts, event.site.node) else [_retain(facts, event)]
+
+
+def _in_loop(facts: Facts, node: ast.AST | None) -> bool:
+    around = facts.parsed.parents.get(node) if node is not None else None
+    while around is not None and not isinstance(around, (ast.For, ast.While)):
+        around = facts.parsed.parents.get(around)
+    return around is not None
+
+
+def _flag_last(facts: Facts, node: Node) -> Fix | None:
+    """The same statement with the flag at its end, for the leaf that is made in it."""
+    place = facts.statement_at(node.span)
+    todo, seen = [node], {node}
+    while todo:
+        for edge in todo.pop().edges:
+            if edge.node is None and edge.tensor is not None and facts.statement_at(edge.tensor.origin) is place:
+                return flag_last(facts, edge.tensor)
+            if edge.node is not None and edge.node not in seen:
                 seen.add(edge.node)
                 todo.append(edge.node)
     return None

@@ -122,7 +122,12 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.sink_step(sink, "raises: element 0 of tensors does not require grad"),
         ]
         yield facts.finding(
-            RULE.name, facts.confidence(sink), message, facts.marked(span), trace, [creation_fix(facts, chosen)]
+            RULE.name,
+            facts.confidence(sink),
+            message,
+            facts.marked(span),
+            trace,
+            [_creation_fixes(facts, chosen, held or here)],
         )
 
     for event in facts.events.forbidden:
@@ -155,6 +160,20 @@ def choose(facts: Facts, candidates: list[Tensor]) -> Tensor | None:
     named = [t for t in candidates if facts.name_of(t) and t.floating.possible]
     known = named or candidates
     return known[-1] if known else None
+
+
+def _creation_fixes(facts: Facts, chosen: Tensor, candidates: list[Tensor]) -> Fix | None:
+    """The flag on the chosen tensor, and on all others that are asked for a gradient, or held, as it is."""
+    first = creation_fix(facts, chosen)
+    wanted = [t for t in candidates if t is not chosen and (id(t) in facts.read or id(t) in facts.held)]
+    more = {t: fix for t in wanted if (fix := creation_fix(facts, t)) is not None}
+    if first is None or not more or not (id(chosen) in facts.read or id(chosen) in facts.held):
+        return first
+    names = [f"`{facts.name_of(t) or facts.text(facts.node_at(t.origin), 30)}`" for t in (chosen, *more)]
+    told = ", ".join(names[:2]) + f" and {len(names) - 2} more" if len(names) > 2 else " and ".join(names)
+    edits = tuple(dict.fromkeys(edit for fix in (first, *more.values()) for edit in fix.edits))
+    safe = all(fix.applicability == "safe" for fix in (first, *more.values()))
+    return facts.fix(f"set `requires_grad=True` on {told}", "safe" if safe else "unsafe", edits)
 
 
 def creation_fix(facts: Facts, tensor: Tensor) -> Fix | None:

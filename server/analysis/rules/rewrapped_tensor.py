@@ -6,12 +6,12 @@ import ast
 from collections.abc import Iterator
 
 from ..facts import Facts
-from ..report import Finding, Fix, Span
-from ..source.edits import rename_call, unwrap_call
+from ..report import Finding, Span
 from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
 from .fresh_leaf import fresh_leaves
 from .poured import poured
+from .remedies import is_list, without_cuts
 
 RULE = Rule(
     name="rewrapped-tensor",
@@ -84,7 +84,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         lost, place = lost_value(facts, span, cause.sink), elsewhere(facts, cause.cut.span)
         message = f"{lost} carries no gradient to {sink}: {written} makes a new leaf without history{place}"
         trace = cut_story(facts, cause, f"cut: {written} copies the values and forgets where they come from")
-        fixes = [] if place else _fixes(facts, span)
+        fixes = [] if place else [without_cuts(facts, cause, _trust(facts, span))]
         yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)
 
     for found in poured(facts):
@@ -123,49 +123,14 @@ def _filled(facts: Facts, span: Span) -> str:
     return ""
 
 
-def _fixes(facts: Facts, span: Span) -> list[Fix | None]:
-    node = facts.node_at(span)
-    if not isinstance(node, ast.Call) or not node.args:
-        return []
-    data = node.args[0]
-    if isinstance(data, (ast.List, ast.Tuple)):
-        if not data.elts:
-            return []
-        return [
-            facts.fix(
-                "use `torch.stack`",
-                "unsafe",
-                rename_call(facts.parsed, node, "torch.stack", ("dtype", "requires_grad", "device")),
-            )
-        ]
-    title = f"use `{facts.text(data, 30)}` itself"
-    applicability = (
-        "safe"
-        if isinstance(data, (ast.Name, ast.Attribute)) and len(node.args) == 1 and not node.keywords
-        else "unsafe"
-    )
-    if isinstance(data, (ast.Name, ast.Attribute)) and _is_list(facts, data):
-        return [
-            facts.fix(
-                "use `torch.stack`",
-                "unsafe",
-                rename_call(facts.parsed, node, "torch.stack", ("dtype", "requires_grad", "device")),
-            )
-        ]
-    return [facts.fix(title, applicability, unwrap_call(facts.parsed, node, data))]
+def _trust(facts: Facts, span: Span) -> str:
+    """`torch.tensor(t)` is `t` for every use; a dtype, a flag or a list leaves something to decide."""
+    call = facts.node_at(span)
+    if not isinstance(call, ast.Call) or len(call.args) != 1 or call.keywords:
+        return "unsafe"
+    data = call.args[0]
+    return "safe" if isinstance(data, (ast.Name, ast.Attribute)) and not _listed(facts, data) else "unsafe"
 
 
-def _is_list(facts: Facts, data: ast.Name | ast.Attribute) -> bool:
-    """Whether the name, or an attribute of this name, is given a list display or comprehension in this file."""
-    for node in ast.walk(facts.parsed.tree):
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, (ast.List, ast.ListComp)):
-            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                if _last_name(target) == (type(data), data.id if isinstance(data, ast.Name) else data.attr):
-                    return True
-    return False
-
-
-def _last_name(target: ast.expr) -> tuple[type, str] | None:
-    if isinstance(target, ast.Name):
-        return ast.Name, target.id
-    return (ast.Attribute, target.attr) if isinstance(target, ast.Attribute) else None
+def _listed(facts: Facts, data: ast.expr) -> bool:
+    return isinstance(data, (ast.Name, ast.Attribute)) and is_list(facts, data)

@@ -238,14 +238,28 @@ def reindented_text(parsed: Parsed, first: int, last: int, old: str, new: str) -
     return joined if joined.endswith(("\n", "\r")) else joined + source.newline
 
 
-def delete_statement(parsed: Parsed, stmt: ast.stmt) -> list[Edit]:
-    """Remove a statement; where a block would be left empty, or other code shares the line, `pass` takes its place."""
+def _with_semicolon(parsed: Parsed, stmt: ast.stmt, block: list[ast.stmt]) -> tuple[int, int]:
+    """The offsets of a statement that shares a line, and of the semicolon between it and its neighbour there."""
     source = parsed.source
     start, end = source.offsets(stmt)
-    if len(body_of(parsed, stmt)) == 1 and not isinstance(parsed.parents.get(stmt), ast.Module):
+    index = block.index(stmt)
+    if index + 1 < len(block) and block[index + 1].lineno == last_line(stmt):
+        return start, source.offsets(block[index + 1])[0]
+    if index and last_line(block[index - 1]) == stmt.lineno:
+        return source.offsets(block[index - 1])[1], end
+    return start, end
+
+
+def delete_statement(parsed: Parsed, stmt: ast.stmt) -> list[Edit]:
+    """Remove a statement, with the semicolon that parts it from another one on its line; where a block would be left
+    empty, `pass` takes its place."""
+    source = parsed.source
+    start, end = source.offsets(stmt)
+    block = body_of(parsed, stmt)
+    if len(block) == 1 and not isinstance(parsed.parents.get(stmt), ast.Module):
         return [edit(parsed, start, end, "pass")]
     if not owns_its_lines(parsed, stmt):
-        return [edit(parsed, start, end, "pass")]
+        return [edit(parsed, *_with_semicolon(parsed, stmt, block), "")]
     last = last_line(stmt)
     comment = source.comment_offsets.get(last)
     if comment and keeps_comment(source.text[slice(*comment)]):

@@ -227,6 +227,33 @@ def drop_decorator(
     return checked(parsed, [edit(parsed, *line_block(parsed, first, last), kept)], [function])
 
 
+def put_under(parsed: Parsed, stmt: ast.stmt, header: str) -> Edits | None:
+    """Put one statement into a block of its own: `header` is `with torch.no_grad():`.
+
+    Joins the block right above it if that has the same header. None where the statement shares its lines.
+    """
+    source = parsed.source
+    if not owns_its_lines(parsed, stmt) or isinstance(stmt, ast.Return):
+        return None
+    first, last = first_line(stmt), last_line(stmt)
+    indent = source.indent_of(first)
+    if first == 1 and source.text.startswith("\ufeff"):
+        return None
+    deeper = indent + ("\t" if indent.endswith("\t") else "    ")
+    text = reindented_text(parsed, first, last, indent, deeper)
+    start, end = line_block(parsed, first, last)
+    if end == len(source.text) and not source.text.endswith(("\n", "\r")):
+        text = text.rstrip("\r\n")
+    before = _neighbour(parsed, stmt, -1)
+    joins = (
+        isinstance(before, ast.With)
+        and header == f"with {source.segment(before.items[0])}:"
+        and first_line(before.body[0]) > before.lineno
+    )
+    edits = [edit(parsed, start, end, text if joins else indent + header + source.newline + text)]
+    return checked(parsed, edits, [stmt], moved=stmt)
+
+
 def insert_line_before(parsed: Parsed, stmt: ast.stmt, text: str) -> Edits | None:
     """Insert `text` as a statement in front of another, at its indent; nothing if it stands there already."""
     source = parsed.source

@@ -14,7 +14,7 @@ import ast
 from ..report import Edit
 from .edit_base import Edits, checked, edit
 from .edit_blocks import insert_line_before
-from .edit_calls import remove_argument, remove_keyword
+from .edit_calls import append_call, remove_argument, remove_keyword
 from .edit_precedence import operand_text
 from .parse import Parsed
 
@@ -115,6 +115,49 @@ def clone_before(parsed: Parsed, node: ast.Assign | ast.AugAssign) -> Edits | No
     return None
 
 
+def clone_reads(parsed: Parsed, node: ast.Assign | ast.AugAssign, before: bool) -> Edits | None:
+    """`x[i] = f(x[j])` as `x[i] = f(x[j].clone())`: what the value reads of the tensor that is written to is a copy.
+
+    With `before`, `x = x.clone()` stands in front as well. None if the value reads nothing of it.
+    """
+    target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+    while isinstance(target, ast.Subscript):
+        target = target.value
+    if not _is_target(target):
+        return None
+    name = ast.dump(_loaded(target))
+    reads = [each for each in ast.walk(node.value) if isinstance(each, ast.expr) and ast.dump(each) == name]
+    edits: list[Edit] = []
+    for each in reads:
+        read: ast.AST = each
+        parent = parsed.parents.get(read)
+        while isinstance(parent, ast.Subscript) and parent.value is read:
+            read, parent = parent, parsed.parents.get(parent)
+        if isinstance(parent, ast.Attribute) and parent.attr in _OF_ITS_SHAPE:
+            continue
+        if not isinstance(read, ast.expr) or parsed.source.segment(read).endswith(".clone()"):
+            return None
+        edits += append_call(parsed, read, ".clone()") or ()
+    if not edits:
+        return None
+    if before:
+        front = insert_line_before(
+            parsed, node, f"{parsed.source.segment(target)} = {parsed.source.segment(target)}.clone()"
+        )
+        if front is None:
+            return None
+        edits = [*front, *edits]
+    return checked(parsed, edits, [node])
+
+
+_OF_ITS_SHAPE = frozenset({"shape", "size", "dtype", "device", "ndim", "dim", "numel"})
+
+
+def _loaded(node: ast.expr) -> ast.expr:
+    """The same name or attribute as it is written where it is read."""
+    return ast.parse(ast.unparse(node), mode="eval").body
+
+
 def _augmented(parsed: Parsed, node: ast.AugAssign) -> Edits | None:
     if isinstance(node.target, ast.Subscript):
         return clone_before(parsed, node)
@@ -129,10 +172,12 @@ def _augmented(parsed: Parsed, node: ast.AugAssign) -> Edits | None:
     if at < 0:
         return None
     name = source.segment(node.target)
-    start = target_end + at
+    start, end = target_end + at, target_end + at + len(sign) + 1
     # Brackets written around the value lie between the sign and the value; then none are missing.
     bracketed = "(" in between[at + len(sign) + 1 :]
-    edits = [edit(parsed, start, start + len(sign) + 1, f"= {name} {sign}")]
+    # `x+=1` has no blanks to keep.
+    left, right = "" if at else " ", "" if source.text[end].isspace() else " "
+    edits = [edit(parsed, start, end, f"{left}= {name} {sign}{right}")]
     if not bracketed and operand_text(parsed, node.value, level) != source.segment(node.value):
         edits += [edit(parsed, value_start, value_start, "("), edit(parsed, value_end, value_end, ")")]
     return checked(parsed, edits, [node])

@@ -11,7 +11,15 @@ nothing. All positions are those of the original text, so the edits of one build
 from __future__ import annotations
 
 from .edit_base import Edits, apply, checked, delete_statement, edit
-from .edit_blocks import drop_decorator, drop_with, insert_line_after, insert_line_before, move_behind, move_out_of_with
+from .edit_blocks import (
+    drop_decorator,
+    drop_with,
+    insert_line_after,
+    insert_line_before,
+    move_behind,
+    move_out_of_with,
+    put_under,
+)
 from .edit_calls import (
     append_call,
     drop_method_call,
@@ -24,7 +32,7 @@ from .edit_calls import (
 )
 from .edit_data import without_data
 from .edit_ignore import ignore_comment
-from .edit_inplace import assign_detached, clone_before, drop_inplace_argument, inplace_to_outofplace
+from .edit_inplace import assign_detached, clone_before, clone_reads, drop_inplace_argument, inplace_to_outofplace
 from .edit_out import assign_out
 
 __all__ = [
@@ -35,6 +43,7 @@ __all__ = [
     "assign_out",
     "checked",
     "clone_before",
+    "clone_reads",
     "delete_statement",
     "drop_decorator",
     "drop_inplace_argument",
@@ -47,6 +56,7 @@ __all__ = [
     "insert_line_before",
     "move_behind",
     "move_out_of_with",
+    "put_under",
     "remove_argument",
     "remove_keyword",
     "rename_call",
