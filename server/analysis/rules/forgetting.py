@@ -37,6 +37,15 @@ def forget(facts: Facts, node: Node, place: Span, first: Sink) -> Fix | None:
     return _after_backward(facts, statement, target, node, first) if target is not None else None
 
 
+def is_before_the_loop(facts: Facts, place: Span, sink: Sink) -> bool:
+    """Whether what a place makes is made once, and a loop behind it goes backward through it again and again."""
+    statement, backward = facts.statement_at(place), facts.statement_at(sink.site.span)
+    if statement is None or backward is None or statement.lineno >= backward.lineno:
+        return False
+    same = facts.enclosing_function(statement) is facts.enclosing_function(backward)
+    return same and not _share_a_loop(facts, statement, backward)
+
+
 def carried_name(facts: Facts, place: Span) -> str:
     """Which of several targets of the statement at a place goes on into the next pass; "" if that is not told."""
     statement = facts.statement_at(place)
@@ -124,11 +133,11 @@ def _share_a_loop(facts: Facts, statement: ast.stmt, backward: ast.stmt) -> bool
 
 
 def _leaves(node: Node) -> list[Tensor]:
-    """The leaves that a node was computed from."""
+    """The trainable leaves that a node was computed from."""
     todo, seen, found = [node], {node}, []
     for each in todo:
         for edge in each.edges:
-            if edge.node is None and edge.tensor is not None:
+            if edge.node is None and edge.tensor is not None and edge.tensor.requires_grad.yes:
                 found.append(edge.tensor)
             elif edge.node is not None and edge.node not in seen:
                 seen.add(edge.node)

@@ -14,7 +14,7 @@ from ..report import Confidence, Finding, Fix, Span, TraceStep
 from ..source.edits import append_call, set_keyword
 from . import carrying
 from .base import Rule
-from .forgetting import carried_name, forget
+from .forgetting import carried_name, forget, is_before_the_loop
 from .inplace_on_saved import changes, is_update
 
 RULE = Rule(
@@ -95,7 +95,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if first is None:
             continue
         again = first.site.span == sink.site.span
-        name, strayed = facts.sink_name(sink), None
+        name, strayed, once = facts.sink_name(sink), None, False
         shared = _carried(sink, first)
         carried = facts.innermost_here(shared) if shared is not None else None
         what = "a value"
@@ -109,6 +109,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         elif again:
             span = carried or sink.site.span
             message = f"{what} carries the graph of an earlier pass into {name}, whose backward has already freed it"
+            once = carried is not None and is_before_the_loop(facts, carried, sink)
+            if once:
+                message = f"{what} is computed before the loop, and the first pass's backward frees its graph"
         else:
             strayed = _strayed(facts, sink, first)
             span = (_beside(facts, strayed, sink) if strayed is not None else None) or first.site.span
@@ -119,7 +122,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         if not facts.here(span):
             continue
         if again:
-            story = (f"{what} takes its graph along into the next pass", "the first pass frees the graph")
+            kept = "is computed once" if once or picks else "takes its graph along into the next pass"
+            story = (f"{what} {kept}", "the first pass frees the graph")
         else:
             story = ("both backwards go through this", "frees the graph")
         raises = "raises: Trying to backward through the graph a second time"
@@ -131,7 +135,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         ]
         if again:
             fix = forget(facts, shared, span, first) if shared is not None and not picks else None
-            if picks and not _updated(facts, first, sink):
+            if (picks or once) and not _updated(facts, first, sink):
                 fix = _retain(facts, first, "in each")
         else:
             use = _borrowed(facts, first, sink) if strayed is None else None
