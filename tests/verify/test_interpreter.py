@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import gradsight
 from gradsight.verify import InterpreterNotFound, find_interpreter
 from gradsight.verify.environment import clean_environment
 
@@ -65,7 +66,8 @@ def test_an_interpreter_without_torch(check, tmp_path: Path) -> None:
 
 
 def test_environment_is_cleaned_of_ours_only() -> None:
-    package = Path(__file__).parents[2] / "server"
+    # Of the checkout that is imported, wherever the shell's PYTHONPATH leads.
+    package = Path(gradsight.__file__).resolve().parent
     env = {"PYTHONPATH": os.pathsep.join(["/theirs", str(package.parent)]), "HOME": "/h", "GRADSIGHT_LOG": "1"}
     out = clean_environment(env, "m", "cpu")
     assert out["PYTHONPATH"] == "/theirs"

@@ -26,7 +26,9 @@ def load(folder):
 
 if __name__ == "__main__":
     here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
+    # Python resolves links in the folder of a script, and not in `__file__`.
+    real = os.path.realpath(here)
+    sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry or ".") != real]
     plan = json.loads(sys.stdin.buffer.read().decode("utf-8"))
     load(here)
     importlib.import_module(PACKAGE + ".session").main(plan)
