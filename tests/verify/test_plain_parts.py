@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from gradsight.analysis.report import Edit, Finding, Fix, Position, Span, apply_edits
 from gradsight.analysis.rules import ALL_RULES
+from gradsight.analysis.rules.claims import CUT
 from gradsight.verify.fixes import choose_fix, edited_text, move_finding
 from gradsight.verify.frames import FrameReader
-from gradsight.verify.laws import CUT, LAWS
+from gradsight.verify.laws import law_of
 from gradsight.verify.plan import make_plan
 
 from .build import Claim, Story, place
@@ -101,8 +102,6 @@ def test_one_target_serves_findings_with_one_sink() -> None:
     assert plan.watched[0].targets == plan.watched[1].targets
 
 
-def test_every_rule_that_is_no_plain_cut_has_a_law() -> None:
-    """A rule without a row is judged as a cut: right for the family "the path is cut" only."""
-    missing = [name for name, rule in ALL_RULES.items() if name not in LAWS and rule.family != "the path is cut"]
-    assert not missing
-    assert LAWS["no-grad-block"] is CUT
+def test_a_finding_is_judged_by_the_claim_of_its_rule() -> None:
+    assert all(law_of(name) is rule.claim for name, rule in ALL_RULES.items())
+    assert law_of("reveal-grad") is CUT

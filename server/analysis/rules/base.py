@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..report import Severity
+from .claims import Law
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +14,9 @@ class Rule:
 
     `name` is kebab-case and names the wrong pattern; `summary` is one line; `family` groups the table ("the path is
     cut", "in place", ...); `severity` the usual one; `fix` says in a few words what the quick fix does, or "no fix:
-    why". The page: `what`, `why` (Markdown paragraphs), `example` and `instead` (runnable Python programs: the example
-    fires the rule, `instead` does not), `fix_safety`, `blind_spots` (Markdown), `since` the version that brought it.
+    why"; `claim` what the execution check has to see for a finding to be true. The page: `what`, `why` (Markdown
+    paragraphs), `example` and `instead` (runnable Python programs: the example fires the rule, `instead` does not),
+    `fix_safety`, `blind_spots` (Markdown), `since` the version that brought it.
     """
 
     name: str
@@ -22,6 +24,7 @@ class Rule:
     family: str
     severity: Severity
     fix: str
+    claim: Law
     what: str
     why: str
     example: str

@@ -10,6 +10,7 @@ from ..facts import Facts
 from ..report import Finding, Fix, Span
 from ..source.edits import move_behind
 from .base import Rule
+from .claims import Law
 
 RULE = Rule(
     name="cleared-gradient",
@@ -17,6 +18,7 @@ RULE = Rule(
     family="the training step",
     severity="error",
     fix="move `zero_grad()` behind the step",
+    claim=Law("unseen"),
     what="""\
 Finds an `optimizer.step()` none of whose parameters has a gradient, because `zero_grad()` (of the optimizer or of a
 module) or `p.grad = None` has cleared what a `backward()` had left there. The finding sits on the clearing.

@@ -13,6 +13,7 @@ from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span
 from ..source.edits import move_behind, without_data
 from .base import Rule
+from .claims import Law
 from .inplace_on_saved import leaves_below
 
 RULE = Rule(
@@ -21,6 +22,7 @@ RULE = Rule(
     family="in place",
     severity="error",
     fix="compute out of place, or change it after `backward()`",
+    claim=Law("wrong", passes=3),
     what="""\
 Finds a change that autograd cannot see (through `.data`, through a numpy array that shares memory, `t.data = v`, or by
 the step of an optimizer made with `fused=True`) of a tensor that an operation has saved, when a `backward()` that is

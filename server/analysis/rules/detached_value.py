@@ -11,6 +11,7 @@ from ..report import Finding, Span
 from ..source.edits import set_keyword
 from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
+from .claims import CUT
 from .remedies import without_cuts
 
 RULE = Rule(
@@ -19,6 +20,7 @@ RULE = Rule(
     family="the path is cut",
     severity="error",
     fix="drop the call",
+    claim=CUT,
     what="""\
 Finds `.detach()`, `torch.detach(...)`, `.detach_()` and `.data` on a value that feeds a loss, when a tensor that should
 learn reaches that loss only through the detached value.

@@ -12,6 +12,7 @@ from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span
 from ..source.edits import append_call, checked, edit, remove_keyword, set_keyword
 from .base import Rule
+from .claims import NON_LEAF, Law
 
 RULE = Rule(
     name="device-move-leaf",
@@ -19,6 +20,7 @@ RULE = Rule(
     family="reading the gradient",
     severity="warning",
     fix="create the tensor on the device, or move first and call `requires_grad_()` afterwards",
+    claim=Law("unread", NON_LEAF),
     what="""\
 Finds a tensor that is created with `requires_grad=True` (or gets `requires_grad_()`) and is moved or converted in the
 same breath (`.cuda()`, `.to(device)`, `.half()`, `.double()`, `.to(dtype)`) so that the name holds the result

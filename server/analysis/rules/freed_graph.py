@@ -14,6 +14,7 @@ from ..report import Confidence, Finding, Fix, Span, TraceStep
 from ..source.edits import append_call, set_keyword
 from . import carrying
 from .base import Rule
+from .claims import FREED, Law
 from .forgetting import carried_name, forget, is_before_the_loop
 from .inplace_on_saved import changes, is_update
 
@@ -23,6 +24,7 @@ RULE = Rule(
     family="life of the graph",
     severity="error",
     fix="`retain_graph=True` on the first call where both are meant, `detach()` for a state carried over",
+    claim=Law("raises", FREED, passes=3),
     what="""\
 Finds a `backward()` (or `torch.autograd.grad`) that walks through nodes whose saved tensors an earlier one has freed:
 two losses over a shared part of the graph, `backward()` called twice on the same loss, and, over the iterations of a

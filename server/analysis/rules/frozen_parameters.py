@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..facts import Facts
 from ..report import Finding
 from .base import Rule
+from .claims import CUT
 from .nothing_requires_grad import held_untracked
 
 RULE = Rule(
@@ -15,6 +16,7 @@ RULE = Rule(
     family="the path is cut",
     severity="error",
     fix="no fix: which part should learn is for a person to say",
+    claim=CUT,
     what="""\
 Finds a `backward()` on a loss none of whose tensors requires grad because `requires_grad_(False)` or
 `requires_grad = False` froze all parameters on the way.

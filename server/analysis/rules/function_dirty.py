@@ -13,6 +13,7 @@ from ..source.edits import inplace_to_outofplace, insert_line_before
 from ..torch_model.arguments import as_tensor
 from ..values import FunctionValue
 from .base import Rule
+from .claims import Law
 
 RULE = Rule(
     name="function-dirty",
@@ -20,6 +21,7 @@ RULE = Rule(
     family="custom functions",
     severity="warning",
     fix="`ctx.mark_dirty(x)`, or the operation out of place",
+    claim=Law("dirty"),
     what="""\
 Finds a `torch.autograd.Function` whose `forward` changes one of its inputs in place without `ctx.mark_dirty`, when that
 input has a gradient to pass on.

@@ -14,6 +14,7 @@ from ..torch_model.custom import LEGACY, is_function
 from ..torch_model.custom_backward import Fault, fault_by_signature, returns_of
 from ..values import ClassValue, FunctionValue
 from .base import Rule
+from .claims import GRADIENTS, Law
 
 RULE = Rule(
     name="function-gradients",
@@ -21,6 +22,7 @@ RULE = Rule(
     family="custom functions",
     severity="error",
     fix="`None` for each input that is no tensor",
+    claim=Law("raises", GRADIENTS),
     what="""\
 Finds a `torch.autograd.Function` whose `backward` returns
 

@@ -14,6 +14,7 @@ from ..report import Finding, Span
 from ..torch_model.arguments import as_tensor
 from ..torch_model.custom_backward import backward_of, returns_of
 from .base import Rule
+from .claims import CUT
 
 RULE = Rule(
     name="function-none-gradient",
@@ -21,6 +22,7 @@ RULE = Rule(
     family="custom functions",
     severity="error",
     fix="no fix: the gradient has to be written",
+    claim=CUT,
     what="""\
 Finds a `torch.autograd.Function` whose `backward` returns None in the place of an input behind which stands a tensor
 that the program wants to learn (an optimizer holds it, or its `.grad` is read), when no loss of the program reaches

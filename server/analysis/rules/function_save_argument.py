@@ -10,6 +10,7 @@ from ..report import Finding, Span
 from ..torch_model.custom import SAVES_ONLY
 from ..values import ClassValue, FunctionValue
 from .base import Rule
+from .claims import Law
 
 RULE = Rule(
     name="function-save-argument",
@@ -17,6 +18,7 @@ RULE = Rule(
     family="custom functions",
     severity="error",
     fix="no fix: keep it as an attribute, `ctx.scale = scale`",
+    claim=Law("raises", (r"save_for_backward can only save variables",)),
     what="""\
 Finds `ctx.save_for_backward(...)` with a number, a string, a list or a tuple among its arguments, in a
 `torch.autograd.Function` that is applied to something that requires grad. Tensors and None may be saved.""",

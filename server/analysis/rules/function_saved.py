@@ -13,6 +13,7 @@ from ..torch_model.arguments import as_tensor
 from ..torch_model.custom_backward import backward_of
 from ..values import FunctionValue
 from .base import Rule
+from .claims import Law
 
 _ABOUT = frozenset({"shape", "dtype", "device", "ndim", "layout", "requires_grad", "is_cuda", "size", "dim", "numel"})
 
@@ -22,6 +23,7 @@ RULE = Rule(
     family="custom functions",
     severity="warning",
     fix="`ctx.save_for_backward(x)`",
+    claim=Law("wrong", passes=3),
     what="""\
 Finds a `torch.autograd.Function` whose `forward` puts an input that has a gradient to pass on, or its own result, on
 `ctx` as an attribute (`ctx.x = x`) and whose `backward` computes with it.

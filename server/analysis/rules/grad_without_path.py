@@ -10,6 +10,7 @@ from ..events import Forbidden, GradRead
 from ..facts import Facts
 from ..report import Finding, Span
 from .base import Rule
+from .claims import HOOK, NO_GRAD, Law
 from .device_move_leaf import only_asked
 from .function_none_gradient import denied
 from .non_leaf_grad import lost_leaf
@@ -20,6 +21,7 @@ RULE = Rule(
     family="reading the gradient",
     severity="error",
     fix="no fix: only the author knows where the tensor was meant to enter the loss",
+    claim=Law("unread", (*NO_GRAD, *HOOK)),
     what="""\
 Finds a read of `.grad`, after a `backward()`, on a leaf that requires grad and that none of the losses so far was
 computed from; and an input of `torch.autograd.grad` which the outputs do not depend on. The finding sits on the read

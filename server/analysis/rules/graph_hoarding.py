@@ -13,6 +13,7 @@ from ..facts import Facts
 from ..report import Finding, Fix, Span, TraceStep
 from ..source.edits import replace_expr
 from .base import Rule
+from .claims import Law
 
 RULE = Rule(
     name="graph-hoarding",
@@ -20,6 +21,7 @@ RULE = Rule(
     family="life of the graph",
     severity="warning",
     fix="`.item()` or `.detach()` on what is added",
+    claim=Law("hoards"),
     what="""\
 Finds `total += loss` (also `total = total + loss` and `losses.append(loss)`) in a loop of many iterations, where what
 is added carries a graph that is of no use any more:

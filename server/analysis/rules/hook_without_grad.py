@@ -9,6 +9,7 @@ from ..events import Forbidden
 from ..facts import Facts
 from ..report import Finding
 from .base import Rule
+from .claims import HOOK, Law
 from .nothing_requires_grad import creation_fix
 
 RULE = Rule(
@@ -17,6 +18,7 @@ RULE = Rule(
     family="reading the gradient",
     severity="error",
     fix="`requires_grad=True` where the tensor is created, if that is in sight",
+    claim=Law("raises-at", HOOK),
     what="""\
 Finds `t.retain_grad()`, `t.register_hook(...)` and `t.register_post_accumulate_grad_hook(...)` on a tensor that
 surely does not require grad: a plain tensor, or a result that was computed from plain tensors, detached, or made under

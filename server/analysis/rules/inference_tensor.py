@@ -8,6 +8,7 @@ from ..events import Sink
 from ..facts import Facts
 from ..report import Finding
 from .base import Rule
+from .claims import INFERENCE, Law
 
 RULE = Rule(
     name="inference-tensor",
@@ -15,6 +16,7 @@ RULE = Rule(
     family="in place",
     severity="error",
     fix="no fix: `torch.no_grad()` or a clone outside, whichever was meant",
+    claim=Law("raises", INFERENCE),
     what="""\
 Finds tensors made under `torch.inference_mode()` that a tracked operation has to save for backward, that are changed
 in place outside of inference mode, that are asked to require grad, or that are the `.grad` a backward has to add to.

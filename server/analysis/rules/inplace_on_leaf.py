@@ -12,6 +12,7 @@ from ..facts import Facts
 from ..report import Finding, Fix
 from ..source.edits import inplace_to_outofplace, put_under
 from .base import Rule
+from .claims import LEAF, Law
 
 RULE = Rule(
     name="inplace-on-leaf",
@@ -19,6 +20,7 @@ RULE = Rule(
     family="in place",
     severity="error",
     fix="put an update under `torch.no_grad()`, or compute out of place",
+    claim=Law("raises-at", LEAF),
     what="""\
 Finds in-place operations (`w.add_(1)`, `w += 1`, `w[0] = 0`, `w[0].zero_()`, `F.relu(w, inplace=True)`) on a leaf
 tensor that requires grad, or on a view of such a leaf, while tracking is on. Parameters of modules are leaves. Where

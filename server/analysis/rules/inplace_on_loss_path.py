@@ -12,6 +12,7 @@ from ..facts import Facts
 from ..report import Finding, Span
 from ..source.edits import inplace_to_outofplace
 from .base import Rule
+from .claims import CHANGED, Law
 
 RULE = Rule(
     name="inplace-on-loss-path",
@@ -19,6 +20,7 @@ RULE = Rule(
     family="in place",
     severity="hint",
     fix="`y = y + 1`: the out-of-place form",
+    claim=Law("harmless", CHANGED),
     what="""\
 Marks an in-place call or an augmented assignment that a person wrote on a value which goes into a loss in the same
 function or module body, when it does *no* harm: nothing that `backward()` needs was overwritten. The hover says which

@@ -14,6 +14,7 @@ from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span
 from ..source.edits import assign_detached, clone_before, clone_reads, drop_inplace_argument, inplace_to_outofplace
 from .base import Rule
+from .claims import CHANGED, Law
 
 RULE = Rule(
     name="inplace-on-saved",
@@ -21,6 +22,7 @@ RULE = Rule(
     family="in place",
     severity="error",
     fix="compute out of place, `clone()` before the change, or `inplace=False`",
+    claim=Law("raises", CHANGED, passes=3),
     what="""\
 Finds an in-place change (`y.add_(1)`, `y += 1`, `y[i] = v`, `nn.ReLU(inplace=True)`, a write through a view or through
 `.detach()`, which shares memory) of a tensor that an earlier operation saved for its backward formula, when a later

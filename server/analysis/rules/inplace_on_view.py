@@ -8,6 +8,7 @@ from ..facts import Facts
 from ..report import Finding, Fix
 from ..source.edits import assign_detached
 from .base import Rule
+from .claims import CHANGED, Law
 
 RULE = Rule(
     name="inplace-on-view",
@@ -15,6 +16,7 @@ RULE = Rule(
     family="in place",
     severity="error",
     fix="`detach()` for `detach_()`; else none: out of place, or a clone before the write, whichever was meant",
+    claim=Law("raises-at", CHANGED),
     what="""\
 Finds in-place writes to the outputs of `unbind`, `split` and `chunk` and to the elements a loop over a tensor gives,
 and to views made under `torch.no_grad()` that are changed with tracking on. Where the base was changed instead, the

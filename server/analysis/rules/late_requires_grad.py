@@ -14,6 +14,7 @@ from ..late import without_flags
 from ..report import Finding, Fix, Span
 from ..source.edits import drop_method_call
 from .base import Rule
+from .claims import CUT
 from .no_grad_block import block_fixes, place_in, with_of
 from .nothing_requires_grad import choose, creation_fix
 
@@ -23,6 +24,7 @@ RULE = Rule(
     family="the path is cut",
     severity="error",
     fix="remove the cut instead, and the flag with it",
+    claim=CUT,
     what="""\
 Finds a `backward()` that starts from a tensor on which `requires_grad_()` or `requires_grad = True` was set after it
 had been computed without a graph. The finding sits on the flag; the trace shows where the graph was lost, or what was

@@ -8,6 +8,7 @@ from ..facts import Facts
 from ..report import Finding
 from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
+from .claims import NO_GRAD, Law
 from .remedies import without_cuts
 
 RULE = Rule(
@@ -16,6 +17,7 @@ RULE = Rule(
     family="the path is cut",
     severity="error",
     fix="stay in torch: drop the conversion, or use torch's function of the same name",
+    claim=Law("cut", (*NO_GRAD, r"Can't call numpy\(\) on Tensor that requires grad")),
     what="""\
 Finds `.item()`, `.tolist()`, `.numpy()`, `float(t)`, `int(t)`, `math.f(t)` and `np.f(t)` on a tensor whose gradient is
 needed, when the number or array that comes out feeds a loss and nothing else links the tensor to that loss.

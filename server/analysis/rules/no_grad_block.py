@@ -11,6 +11,7 @@ from ..report import Finding, Fix, Span
 from ..source.edits import drop_with, move_out_of_with
 from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
+from .claims import CUT
 
 RULE = Rule(
     name="no-grad-block",
@@ -18,6 +19,7 @@ RULE = Rule(
     family="the path is cut",
     severity="error",
     fix="move the statement out of the block, or drop the block",
+    claim=CUT,
     what="""\
 Finds a value that is computed inside `with torch.no_grad():`, `with torch.inference_mode():` or under
 `set_grad_enabled(False)` and later feeds a loss, when a tensor that should learn reaches that loss through this value

@@ -11,6 +11,7 @@ from ..report import Finding
 from ..source.edits import drop_decorator
 from ..story import cut_story
 from .base import Rule
+from .claims import CUT
 
 RULE = Rule(
     name="no-grad-function",
@@ -18,6 +19,7 @@ RULE = Rule(
     family="the path is cut",
     severity="error",
     fix="drop the decorator",
+    claim=CUT,
     what="""\
 Finds a function or method decorated with `@torch.no_grad()`, `@torch.inference_mode()` or
 `@torch.set_grad_enabled(False)` whose result feeds a loss, when a tensor that should learn reaches that loss only

@@ -13,6 +13,7 @@ from ..source.edits import rename_call
 from ..story import cut_story, elsewhere, lost_value
 from ..torch_model.distributions import RSAMPLE
 from .base import Rule
+from .claims import CUT
 
 RULE = Rule(
     name="non-differentiable-op",
@@ -20,6 +21,7 @@ RULE = Rule(
     family="the path is cut",
     severity="error",
     fix="`rsample()` for `sample()`; else no fix: a soft or straight-through form changes what is computed",
+    claim=CUT,
     what="""\
 Finds `argmax`, comparisons, `.long()`, `one_hot`, `bincount`, `histc`, the indices of `max`, `topk` and `sort`, and
 other operations whose result never requires grad, when a tensor that should learn reaches the loss only through them;

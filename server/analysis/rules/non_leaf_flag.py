@@ -10,6 +10,7 @@ from ..facts import Facts
 from ..report import Finding, Fix
 from ..source.edits import checked, delete_statement, edit
 from .base import Rule
+from .claims import Law
 
 RULE = Rule(
     name="non-leaf-flag",
@@ -17,6 +18,7 @@ RULE = Rule(
     family="reading the gradient",
     severity="error",
     fix="drop the statement, or `retain_grad()` where its `.grad` is read; `detach()` instead of False",
+    claim=Law("raises-at", (r"can only change requires_grad flags of leaf variables",)),
     what="""\
 Finds `y.requires_grad = True`, `y.requires_grad = False` and `y.requires_grad_(False)` where `y` surely is the result
 of a tracked operation.

@@ -13,6 +13,7 @@ from ..facts import Facts
 from ..report import Finding, Fix, Span
 from ..source.edits import insert_line_after
 from .base import Rule
+from .claims import NON_LEAF, Law
 from .device_move_leaf import flag_last, moved_leaf, only_asked
 
 RULE = Rule(
@@ -21,6 +22,7 @@ RULE = Rule(
     family="reading the gradient",
     severity="error",
     fix="insert `retain_grad()` before `backward()`, or read the leaf",
+    claim=Law("unread", NON_LEAF),
     what="""\
 Finds a read of `y.grad` after `backward()`, where `y` is the result of an operation (it has a `grad_fn`), the loss
 was computed from it, and nobody called `y.retain_grad()` before. The finding sits on the read, or, where a statement

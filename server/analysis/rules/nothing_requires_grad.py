@@ -12,6 +12,7 @@ from ..facts import Facts
 from ..report import Finding, Fix
 from ..source.edits import set_keyword
 from .base import Rule
+from .claims import CUT
 
 RULE = Rule(
     name="nothing-requires-grad",
@@ -19,6 +20,7 @@ RULE = Rule(
     family="the path is cut",
     severity="error",
     fix="`requires_grad=True` where the tensor is created",
+    claim=CUT,
     what="""\
 Finds a `backward()` (or `torch.autograd.grad`) on a value whose whole history holds no tensor that requires grad, and
 where no cut explains it. The finding sits on the creation of the tensor that should have required grad: the

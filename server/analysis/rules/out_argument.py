@@ -10,6 +10,7 @@ from ..facts import Facts
 from ..report import Finding, Fix
 from ..source.edits import assign_out
 from .base import Rule
+from .claims import Law
 
 RULE = Rule(
     name="out-argument",
@@ -17,6 +18,7 @@ RULE = Rule(
     family="in place",
     severity="error",
     fix="assign the result instead",
+    claim=Law("raises-at", (r"out=.*don't support automatic differentiation", r"arguments don't support")),
     what="""\
 Finds calls such as `torch.add(a, b, out=c)` while gradients are tracked, when `a`, `b` or `c` requires grad. The
 finding sits on the call.

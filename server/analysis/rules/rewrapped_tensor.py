@@ -9,6 +9,7 @@ from ..facts import Facts
 from ..report import Finding, Span
 from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
+from .claims import CUT
 from .fresh_leaf import fresh_leaves
 from .poured import poured
 from .remedies import is_list, without_cuts
@@ -19,6 +20,7 @@ RULE = Rule(
     family="the path is cut",
     severity="error",
     fix="use the tensor itself, or `torch.stack` for a list of them",
+    claim=CUT,
     what="""\
 Finds calls that build a new tensor out of the numbers of an existing one: `torch.tensor(t)`, `torch.tensor([a, b])`,
 `torch.as_tensor([a, b])`, `torch.Tensor([a, b])`, `t.new_tensor(u)`, `nn.Parameter(t)`, `Variable(t.data)`, with or

@@ -10,6 +10,7 @@ from ..events import Held, Replaced
 from ..facts import Facts
 from ..report import Finding
 from .base import Rule
+from .claims import Law
 
 RULE = Rule(
     name="stale-optimizer",
@@ -17,6 +18,7 @@ RULE = Rule(
     family="the training step",
     severity="error",
     fix="no fix: make the optimizer after the replacement, or `add_param_group` the new parameters",
+    claim=Law("unseen"),
     what="""\
 Finds a layer or parameter of a module that is replaced (`model.fc = nn.Linear(...)`, `model[2] = ...`) or added
 (`model.blocks.append(...)`, a layer that `forward` makes when it is first called), and a model that is made anew under

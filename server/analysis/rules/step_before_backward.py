@@ -14,6 +14,7 @@ from ..report import Confidence, Finding, Fix, Span, TraceStep
 from ..source.edit_base import body_of
 from ..source.edits import move_behind
 from .base import Rule
+from .claims import CHANGED, Law
 from .freed_graph import is_old
 from .inplace_on_saved import changes, is_update
 
@@ -23,6 +24,7 @@ RULE = Rule(
     family="in place",
     severity="error",
     fix="move the step behind the backward",
+    claim=Law("raises", CHANGED, passes=3),
     what="""\
 Finds an `optimizer.step()`, or an update written by hand (`w -= lr * w.grad` under `no_grad`), that changes a parameter
 which an operation has saved for a `backward()` that is still to come. The finding sits on the step; the trace shows the

@@ -14,6 +14,7 @@ from ..source.index import Index, index_of
 from ..torch_model.module_tree import children, is_module, named_parameters
 from ..values import ClassValue, Instance, Value
 from .base import Rule
+from .claims import CUT
 from .passed_by import PassedBy, passed_by
 
 _BY_NAME = frozenset(
@@ -58,6 +59,7 @@ RULE = Rule(
     family="the training step",
     severity="warning",
     fix="no fix: use the layer, or leave it out",
+    claim=CUT,
     what="""\
 Finds a layer (or an `nn.Parameter`) whose parameters an optimizer holds and steps with, while no loss of the program
 depends on them and the layer is used nowhere: an attribute that no method but `__init__` reads, or a module in a

@@ -14,6 +14,7 @@ from ..source.edits import replace_expr
 from ..torch_model.module_tree import is_module, modules, named_parameters
 from ..values import DictValue, Instance, ListValue, Value
 from .base import Rule
+from .claims import Law
 
 _MOVES = frozenset({"to", "cuda", "cpu", "half", "float", "double", "bfloat16"})
 _LAYERS = frozenset(
@@ -30,6 +31,7 @@ RULE = Rule(
     family="the training step",
     severity="warning",
     fix="`nn.Parameter` around the whole expression; no fix for layers: `nn.ModuleList` around them",
+    claim=Law("no-leaf"),
     what="""\
 Finds layers and parameters that a module keeps in a plain `list`, `tuple` or `dict`, when a loss gives them a gradient
 and an optimizer holds other parameters of the same module but not theirs. And attributes that are given a parameter
