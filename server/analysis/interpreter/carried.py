@@ -22,6 +22,8 @@ from .machine import Machine
 _NUMBERS = (int, float, complex)
 _CONSTANTS = (int, float, complex, str, bytes, bool, type(None))
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_MOST_DATA = 32
+"""How many operations data may have behind it to be known for data."""
 
 
 # ---------------------------------------------------------------------- names
@@ -237,9 +239,8 @@ def alike(left: Value, right: Value) -> bool:
     if isinstance(left, Truth):
         return left.value is right.value
     if isinstance(left, Tensor):
-        return all(
-            t.node is None and t.requires_grad.no and not t.is_parameter and not t.either for t in (left, right)
-        ) and (left.floating.value is right.floating.value and left.device == right.device)
+        same = left.floating.value is right.floating.value and left.device == right.device
+        return same and _is_data(left) and _is_data(right)
     if isinstance(left, Scalar):
         return left.kind == right.kind and left.node is right.node
     if isinstance(left, Unknown):
@@ -252,6 +253,30 @@ def alike(left: Value, right: Value) -> bool:
         same = list(left.items) == list(right.items) and left.rest is right.rest
         return same and all(map(alike, left.items.values(), right.items.values()))
     return False
+
+
+def _is_data(tensor: Tensor) -> bool:
+    """Whether no gradient was ever near a tensor: nothing it was computed from requires grad."""
+    if tensor.requires_grad.possible or tensor.is_parameter or tensor.either:
+        return False
+    if tensor.node is None:
+        return True
+    if tensor.view_of is not None:
+        return False
+    todo, seen = [tensor.node], set[Node]()
+    while todo:
+        node = todo.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.cut is not None or node.opaque or node.tracked.possible or len(seen) > _MOST_DATA:
+            return False
+        for edge in node.edges:
+            if edge.live.possible:
+                return False
+            if edge.node is not None:
+                todo.append(edge.node)
+    return True
 
 
 def _number(value: Value) -> bool:
