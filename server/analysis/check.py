@@ -27,6 +27,8 @@ from .values import Unknown
 __all__ = ["Cancelled", "Project", "Snapshot", "Token", "check", "collect_if_due"]
 
 _T = TypeVar("_T")
+MAX_STOPPED = 2
+"""How many parts of a file are named that were not run to their end."""
 
 one_at_a_time = threading.RLock()
 """What an analysis makes is numbered by one counter, and a kept run turns it back: no two at once in a process."""
@@ -76,8 +78,7 @@ def report_of(machine: Interpreter, parsed: Parsed, project: Project) -> FileRep
     facts = Facts(machine, parsed)
     problems = [*parsed.problems]
     if machine.exhausted:
-        message = "the analysis stopped early: the program takes more steps than the budget allows"
-        problems.append(Problem(parsed.path, message))
+        problems.append(Problem(parsed.path, _stopped_early(machine.stopped, machine.overflowed)))
     findings: list[Finding] = []
     for name, run in CHECKS.items():
         if project.settings.shows(name):
@@ -98,6 +99,16 @@ def report_of(machine: Interpreter, parsed: Parsed, project: Project) -> FileRep
         value_at=Describer(facts).at,
         unresolved=tuple(machine.third_party.unknown),
     )
+
+
+def _stopped_early(parts: list[str], overflowed: bool) -> str:
+    """The sentence that says what was not run to its end, and why."""
+    names = [part if " " in part else f"`{part}`" for part in dict.fromkeys(parts)]
+    shown = names[:MAX_STOPPED] + [f"{len(names) - MAX_STOPPED} more"] * (len(names) > MAX_STOPPED)
+    what = " and ".join([", ".join(shown[:-1])] * (len(shown) > 1) + shown[-1:])
+    verb = "takes" if len(names) == 1 else "take"
+    why = "more steps than the budget allows" if not overflowed else "more steps or deeper calls than are followed"
+    return f"the analysis stopped early: {what} {verb} {why}"
 
 
 def _listed(run: Check, facts: Facts) -> list[Finding]:

@@ -95,7 +95,7 @@ class Analyzer:
         found: FileReport = _own_spans(replace(report, value_at=partial(self._value_at, edition, trunk, value_at)))
         kept.report = found
         machine = kept.machine
-        if not machine.overflowed and not machine.crashes and not machine.foreign.given_up:
+        if not (machine.overflowed or machine.spent_all or machine.crashes or machine.foreign.given_up):
             self._kept = kept
         return found
 

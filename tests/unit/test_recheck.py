@@ -12,7 +12,7 @@ import pytest
 from edits import edited
 
 from gradsight.analysis.check import Cancelled, Project, Snapshot, check
-from gradsight.analysis.interpreter import entries
+from gradsight.analysis.interpreter import budget
 from gradsight.analysis.interpreter.machine import Machine
 from gradsight.analysis.recheck import Analyzer
 from gradsight.analysis.report import FileReport
@@ -90,7 +90,7 @@ def test_after_random_edits_it_says_what_a_first_look_says(seed: int) -> None:
 def test_a_run_that_stopped_early_is_gone_on_from(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(seed)
     monkeypatch.setitem(Machine.__init__.__kwdefaults__, "max_steps", chance.choice((60, 200, 600)))
-    monkeypatch.setattr(entries, "ENTRY_STEPS", chance.choice((40, 150)))
+    monkeypatch.setattr(budget, "ENTRY_STEPS", chance.choice((40, 150)))
     text = "\n".join(chance.choice(PROGRAMS) for _ in range(4))
     analyzer, before = Analyzer(), [text]
     analyzer.check(Snapshot(PATH, text))

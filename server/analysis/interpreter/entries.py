@@ -17,25 +17,15 @@ from ..autograd.truth import NO
 from ..events import Sink
 from ..torch_model import backward, frameworks, module_tree
 from ..values import Call, ClassValue, FunctionValue, Instance, ModuleValue, Site, Unknown, Value
-from . import functions
+from . import budget, functions
 from .functions import PropertyValue
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine
 from .scope import Scope
 
-ENTRY_STEPS = 40_000
-"""Steps one entry point may take."""
-FILE_STEPS = 50_000
-"""Steps that the functions nobody calls may take together, and once more everything after them: a file of model
-builders makes the same large model many times, and its classes are still to be looked at."""
-LATE_STEPS = 2_500
-"""What an entry point may still take once those are spent, so that a short function is looked at wherever it stands."""
-LAST_STEPS = 300
-"""And once all those together took as much again: a file of a thousand functions has an end."""
-
 
 def run_entries(machine: Machine, module: ModuleValue) -> None:
     """Run every function and method of the file that nothing has entered so far."""
-    machine.entry_steps = FILE_STEPS
+    machine.entry_steps = budget.FILE_STEPS
     values = [v for v in module.namespace.values() if _belongs(v, module) and not _done(machine, v)]
     roots = _called_by_nobody(values)
     values.sort(key=lambda v: (v.name not in roots, getattr(v.node, "lineno", 0)))
@@ -43,7 +33,7 @@ def run_entries(machine: Machine, module: ModuleValue) -> None:
     first = True
     for value in values:
         if first and value.name not in roots:
-            first, machine.entry_steps = False, max(machine.entry_steps, 0) + FILE_STEPS
+            first, machine.entry_steps = False, max(machine.entry_steps, 0) + budget.FILE_STEPS
         machine.after_error = False
         if isinstance(value, FunctionValue):
             if not machine.has_entered(value.node):
@@ -86,11 +76,11 @@ def _mentions(node: Any) -> frozenset[str]:
 
 def _enter(machine: Machine, frame: Frame, value: Value, run: Callable[[], Any]) -> None:
     """Run one entry point from the state the module left, and take its effects back."""
-    late = LATE_STEPS if machine.entry_steps > -FILE_STEPS else LAST_STEPS
-    allowed = min(ENTRY_STEPS, max(machine.entry_steps, late))
+    late = budget.LATE_STEPS if machine.entry_steps > -budget.FILE_STEPS else budget.LAST_STEPS
+    allowed = machine.left_of_all(min(budget.ENTRY_STEPS, max(machine.entry_steps, late)))
     machine.frame, machine.module, machine.statement = frame, value.module, None
     _start(machine, value.name)
-    entered = partial(_run_entry, machine, run, allowed)
+    entered = partial(_run_entry, machine, value.name, run, allowed)
     before = machine.steps
     if machine.trunk is not None:
         waiting = _methods(machine, value) if isinstance(value, ClassValue) else []
@@ -100,7 +90,7 @@ def _enter(machine: Machine, frame: Frame, value: Value, run: Callable[[], Any])
     machine.entry_steps -= machine.steps - before
 
 
-def _run_entry(machine: Machine, run: Callable[[], Any], allowed: int) -> None:
+def _run_entry(machine: Machine, name: str, run: Callable[[], Any], allowed: int) -> None:
     mark = machine.heap.mark()
     mode = machine.autograd.mode
     machine.autograd.set_mode(Mode())
@@ -108,9 +98,10 @@ def _run_entry(machine: Machine, run: Callable[[], Any], allowed: int) -> None:
     try:
         run()
     except BudgetExhausted:
-        machine.exhausted = True
+        machine.stopped.append(name)
     except RecursionError:
-        machine.exhausted = machine.overflowed = True
+        machine.stopped.append(name)
+        machine.overflowed = True
     except DeadEnd:
         pass
     finally:

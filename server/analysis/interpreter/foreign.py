@@ -2,7 +2,7 @@
 
 A package may write docstrings, compare versions or sort a table of dispatch when it is imported or called: one
 decorator of such a kind takes more steps than ten files of those who use it, and nothing in it touches a tensor. So the
-functions of other files have a budget of their own (`foreign_budget`), and each of them a share of it. A
+functions of other files have an account of their own (`budget`), and each of them a share of it. A
 call that finds it spent is a call of unknown code: connected to what goes in, and silent.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from ..check_types import StartOver
 from ..torch_model import module_tree
 from ..values import Call, FunctionValue, Instance, Unknown, Value
-from .foreign_budget import FUNCTION_STEPS
+from .budget import FUNCTION_STEPS
 from .machine import BudgetExhausted, Machine
 
 
@@ -22,28 +22,27 @@ def run(
     machine: Machine, function: FunctionValue, bound: dict[str, Value], call: Call, body: Callable[[], Value]
 ) -> Value:
     """What `body`, the body of a function of another file, gives; an unknown if its steps are spent."""
-    node, budget = function.node, machine.foreign
-    if budget.left <= 0 or (budget.spent.get(node, 0) > FUNCTION_STEPS and not _matters(machine, bound)):
+    node, account = function.node, machine.foreign
+    if account.left <= 0 or (account.spent.get(node, 0) > FUNCTION_STEPS and not _matters(machine, bound)):
         return _given_up(machine, function, bound, call)
     start = machine.steps
-    if budget.inside:
+    if account.inside:
         try:
             return body()
         finally:
-            budget.charge(node, max(0, machine.steps - start), False)
+            account.charge(node, max(0, machine.steps - start), False)
     state = _State(machine)
-    most, machine.max_steps = machine.max_steps, min(machine.max_steps, start + budget.left)
-    budget.inside = True
+    most, machine.max_steps = machine.max_steps, start + machine.left_of_all(account.left)
+    account.inside = True
     try:
         return body()
     except BudgetExhausted:
-        if machine.steps > most:
-            raise
         state.restore()
         return _given_up(machine, function, bound, call)
     finally:
-        budget.inside, machine.max_steps = False, most
-        budget.charge(node, max(0, machine.steps - start), True)
+        account.inside, machine.max_steps = False, most
+        account.charge(node, max(0, machine.steps - start), True)
+        machine.steps = start
 
 
 def _given_up(machine: Machine, function: FunctionValue, bound: dict[str, Value], call: Call) -> Value:

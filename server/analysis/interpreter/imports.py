@@ -19,6 +19,7 @@ from ..autograd.heap import remember
 from ..source.text import SourceText
 from ..values import Call, External, ListValue, ModuleValue, Site, TorchName, Unknown, Value
 from . import torch_names
+from .budget import IMPORTS_STEPS
 from .machine import Machine
 
 MAX_MODULES = 200
@@ -27,8 +28,6 @@ MAX_EAGER_MODULES = 40
 """Files that are run although nothing of theirs was used yet (they may register something)."""
 MAX_CHARACTERS = 800_000
 """Text of other files that one run may read; to parse that much takes a third of a second."""
-MAX_STEPS = 100_000
-"""Steps that all imported bodies of one run may take together. They are not the checked file's."""
 
 STAR = "*"
 """The name that holds a module which any name may come from, as nobody knows what is in it."""
@@ -79,7 +78,7 @@ class Importer:
         self.workspace = workspace
         self.loaded: dict[str, ModuleValue] = {}
         self.running: set[str] = set()
-        self.steps_left, self.characters_left = MAX_STEPS, MAX_CHARACTERS
+        self.steps, self.characters_left = 0, MAX_CHARACTERS
         self.run_module: RunModule | None = None
         self._found: dict[tuple[str, str], str | None] = {}
         self._mentions: dict[str, bool] = {}
@@ -220,16 +219,16 @@ class Importer:
         if not self.running:
             self._since = machine.steps
         # The bodies that are under way have not been charged yet.
-        most = self.steps_left - (machine.steps - self._since)
+        most = IMPORTS_STEPS - self.steps - (machine.steps - self._since)
         if most > 0:
             self.running.add(path)
             try:
                 taken = self.run_module(machine, parsed, module, site, most)
-                self.steps_left -= taken  # Not in one statement: what that body imports is charged meanwhile.
+                self.steps += taken  # Not in one statement: what that body imports is charged meanwhile.
             finally:
                 self.running.discard(path)
             if self.running:
-                machine.max_steps = min(machine.max_steps, self._since + self.steps_left)
+                machine.max_steps = min(machine.max_steps, self._since + IMPORTS_STEPS - self.steps)
         return module
 
     def _eager(self, workspace: Workspace, path: str) -> bool:

@@ -13,7 +13,7 @@ from ..autograd.heap import Heap, Pending
 from ..autograd.operation import AutogradError
 from ..autograd.tensor import Tensor
 from ..autograd.truth import maybe
-from ..check_types import Cancelled, Token
+from ..check_types import Cancelled, StartOver, Token
 from ..events import Events, Forbidden, Grown
 from ..report import Span
 from ..values import (
@@ -31,13 +31,10 @@ from ..values import (
     Unknown,
     Value,
 )
-from .foreign_budget import ForeignBudget
+from .budget import BODY_STEPS, FOREIGN_STEPS, RUN_STEPS, ForeignAccount
 from .joins import Joiner
 from .scope import Scope
 from .third_party import ThirdParty
-
-BODY_STEPS = 120_000
-"""Steps the module body may take. A training script of 1,000 lines takes 22,000; a second holds about 140,000."""
 
 
 def strict() -> bool:
@@ -103,7 +100,7 @@ class Machine:
         self.main: ModuleValue
         self.depth = 0
         self.entry_steps = 0
-        self.foreign = ForeignBudget()
+        self.foreign = ForeignAccount()
         self.active: list[Any] = []
         self.expecting: list[frozenset[int] | None] = []
         self.sinks: tuple[str, ...] = ()
@@ -118,7 +115,8 @@ class Machine:
         self.importer: Any = None
         self.third_party = ThirdParty()
         self.torch: Any = None
-        self.exhausted = self.overflowed = False
+        self.stopped: list[str] = []
+        self.overflowed = self.spent_all = False
         self.crashes: list[str] = []
         self.named: list[Instance | ModuleObject] = []
         self.observer: Callable[[Any, ast.stmt], None] | None = None
@@ -131,10 +129,10 @@ class Machine:
         self.steps, self.max_steps, self.entry_steps, self.token = 0, self.most_steps, 0, token
         self.depth, self.active, self.expecting, self.loop_passes, self.entered = 0, [], [], [], set()
         self.statement, self.after_error, self.path = None, False, ALWAYS
-        self.exhausted = self.overflowed = False
+        self.stopped, self.overflowed, self.spent_all = [], False, False
         self.autograd.stack = ()
         self._sites = {}
-        self.foreign = ForeignBudget()
+        self.foreign = ForeignAccount()
         self.heap.clear()
 
     def has_entered(self, function: Any) -> bool:
@@ -150,6 +148,23 @@ class Machine:
             raise BudgetExhausted
         if self.token is not None and self.token.is_set():
             raise Cancelled
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether a part of the checked file was not run to its end; `stopped` says which."""
+        return bool(self.stopped)
+
+    def left_of_all(self, steps: int) -> int:
+        """So many steps, or as many as all accounts together have left (`spent_all` when that is less)."""
+        others = FOREIGN_STEPS - self.foreign.left + (self.importer.steps if self.importer is not None else 0)
+        left = RUN_STEPS - self.steps - others
+        if left >= steps:
+            return steps
+        if self.trunk is not None and self.trunk.goes_on:
+            # What was taken over spent it in another order: a run from the start is exact.
+            raise StartOver
+        self.spent_all = True
+        return max(left, 0)
 
     def site(self, node: ast.AST) -> Site:
         """The place of a syntax node in the module that is running."""

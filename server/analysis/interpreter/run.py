@@ -16,6 +16,7 @@ from ..events import InplaceWrite, Outdated, Sink, Step
 from ..torch_model.model import TorchModel
 from ..values import Call, Choice, ModuleValue, Site, Value
 from . import calls, displays, introspection, objects, primaries, statements
+from .budget import IMPORT_STEPS
 from .entries import run_entries
 from .imports import Importer
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine, ProgramRaises
@@ -24,7 +25,7 @@ from .third_party import ThirdParty
 from .trunk import Trunk
 
 RECURSION_LIMIT = 12_000
-IMPORT_STEPS = 60_000
+BODY = "the module body"
 _LOADED = (displays, primaries)
 """Kinds of expression that nothing else here asks for by name."""
 
@@ -37,7 +38,6 @@ class Interpreter(Machine):
         self.torch = TorchModel(self)
         self.importer = importer or Importer()
         self.importer.run_module = run_imported
-        self.exhausted = False
 
     def call(self, function: Value, call: Call) -> Value:
         """Call a value."""
@@ -186,9 +186,10 @@ def _run(machine: Interpreter, parsed: Any, entries: bool) -> None:
         try:
             statements.run_block(machine, parsed.tree.body)
         except BudgetExhausted:
-            machine.exhausted = True
+            machine.stopped.append(BODY)
         except RecursionError:
-            machine.exhausted = machine.overflowed = True
+            machine.stopped.append(BODY)
+            machine.overflowed = True
         except (ProgramRaises, Cancelled):
             raise
         except DeadEnd:
@@ -220,7 +221,7 @@ def run_imported(machine: Interpreter, parsed: Any, module: ModuleValue, site: S
     machine.path, machine.after_error = ALWAYS, True
     machine.loop_passes, machine.active, machine.depth = [], [], 0
     machine.autograd.stack = (*machine.autograd.stack, site)
-    machine.max_steps = before + min(most, IMPORT_STEPS)
+    machine.max_steps = before + machine.left_of_all(min(most, IMPORT_STEPS))
     try:
         statements.run_block(machine, parsed.tree.body)
     except ProgramRaises:

@@ -176,14 +176,13 @@ class Trunk:
             older = self._older.steps[index]
             if older.waiting == waiting and self._older.unchanged(older, value, self._recorder, allowed):
                 self._take(older)
-                machine.exhausted = machine.exhausted or older.budget is not None
+                machine.stopped += [value.name] if older.budget is not None else []  # type: ignore[attr-defined]
                 return
         step = self._begin_step(value, None, index)
         step.waiting = waiting
-        before, machine.exhausted = machine.exhausted, False
+        before = len(machine.stopped)
         run()
-        step.budget = allowed if machine.exhausted else None
-        machine.exhausted = machine.exhausted or before
+        step.budget = allowed if len(machine.stopped) > before else None
         self._close(index)
 
     # ------------------------------------------------------------------ one step

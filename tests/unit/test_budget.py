@@ -1,13 +1,18 @@
-"""What other files may cost: their functions have a budget of their own, and the checked file is told all the same."""
+"""What a check may cost: other files have accounts of their own, and the checked file is told all the same."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from gradsight.analysis.interpreter.foreign_budget import FOREIGN_STEPS
-from gradsight.analysis.interpreter.imports import MAX_STEPS, Importer
+import pytest
+
+from gradsight.analysis.check import Snapshot, check
+from gradsight.analysis.interpreter import machine as machine_module
+from gradsight.analysis.interpreter.budget import FOREIGN_STEPS, IMPORTS_STEPS
+from gradsight.analysis.interpreter.imports import Importer
 from gradsight.analysis.interpreter.run import Interpreter, run_file
 from gradsight.analysis.names.workspace import WorkspaceModules
+from gradsight.analysis.recheck import Analyzer
 from gradsight.analysis.source.parse import Parsed, parse
 
 HELPER = '''
@@ -88,7 +93,7 @@ def test_a_chain_of_imports_takes_no_more_than_one_account(tmp_path: Path) -> No
         (tmp_path / f"far{n}.py").write_text(text, "utf-8")
     importer = Importer(WorkspaceModules((str(tmp_path),)))
     machine = run_file(parse(str(tmp_path / "main.py"), "import torch\nimport far0\ny = 1\n"), importer)
-    assert -10 < importer.steps_left <= 0
+    assert IMPORTS_STEPS <= importer.steps < IMPORTS_STEPS + 10
     assert machine.main.namespace["y"] == 1 and not machine.exhausted
 
 
@@ -97,9 +102,46 @@ def test_what_an_imported_file_imports_is_paid_from_the_same_account(tmp_path: P
     (tmp_path / "outer.py").write_text("import inner\n" + body, "utf-8")
     (tmp_path / "inner.py").write_text(body, "utf-8")
 
-    def left(program: str) -> int:
+    def taken(program: str) -> int:
         importer = Importer(WorkspaceModules((str(tmp_path),)))
         run_file(parse(str(tmp_path / "main.py"), program), importer)
-        return importer.steps_left
+        return importer.steps
 
-    assert MAX_STEPS - left("import outer") >= 2 * (MAX_STEPS - left("import inner")) > 2000
+    assert taken("import outer") >= 2 * taken("import inner") > 2000
+
+
+def test_what_a_function_of_another_file_takes_is_not_charged_to_who_calls_it(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text(HELPER, encoding="utf-8")
+    calls = "\n".join(f"    d{i} = describe(9, str({i}))" for i in range(20))
+    text = f"import torch\nfrom helper import describe\n\ndef main(w):\n{calls}\n    return w.detach()\n"
+    machine = run_file(parse(str(tmp_path / "main.py"), text), Importer(WorkspaceModules((str(tmp_path),))))
+    assert machine.foreign.left < FOREIGN_STEPS - 4000
+    assert machine.steps < 500 and not machine.exhausted
+
+
+LONG = "import torch\n" + "".join(
+    f"\ndef part_{n}(x):\n" + "    x = x * 2 + 1\n" * 40 + "    return x.sum()\n" for n in range(6)
+)
+
+
+def test_all_accounts_together_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_module, "RUN_STEPS", 700)
+    machine = run_file(parse("main.py", LONG))
+    assert machine.spent_all and 700 <= machine.steps < 720
+    assert machine.stopped == ["part_2", "part_3", "part_4", "part_5"]
+
+
+def test_it_is_told_in_one_sentence_what_was_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_module, "RUN_STEPS", 700)
+    (problem,) = check(Snapshot("main.py", LONG)).problems
+    assert problem.message == (
+        "the analysis stopped early: `part_2`, `part_3` and 2 more take more steps than the budget allows"
+    )
+
+
+def test_an_edited_file_that_comes_to_the_end_is_checked_as_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_module, "RUN_STEPS", 1500)
+    analyzer = Analyzer()
+    for text in (LONG, LONG.replace("x * 2", "x * 2 * 3 * 4"), LONG, "x = 1\n" + LONG):
+        found, fresh = analyzer.check(Snapshot("main.py", text)), check(Snapshot("main.py", text))
+        assert found.problems == fresh.problems and found.findings == fresh.findings
