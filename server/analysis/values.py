@@ -359,13 +359,15 @@ class DType:
 class Call:
     """A call on its way: positional and keyword arguments, and where it is written.
 
-    `open_args`: unknown further arguments came in through `*args` or `**kwargs`.
+    `open_args`: unknown further arguments came in through `*args` or `**kwargs`. `name`: what is called, as torch knows
+    it, for models that serve several names; how it is written may be something else (`fill = x.fill_; fill(0)`).
     """
 
     args: list[Value]
     kwargs: dict[str, Value]
     site: Site
     open_args: bool = False
+    name: str = ""
 
     def argument(self, index: int, name: str, default: Value = None) -> Value:
         """The argument at a position or under a name."""

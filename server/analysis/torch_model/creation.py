@@ -236,13 +236,9 @@ def _as_tensor(rt: Runtime, call: Call) -> Value:
         dtype = dtype_of(call.kwargs.get("dtype", call.args[1] if len(call.args) > 1 else None))
         device = device_of(call.kwargs["device"]) if call.kwargs.get("device") is not None else None
         if call.kwargs.get("requires_grad", MISSING) is False and tensor.requires_grad.possible:
-            written = getattr(getattr(call.site.node, "func", None), "attr", "asarray")
-            return rt.autograd.cut_off(
-                tensor, Cut("rewrap", call.site.span, f"torch.{written}"), "asarray", share="counter"
-            )
+            return rt.autograd.cut_off(tensor, Cut("rewrap", call.site.span, call.name), "asarray", share="counter")
         return move(rt, tensor, call.site, device=device, dtype=dtype)
-    name = getattr(getattr(call.site.node, "func", None), "attr", "as_tensor")
-    made = wrap(rt, data, call, f"torch.{name}")
+    made = wrap(rt, data, call, call.name)
     if len(call.args) <= 1 and not call.kwargs.keys() & {"dtype", "device", "copy"}:
         arrays.seen_by(made, data)
     return made

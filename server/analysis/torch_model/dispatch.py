@@ -26,6 +26,7 @@ def function(rt: Runtime, dotted: str, call: Call) -> Value:
     """Call a function or class of torch by its dotted name."""
     model = FUNCTIONS.get(dotted)
     if model is not None:
+        call.name = dotted
         return model(rt, call)
     if dotted.startswith("torch.Tensor."):
         return method(rt, call.args[0] if call.args else None, dotted[13:], Call(call.args[1:], call.kwargs, call.site))
@@ -43,12 +44,14 @@ def function(rt: Runtime, dotted: str, call: Call) -> Value:
         return modules.build(rt, dotted, call)
     short = dotted.rpartition(".")[2]
     tensor = call.args[0] if call.args else call.kwargs.get("input")
+    if short in METHODS and isinstance(tensor, Tensor):
+        if dotted == f"torch.{short}":
+            return METHODS[short](rt, tensor, Call(call.args or [tensor], call.kwargs, call.site, name=short))
+        if TABLE.function(dotted) is None:
+            call.name = short
+            return METHODS[short](rt, tensor, call)
     if short in ("numel", "is_complex", "is_floating_point", "is_nonzero", "equal", "allclose"):
         return Scalar("int" if short == "numel" else "bool")
-    if TABLE.function(dotted) is None and isinstance(tensor, Tensor) and short in METHODS:
-        return METHODS[short](rt, tensor, call)
-    if short in METHODS and dotted == f"torch.{short}" and isinstance(tensor, Tensor):
-        return METHODS[short](rt, tensor, Call(call.args or [tensor], call.kwargs, call.site))
     return ops.function(rt, dotted, call)
 
 
@@ -57,7 +60,7 @@ def method(rt: Runtime, owner: Value, name: str, call: Call) -> Value:
     tensor = owner if isinstance(owner, Tensor) else unknown_tensor(owner) if isinstance(owner, Unknown) else None
     if tensor is None:
         return Unknown(f"`.{name}()`")
-    full = Call([tensor, *call.args], call.kwargs, call.site, call.open_args)
+    full = Call([tensor, *call.args], call.kwargs, call.site, call.open_args, name)
     model = METHODS.get(name)
     if model is not None:
         return model(rt, tensor, full)

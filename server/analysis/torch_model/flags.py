@@ -254,7 +254,7 @@ def _clone(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 )
 def _fill(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     """Fills write constants: the old value no longer matters, and nothing is saved."""
-    name = _method_name(call)
+    name = call.name
     operands = tuple(operands_for("self", tensor, True)) + tuple(
         o for a in call.args[1:] for o in operands_for("value", a, name == "fill_")
     )
@@ -264,12 +264,6 @@ def _fill(rt: Runtime, tensor: Tensor, call: Call) -> Value:
         untracked = not rt.autograd.mode.inference and bypasses(name, {}, operands)
         operation = Operation(name, call.site.span, operands, untracked=untracked)
     return in_place(rt, operation, tensor, call.site)
-
-
-def _method_name(call: Call) -> str:
-    node = call.site.node
-    func = getattr(node, "func", None)
-    return getattr(func, "attr", None) or "fill_"
 
 
 _LEAVE_ORDER = frozenset({"expand", "expand_as", "broadcast_to", "transpose", "permute", "t", "swapaxes", "movedim"})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-
 from ..autograd import truth
 from ..autograd.operation import Operation
 from ..autograd.tensor import CPU, Tensor
@@ -48,9 +46,7 @@ def _is_grad_enabled(rt: Runtime, call: Call) -> Value:
 @function("torch.nn.Embedding.from_pretrained", "torch.nn.EmbeddingBag.from_pretrained")
 def _from_pretrained(rt: Runtime, call: Call) -> Value:
     """A table of given vectors, frozen unless it is told otherwise (torch/nn/modules/sparse.py)."""
-    written = "" if call.site.node is None else ast.dump(call.site.node)
-    dotted = "torch.nn.EmbeddingBag" if "EmbeddingBag" in written else "torch.nn.Embedding"
-    module = modules.build(rt, dotted, Call([], {}, call.site))
+    module = modules.build(rt, call.name.removesuffix(".from_pretrained"), Call([], {}, call.site))
     frozen = truth_of(rt, call.argument(1, "freeze", True), "the flag is not known")
     data = call.argument(0, "embeddings")
     if isinstance(module, ModuleObject):

@@ -98,7 +98,7 @@ def _bool(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     "data_ptr",
 )
 def _measure(rt: Runtime, tensor: Tensor, call: Call) -> Value:
-    asked = _asked(call)
+    asked = call.name
     shape = tensor.shape
     if asked == "size" and len(call.args) == 1 and not call.kwargs:
         return _shape(rt, tensor, call.site)
@@ -113,11 +113,6 @@ def _measure(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     if asked in ("size", "__len__") and isinstance(place, int) and -len(shape) <= place < len(shape):
         return Scalar("int") if shape[place] == UNKNOWN else shape[place]
     return Scalar("int")
-
-
-def _asked(call: Call) -> str:
-    node = call.site.node
-    return getattr(getattr(node, "func", None), "attr", "")
 
 
 @attribute("shape")
