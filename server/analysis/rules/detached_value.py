@@ -89,12 +89,31 @@ def _gradient(facts: Facts, cause: Cause, span: Span) -> Finding:
     sink, call = facts.sink_name(cause.sink), f"`{cause.why.detail}`"
     message = f"the gradient carries none to {sink}: {call} without `create_graph=True` keeps no graph of it"
     trace = cut_story(facts, cause, f"cut: {call} gives gradients without grad_fn")
-    node = facts.node_at(span)
+    node, keyword = facts.node_at(span), "create_graph"
+    chosen = _chosen_by(facts, cause, node)
+    if chosen is not None:
+        span, node, keyword = chosen
     fixes = []
     if isinstance(node, ast.Call):
-        edits = set_keyword(facts.parsed, node, "create_graph", "True")
-        fixes.append(facts.fix("set `create_graph=True`", "unsafe", edits))
+        edits = set_keyword(facts.parsed, node, keyword, "True")
+        fixes.append(facts.fix(f"set `{keyword}=True`", "unsafe", edits))
     return facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)
+
+
+def _chosen_by(facts: Facts, cause: Cause, node: ast.AST | None) -> tuple[Span, ast.Call, str] | None:
+    """The call of a helper that hands its own parameter on as `create_graph`, and the parameter: the caller chooses."""
+    flags = [k.value for k in node.keywords if k.arg == "create_graph"] if isinstance(node, ast.Call) else []
+    flag = flags[0] if flags else None
+    helper = facts.enclosing_function(node)
+    if not isinstance(flag, ast.Name) or not isinstance(helper, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return None
+    if flag.id not in {a.arg for a in (*helper.args.posonlyargs, *helper.args.args, *helper.args.kwonlyargs)}:
+        return None
+    for site in reversed(cause.cut.stack):
+        caller = facts.node_at(site.span) if facts.here(site.span) else None
+        if isinstance(caller, ast.Call) and facts.enclosing_function(caller) is not helper:
+            return site.span, caller, flag.id
+    return None
 
 
 def check(facts: Facts) -> Iterator[Finding]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
+from ..autograd.graph import Cut
 from ..autograd.heap import MISSING
 from ..autograd.tensor import Tensor
+from ..autograd.truth import NO, YES
 from ..values import (
     Call,
     Choice,
@@ -58,8 +60,6 @@ _QUIET = frozenset(
         "untoggle_optimizer",
         "clip_gradients",
         "lr_scheduler_step",
-        "freeze",
-        "unfreeze",
         "summarize",
     ]
 )
@@ -134,11 +134,25 @@ def attribute_of_unknown(rt: Runtime, owner: Unknown, name: str) -> Value:
             return None
 
         return NativeMethod(owner, name, call_backward)
+    if name == "encode" and owner.reason == "a call into `sentence_transformers`":
+        return NativeMethod(owner, name, lambda call: _encoded(rt, owner, call))
     if name in _WRAPS:
         return NativeMethod(owner, name, lambda call: _given_back(rt, owner, name, call))
     if name in ("scale", "unscale_", "step") and "scaler" in owner.name.lower():
         return attribute(rt, Scaler(), name, owner)  # type: ignore[arg-type]
     return MISSING
+
+
+def _encoded(rt: Runtime, owner: Unknown, call: Call) -> Value:
+    """`encode` of a sentence transformer, which is decorated with `torch.inference_mode` or computes under `no_grad`.
+
+    sentence_transformers/SentenceTransformer.py (encode); for what learns there is `model(features)`.
+    """
+    result = rt.torch.opaque(owner, call.args, call.site, "`.encode()`")  # type: ignore[attr-defined]
+    if call.kwargs.get("convert_to_tensor") is not True or not isinstance(result, Unknown):
+        return result
+    cut = Cut("grad-mode", call.site.span, "SentenceTransformer.encode")
+    return rt.autograd.cut_off(unknown_tensor(result), cut, "encode", share="")
 
 
 def _given_back(rt: Runtime, owner: Unknown, name: str, call: Call) -> Value:
@@ -168,6 +182,11 @@ def lightning_attribute(rt: Runtime, owner: Instance, name: str) -> Value:
         return NativeMethod(owner, name, lambda call: _optimizers(owner))
     if name in _QUIET:
         return NativeMethod(owner, name, lambda call: None)
+    if name in ("freeze", "unfreeze"):
+        from .module_methods import set_requires_grad
+
+        learns = YES if name == "unfreeze" else NO
+        return NativeMethod(owner, name, lambda call: set_requires_grad(rt, owner, learns, call))
     if name in ("global_step", "current_epoch", "global_rank", "local_rank"):
         return Scalar("int")
     return MISSING

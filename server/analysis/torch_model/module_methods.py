@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import CPU, NO_GRAD_YET, Grad, Tensor
-from ..autograd.truth import NO
+from ..autograd.truth import NO, Truth
 from ..values import (
     Call,
     DictValue,
@@ -154,13 +154,17 @@ def _train(flag: bool | None) -> Callable[[Runtime, Value, Call], Value]:
 
 
 def _requires_grad_(rt: Runtime, owner: Value, call: Call) -> Value:
-    flag = truth_of(rt, call.argument(0, "requires_grad", True), "the flag is not known")
+    set_requires_grad(rt, owner, truth_of(rt, call.argument(0, "requires_grad", True), "the flag is not known"), call)
+    return owner
+
+
+def set_requires_grad(rt: Runtime, owner: Value, flag: Truth, call: Call) -> None:
+    """What `requires_grad_`, and `freeze` and `unfreeze` of Lightning, do to the parameters of a module."""
     if flag.no:
         _freeze_unknown_parts(owner)
     for _, tensor in named_parameters(owner):
         rt.heap.write(tensor, "requires_grad", flag)
         rt.heap.write(tensor, "frozen", call.site.span if flag.no else None)
-    return owner
 
 
 def _freeze_unknown_parts(owner: Value) -> None:

@@ -15,9 +15,10 @@ _MOVES = frozenset(["to", "cuda", "cpu"])
 
 
 class Optimizer:
-    """An optimizer: the tensors it holds. `fused` ones change parameters without raising their version."""
+    """An optimizer: the tensors it holds. `fused` ones change parameters without raising their version; one that
+    evaluates its closure several times in a step does so `once` if it is told to."""
 
-    __slots__ = ("born", "fused", "groups", "name", "open", "site", "tensors")
+    __slots__ = ("born", "fused", "groups", "name", "once", "open", "site", "tensors")
 
     def __init__(self, name: str, site: Site) -> None:
         self.name, self.site = name, site
@@ -25,6 +26,7 @@ class Optimizer:
         self.tensors: tuple[Tensor, ...] = ()
         self.groups: tuple[Value, ...] = ()
         self.fused = False
+        self.once = False
         self.open = False
 
 
@@ -65,6 +67,7 @@ def build(rt: Runtime, dotted: str, call: Call) -> Value:
     """`torch.optim.SGD(params, ...)`: records what it holds; a non-leaf is refused."""
     optimizer = Optimizer(dotted.rpartition(".")[2], call.site)
     optimizer.fused = call.kwargs.get("fused") is True
+    optimizer.once = call.argument(2, "max_iter", 20) == 1
     _add(rt, optimizer, call.argument(0, "params"), call.site)
     return optimizer
 
@@ -119,6 +122,9 @@ def step(rt: Runtime, optimizer: Optimizer, call: Call) -> Value:
         rt.heap.write(
             tensor.memory, "version", version if present.yes else join_versions(version, tensor.memory.version)
         )
+    if closure is not None and optimizer.name == "LBFGS" and not optimizer.once:
+        # It evaluates again after it has moved the parameters (torch/optim/lbfgs.py, `max_iter` is 20 unless given).
+        rt.call(closure, Call([], {}, call.site))
     return result
 
 
