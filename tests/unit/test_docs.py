@@ -28,10 +28,24 @@ def test_relative_links_lead_to_files(page: Path) -> None:
         assert (page.parent / target.split("#")[0]).exists(), f"{page.name} links to {target}"
 
 
-def test_the_readme_names_make_targets_that_exist() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_named_make_targets_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
-        named = set(
-            re.findall(r"\bmake ([a-z]+)\b", "\n".join(re.findall(r"`[^`]+`|^make .*$", page.read_text(), re.M)))
-        )
-        assert named <= targets, f"{page.name}: {named - targets}"
+    text = page.read_text(encoding="utf-8")
+    blocks = "".join(re.findall(r"```\n.*?```", text, flags=re.DOTALL))
+    named = re.findall(r"`make ([a-z]+)\b", text) + re.findall(r"^make ([a-z]+)\b", blocks, flags=re.MULTILINE)
+    assert set(named) <= targets
+
+
+OWN = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+OWN += [ROOT / "docs" / "what-it-cannot-see.md"]
+ROOMS = [ROOT / room for room in (".", "server", "server/analysis", "server/analysis/interpreter", "server/verify")]
+"""What a path in the prose may be relative to."""
+
+
+@pytest.mark.parametrize("page", OWN, ids=lambda page: page.name)
+def test_named_files_exist(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    named = re.findall(r"`([\w./-]+\.(?:py|md|json|ts|toml)|[a-z_]+/(?:[\w-]+/)*[\w-]*)`", text)
+    missing = [name for name in named if not any((room / name).exists() for room in ROOMS)]
+    assert not missing

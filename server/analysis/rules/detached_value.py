@@ -118,13 +118,8 @@ def _chosen_by(facts: Facts, cause: Cause, node: ast.AST | None) -> tuple[Span, 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made by `.detach()`, `.detach_()` and `.data`."""
-    for cause in facts.causes:
+    for cause, span in facts.cuts("detach", "data", "no-create-graph"):
         cut = cause.why
-        if cut.kind not in ("detach", "data", "no-create-graph"):
-            continue
-        span = facts.innermost_here(cause.cut)
-        if span is None:
-            continue
         if cut.kind == "no-create-graph":
             yield _gradient(facts, cause, span)
             continue

@@ -113,8 +113,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         message = _message(applied.cls, fault)
         yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_fix(facts, fault, applied)])
     yield from _unused(facts, seen, told)
-    for event in facts.events.forbidden:
-        if event.message == LEGACY and event.certain and not event.after_error and facts.here(event.site.span):
+    for event in facts.refused():
+        if event.message == LEGACY:
             message = f"{facts.text(facts.node_at(event.site.span)) or 'a custom function'}"
             message = f"`{message}` calls a function that has no static `forward`: PyTorch runs `F.apply(...)` only"
             trace = [facts.step(event.site.span, "sink", "raises: Legacy autograd function with non-static forward")]

@@ -57,9 +57,8 @@ meant. For a result there is no automatic fix.""",
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Hooks that PyTorch refuses, at the call that asks for one."""
-    for event in facts.events.forbidden:
-        if event.kind == "hook" and event.certain and not event.after_error and facts.here(event.site.span):
-            yield _finding(facts, event)
+    for event in facts.refused("hook"):
+        yield _finding(facts, event)
 
 
 def _finding(facts: Facts, event: Forbidden) -> Finding:

@@ -78,9 +78,7 @@ WRITE_OUT_OF_PLACE = "write it out of place"
 
 def check(facts: Facts) -> Iterator[Finding]:
     """In-place writes that autograd forbids: on a leaf that requires grad, or on a view of one."""
-    for event in facts.events.forbidden:
-        if event.kind != "leaf-inplace" or event.after_error or not event.certain or not facts.here(event.site.span):
-            continue
+    for event in facts.refused("leaf-inplace"):
         tensor = event.tensor
         base = tensor.base if tensor is not None else None
         name = facts.name_of(base) if base is not None else ""

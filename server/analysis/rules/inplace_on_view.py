@@ -56,11 +56,7 @@ no automatic fix: out of place changes the view only, a write through the base c
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Writes to views that autograd forbids."""
-    for event in facts.events.forbidden:
-        if event.kind not in ("view-inplace", "view-detach") or event.after_error or not event.certain:
-            continue
-        if not facts.here(event.site.span):
-            continue
+    for event in facts.refused("view-inplace", "view-detach"):
         tensor = event.tensor
         name = facts.name_of(tensor) if tensor is not None else ""
         subject = f"`{name}`" if name else "a view"

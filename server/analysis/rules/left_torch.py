@@ -80,13 +80,8 @@ _WORDS = {
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made where a tensor becomes a number, a list or an array that later feeds a loss."""
-    for cause in facts.causes:
+    for cause, span in facts.cuts("left-torch"):
         cut = cause.why
-        if cut.kind != "left-torch":
-            continue
-        span = facts.innermost_here(cause.cut)
-        if span is None:
-            continue
         written, what = _WORDS.get(cut.detail, (f"`{cut.detail}()`", "a value that is not a tensor"))
         sink = facts.sink_name(cause.sink)
         lost, place = lost_value(facts, span, cause.sink), elsewhere(facts, cause.cut.span)
@@ -95,10 +90,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         fixes = [] if place else [without_cuts(facts, cause)]
         yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)
 
-    for event in facts.events.forbidden:
-        if not event.message.startswith("Can't call numpy()") or event.after_error or not event.certain:
-            continue
-        if not facts.here(event.site.span):
+    for event in facts.refused():
+        if not event.message.startswith("Can't call numpy()"):
             continue
         name = facts.name_of(event.tensor) if event.tensor is not None else ""
         subject = f"`{name}`" if name else "the tensor"

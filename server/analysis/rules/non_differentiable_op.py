@@ -77,12 +77,7 @@ that samples with `multinomial` and weighs `log_prob` is connected through `log_
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made by operations whose result never requires grad."""
-    for cause in facts.causes:
-        if cause.why.kind not in ("non-differentiable", "zero-gradient"):
-            continue
-        span = facts.innermost_here(cause.cut)
-        if span is None:
-            continue
+    for cause, span in facts.cuts("non-differentiable", "zero-gradient"):
         operation = operation_name(cause.cut)
         written = "a cast to integers" if operation == "to" else COMPARED.get(operation, f"`{operation}`")
         sink = facts.sink_name(cause.sink)

@@ -61,9 +61,7 @@ is set to False is *unsafe*: no gradient comes past `y` from there on.""",
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Flags that are set on tensors which surely are no leaves."""
-    for event in facts.events.forbidden:
-        if event.kind != "non-leaf-flag" or event.after_error or not event.certain or not facts.here(event.site.span):
-            continue
+    for event in facts.refused("non-leaf-flag"):
         if event.entry != "module" and not (facts.events.sinks or facts.events.held):
             # A function of a file that trains nothing may be called under `no_grad`, where its results are leaves.
             continue

@@ -132,9 +132,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             [_creation_fixes(facts, chosen, held or here)],
         )
 
-    for event in facts.events.forbidden:
-        about_integers = event.message.lower().startswith("only tensors of floating")
-        if not about_integers or not event.certain or event.after_error or not facts.here(event.site.span):
+    for event in facts.refused():
+        if not event.message.lower().startswith("only tensors of floating"):
             continue
         message = f"{facts.value_name(event.site.span)} holds integers: only floating-point tensors can require grad"
         trace = [facts.step(event.site.span, "sink", f"raises: {event.message}")]

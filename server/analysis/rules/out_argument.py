@@ -67,9 +67,7 @@ element.""",
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Calls with `out=` that PyTorch surely refuses."""
-    for event in facts.events.forbidden:
-        if event.kind != "out-argument" or event.after_error or not event.certain or not facts.here(event.site.span):
-            continue
+    for event in facts.refused("out-argument"):
         if event.entry != "module" and not _trains(facts):
             continue
         node, tensor = event.site.node, event.tensor

@@ -74,13 +74,8 @@ the new leaf was meant to be trained is for a person to say.""",
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made by copying values into a new tensor."""
-    for cause in facts.causes:
+    for cause, span in facts.cuts("rewrap"):
         cut = cause.why
-        if cut.kind != "rewrap":
-            continue
-        span = facts.innermost_here(cause.cut)
-        if span is None:
-            continue
         sink = facts.sink_name(cause.sink)
         written = f"`{cut.detail}(...)`"
         lost, place = lost_value(facts, span, cause.sink), elsewhere(facts, cause.cut.span)

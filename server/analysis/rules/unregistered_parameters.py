@@ -123,9 +123,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     yield from _in_containers(facts)
     yield from _made_from_parameters(facts)
     yield from _made_in_forward(facts)
-    for event in facts.events.forbidden:
-        taken = event.message.startswith(SLOT_TAKEN) and event.certain and not event.after_error
-        if taken and facts.here(event.site.span) and not _by_hand(facts):
+    for event in facts.refused():
+        if event.message.startswith(SLOT_TAKEN) and not _by_hand(facts):
             text = facts.text(facts.node_at(event.site.span)) or "the attribute"
             message = f"`{text}` is a parameter, and a computed tensor cannot take its place: PyTorch raises TypeError"
             trace = [facts.step(event.site.span, "sink", "raises: torch.nn.Parameter or None expected")]
