@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import sys
 from collections import Counter
 from pathlib import Path
 
-from .batch import Batch, Case, judge, run
+from .batch import Batch, judge, run
 from .facts import PROGRAMS
 from .generator import MAKERS, PROFILES, generate
-from .runner import Outcome, Torch
-from .shrink import shrink
+from .minimal import minimal
+from .runner import Torch
 
 
 def main() -> int:
@@ -69,33 +68,6 @@ def show(torch_side: Torch, batch: Batch, arguments: argparse.Namespace) -> None
                 arguments.save.mkdir(parents=True, exist_ok=True)
                 (arguments.save / f"{case.program.profile}-{case.program.seed}.py").write_text(text)
             sys.stdout.flush()
-
-
-def minimal(torch_side: Torch, case: Case) -> str:
-    """The case's program made small while both sides still disagree in the same way."""
-
-    tests = branches(case.program.text)
-
-    def keep(text: str) -> bool:
-        if not branches(text) <= tests:
-            return False  # a condition that nobody can know must stay one
-        exact = case.program.profile == "straight"
-        outcome, verdict, *_ = judge(torch_side, text, exact, case.program.conditions)
-        return (
-            summary(outcome) == summary(case.outcome) and verdict.word == "disagree" and verdict.why == case.verdict.why
-        )
-
-    return shrink(case.program.text, keep)
-
-
-def branches(text: str) -> set[str]:
-    """What the program branches on."""
-    return {ast.unparse(node.test) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.If)}
-
-
-def summary(outcome: Outcome) -> str:
-    """What must stay the same while a program is made small."""
-    return f"{outcome.raised.kind} {outcome.raised.message[:40]}" if outcome.raised is not None else ""
 
 
 def one(torch_side: Torch, text: str) -> int:

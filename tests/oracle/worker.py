@@ -102,6 +102,10 @@ def describe(exception: BaseException) -> dict[str, Any]:
         if frame.filename == FILENAME and frame.lineno is not None:
             lines.append(frame.lineno)
     line = lines[-1] if lines else getattr(exception, "lineno", None) or 0
+    before = exception.__context__
+    if before is not None and str(before) == str(exception):
+        # Raised again on the way out, by a `finally`: where it was raised first is as good a place.
+        lines = [*describe(before)["lines"], *lines]
     return {
         "line": line,
         "lines": lines,

@@ -25,7 +25,8 @@ class Raise:
     "unused-input", "leaf-moved", "inference", "other".
 
     `certain` is False when it depends on a branch or on the backend. `node` is where, `saved` and `culprit` say which
-    saved tensor was changed and by which write; `silent` marks a write that the version counter does not see.
+    saved tensor was changed and by which write; `silent` marks a write that the version counter does not see. `leaf`
+    may not take a gradient: its own was put there at `by`.
     """
 
     kind: str
@@ -34,6 +35,8 @@ class Raise:
     saved: Saved | None = None
     culprit: Version | None = None
     silent: bool = False
+    leaf: Tensor | None = None
+    by: Span | None = None
 
     @property
     def order(self) -> int:
@@ -187,13 +190,14 @@ def _changed_unseen(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]
 def _first(raises: list[Raise]) -> Raise | None:
     """What is raised: by the newest node; of several tensors that it saved, by the one it looks at first.
 
-    Those are the operands in the order of their names, then the results (tools/autograd/gen_autograd_functions.py).
+    Those are the operands in the order of their names, then the results (tools/autograd/gen_autograd_functions.py);
+    what Python calls `input` is `self` there.
     """
     first = max(raises, key=lambda each: each.order, default=None)
     if first is None or first.saved is None:
         return first
     operands = [(each.saved.operand, each) for each in raises if each.saved is not None and each.node is first.node]
-    return min(operands, key=lambda pair: (pair[0].startswith("result"), pair[0]))[1]
+    return min(operands, key=lambda pair: (pair[0].startswith("result"), "self" if pair[0] == "input" else pair[0]))[1]
 
 
 _OF_PARTS = frozenset("LSTM GRU RNN LSTMCell GRUCell RNNCell MultiheadAttention lstm gru rnn_tanh rnn_relu".split())
@@ -218,7 +222,8 @@ def _refused(
         if moved or (in_place and leaf.grad.inference and leaf.grad.present.yes):
             last = found.newest_first_user(leaf)
             node = next((n for n in executed if n.order == last), None)
-            refused.append(Raise("leaf-moved" if moved else "inference", True, node))
+            kind, by = ("leaf-moved", None) if moved else ("inference", leaf.grad.by)
+            refused.append(Raise(kind, True, node, leaf=leaf, by=by))
     return refused
 
 

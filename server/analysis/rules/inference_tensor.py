@@ -83,14 +83,14 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _gradient(facts: Facts, sink: Sink) -> Iterator[Finding]:
     """A gradient that was put there in inference mode, to which a backward has to add."""
-    for leaf in sink.outcome.reach.leaves:
-        span = leaf.grad.by
-        if leaf.grad.inference and span is not None and facts.here(span):
-            name = facts.name_of(leaf)
-            subject = f"`{name}.grad`" if name else "this gradient"
-            message = f"{subject} is an inference tensor, to which {facts.sink_name(sink)} has to add: PyTorch raises"
-            trace = [
-                facts.step(span, "source", f"{subject} is made in inference mode"),
-                facts.sink_step(sink, "raises: Inplace update to inference tensor outside InferenceMode"),
-            ]
-            yield facts.finding(RULE.name, facts.confidence(sink), message, facts.marked(span), trace)
+    raised = sink.outcome.raises
+    if raised is None or raised.leaf is None or raised.by is None or not facts.here(raised.by):
+        return
+    name = facts.name_of(raised.leaf)
+    subject = f"`{name}.grad`" if name else "this gradient"
+    message = f"{subject} is an inference tensor, to which {facts.sink_name(sink)} has to add: PyTorch raises"
+    trace = [
+        facts.step(raised.by, "source", f"{subject} is made in inference mode"),
+        facts.sink_step(sink, "raises: Inplace update to inference tensor outside InferenceMode"),
+    ]
+    yield facts.finding(RULE.name, facts.confidence(sink), message, facts.marked(raised.by), trace)
