@@ -144,7 +144,7 @@ def _place(facts: Facts, applied: Applied, index: int) -> Span | None:
     function = backward_of(applied.cls)
     if applied.fault is not None or function is None or function.module.path != facts.path:
         return None
-    returned = returns_of(function)
+    returned = returns_of(function, applied.inputs)
     if not returned or any(row is None or index >= len(row) or row[index] for _, row in returned):
         return None
     node: ast.Return = returned[0][0]

@@ -124,8 +124,15 @@ def _held(facts: Facts) -> Iterator[Finding]:
 
 
 def _anonymous(facts: Facts, event: GradRead) -> Span | None:
-    """Where the name stopped meaning the leaf: the leaf was made in the same statement, or had the same name."""
-    return lost_leaf(facts, event.tensor, event.node)
+    """Where the name stopped meaning the leaf: the leaf was made in the same statement, or had the same name.
+
+    Or the same read has found a leaf in an earlier pass of a loop: `delta = delta + step` before the next pass.
+    """
+    born = lost_leaf(facts, event.tensor, event.node)
+    reads = facts.events.reads if born is None and event.node is not None else ()
+    if event.node is not None and any(r.leaf.yes and r.site.span == event.site.span for r in reads):
+        return facts.innermost_here(event.node)
+    return born
 
 
 def lost_leaf(facts: Facts, result: Tensor, node: Node | None) -> Span | None:

@@ -56,7 +56,7 @@ def gradients_of(cls: ClassValue, inputs: Sequence[Value] | None) -> tuple[tuple
     function = backward_of(cls)
     if function is None:
         return None, None
-    returned = returns_of(function)
+    returned = returns_of(function, inputs)
     rows = [row for _, row in returned if row is not None]
     if len(rows) != len(returned):
         return None, None
@@ -65,9 +65,14 @@ def gradients_of(cls: ClassValue, inputs: Sequence[Value] | None) -> tuple[tuple
     return given, _fault(function, returned, inputs) if inputs is not None else None
 
 
-def returns_of(function: FunctionValue) -> list[tuple[ast.Return, tuple[bool, ...] | None]]:
-    """The `return` statements, each with whether its elements are gradients (and not None); None if not known."""
-    return [(each, _row(function, each)) for each in _returns(function.node)]
+def returns_of(
+    function: FunctionValue, inputs: Sequence[Value] | None = None
+) -> list[tuple[ast.Return, tuple[bool, ...] | None]]:
+    """The `return` statements, each with whether its elements are gradients (and not None); None if not known.
+
+    `inputs` are what `apply` was given: those that are no tensors never need a gradient.
+    """
+    return [(each, _row(function, each, inputs or ())) for each in _returns(function.node)]
 
 
 def fault_by_signature(cls: ClassValue) -> Fault | None:
@@ -122,7 +127,7 @@ def _fault_in(
     if len(row) < count or any(sure[count:]):
         return Fault("count", function, node, count, len(row))
     for index, (value, gradient) in enumerate(zip(inputs, sure, strict=False)):
-        if gradient and (value is None or isinstance(value, (bool, int, float, str, Scalar))):
+        if gradient and _is_number(value):
             return Fault("no-tensor", function, node, count, len(row), index)
     return None
 
@@ -136,7 +141,7 @@ def _returns(node: ast.AST) -> Iterator[ast.Return]:
             yield from _returns(child)
 
 
-def _row(function: FunctionValue, node: ast.Return) -> tuple[bool, ...] | None:
+def _row(function: FunctionValue, node: ast.Return, inputs: Sequence[Value]) -> tuple[bool, ...] | None:
     """For each gradient a `return` gives whether it is one (and not None); None if their number is not known."""
     value = node.value
     if value is None or isinstance(value, ast.Constant):
@@ -144,15 +149,42 @@ def _row(function: FunctionValue, node: ast.Return) -> tuple[bool, ...] | None:
     if isinstance(value, ast.Tuple):
         if any(isinstance(each, ast.Starred) for each in value.elts):
             return None
-        return tuple(not _is_none(function, each) for each in value.elts)
+        return tuple(not _is_none(function, each, inputs) for each in value.elts)
     return (True,) if _is_gradient(function, value) else None
 
 
-def _is_none(function: FunctionValue, node: ast.expr) -> bool:
+def _is_none(function: FunctionValue, node: ast.expr, inputs: Sequence[Value]) -> bool:
     if isinstance(node, ast.Name):
         values = _assigned(function, node.id)
+        if len(values) > 1 and inputs:
+            return _stays_none(function, node.id, inputs)
         node = values[0] if len(values) == 1 and values[0] is not None else node
     return isinstance(node, ast.Constant) and node.value is None
+
+
+def _stays_none(function: FunctionValue, name: str, inputs: Sequence[Value]) -> bool:
+    """Whether a name is None at first, and given a gradient only where an input needs one that is no tensor."""
+    none: list[int] = []
+    for each in ast.walk(function.node):
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Constant) and each.value.value is None:
+            none += [id(target) for target in each.targets]
+        elif isinstance(each, ast.If) and _idle_input(each.test, inputs):
+            none += [id(inner) for statement in each.body for inner in ast.walk(statement)]
+    stores = [n for n in ast.walk(function.node) if isinstance(n, ast.Name) and n.id == name]
+    return bool(none) and all(id(n) in none for n in stores if not isinstance(n.ctx, ast.Load))
+
+
+def _idle_input(test: ast.expr, inputs: Sequence[Value]) -> bool:
+    """Whether a test is `ctx.needs_input_grad[i]` for an input that is no tensor."""
+    if not (isinstance(test, ast.Subscript) and isinstance(test.value, ast.Attribute)):
+        return False
+    index = test.slice.value if isinstance(test.slice, ast.Constant) else None
+    known = test.value.attr == "needs_input_grad" and isinstance(index, int) and 0 <= index < len(inputs)
+    return known and _is_number(inputs[index])  # type: ignore[index]
+
+
+def _is_number(value: Value) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str, Scalar))
 
 
 def _is_gradient(function: FunctionValue, node: ast.expr, depth: int = 4) -> bool:
