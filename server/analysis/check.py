@@ -221,9 +221,10 @@ def _sinks(facts: Facts) -> list[SinkFacts]:
         reached = {facts.name_of(t) or "a tensor" for t, how in sink.outcome.reach.leaves.items() if how.yes}
         unsure = {facts.name_of(t) or "a tensor" for t, how in sink.outcome.reach.leaves.items() if how.maybe}
         cut = {
-            (facts.leaf_text(cause.leaves).replace("`", ""), facts.marked(place))
+            (facts.leaf_text([leaf]).replace("`", ""), facts.marked(place))
             for cause in (facts.lost_behind(sink) if facts.flags_of(sink) else facts.causes)
             if cause.sink.site.span == sink.site.span and (place := facts.innermost_here(cause.cut)) is not None
+            for leaf in cause.leaves
         }
         old = found.get(sink.site.span)
         if old is not None:

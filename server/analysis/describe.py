@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from .autograd.graph import Cut, Node
@@ -128,8 +130,27 @@ class Describer:
         if not fitting:
             return None
         span, node = min(fitting, key=lambda i: (i[0].end.line - i[0].start.line, i[0].end.column - i[0].start.column))
-        tensor, history, requires_grad = self.facts.machine.recorded[node][-1]
-        return self.describe(span, self.facts.text(node, 40), tensor, history, requires_grad)
+        seen = self.facts.machine.recorded[node]
+        tensor, history, requires_grad = self._telling(seen)
+        told = self.describe(span, self.facts.text(node, 40), tensor, history, requires_grad)
+        modes = [cut.cut for _, other, flag in seen if flag.no and (cut := first_cut(other)) is not None]
+        mode = next((each for each in modes if each is not None and each.kind == "grad-mode"), None)
+        if mode is None or not requires_grad.yes:
+            return told
+        return replace(
+            told, notes=(*told.notes, f"Another time it is computed under `{mode.detail}`, without gradient.")
+        )
+
+    def _telling(self, seen: Sequence[tuple[Tensor, Node | None, Truth]]) -> tuple[Tensor, Node | None, Truth]:
+        """Of what was at a place in the passes and calls of the run, the last that takes part in a loss; else the last.
+
+        A `forward` runs for an evaluation under `no_grad` as well.
+        """
+        sinks = [sink.outcome.reach for sink in self.facts.events.sinks[:50]]
+        for each in reversed(seen):
+            if each[2].yes and any(each[1] in found.nodes or each[0] in found.leaves for found in sinks):
+                return each
+        return seen[-1]
 
     def describe(self, span: Any, name: str, tensor: Tensor, node: Node | None, requires_grad: Truth) -> ValueFacts:
         """The facts of a tensor as it was at a place."""
@@ -152,8 +173,10 @@ class Describer:
         elif requires_grad.yes:
             assert node is not None
             trains = facts.leaf_text(list(reached)) if reached else "nothing"
-            made = "made in a branch" if node.is_join else f"grad_fn `{operation_name(node)}`"
-            state = f"`{name}`: has a gradient ({made}), trains {trains}{self._trained_by(tensor, node, ' through ')}"
+            mine = self._trained_by(tensor, node, " through ")
+            verb = "trains" if not mine.startswith(";") else "leads back to"
+            made = "made in a branch" if node.is_join else f"made by `{operation_name(node)}`"
+            state = f"`{name}`: has a gradient ({made}), {verb} {trains}{mine}"
             path += facts.source_steps(list(reached))
             if not node.is_join:
                 path += _step(facts, node, "note", f"`{operation_name(node)}` makes `{name}`")
@@ -210,9 +233,8 @@ class Describer:
         if node is not None and node.is_join:
             return []
         savers: dict[str, None] = {}
-        used = False
+        changed = any(write.tensor.memory is tensor.memory for write in self.facts.events.writes)
         for sink in self.facts.events.sinks[:50]:
-            used = used or node in sink.outcome.reach.nodes
             for each in sink.outcome.reach.nodes:
                 if any(saved.memory is tensor.memory for saved in each.saved):
                     savers[f"`{operation_name(each)}`"] = None
@@ -221,7 +243,7 @@ class Describer:
             last = f" and {names.pop()}" if len(names) > 1 else ""
             verb = "saves" if len(savers) == 1 else "save"
             return [f"{', '.join(names)}{last} {verb} it for backward: changing it in place before that raises."]
-        if used and tensor.view_of is None and node is not None and not node.opaque:
+        if changed and tensor.view_of is None and node is not None and not node.opaque:
             return ["No operation saves it for backward: changing it in place is safe."]
         return []
 

@@ -123,7 +123,12 @@ class Wording:
         owner = _owner([n.strip("`") for n in names])
         if owner:
             return f"{len(names)} parameters of `{owner}`"
-        return f"{names[0]}, {names[1]} and {len(names) - 2} more"
+        owners: dict[str, list[str]] = {}
+        for name in names:
+            owners.setdefault(name.strip("`").partition(".")[0], []).append(name)
+        if len(owners) > 2 or "self" in owners or not all(owner.isidentifier() for owner in owners):
+            return f"{names[0]}, {names[1]} and {len(names) - 2} more"
+        return " and ".join(n[0] if len(n) == 1 else f"{len(n)} parameters of `{o}`" for o, n in owners.items())
 
     def _unnamed(self, tensors: Sequence[Tensor]) -> str:
         """A leaf that no name holds, by the call that makes it."""

@@ -13,6 +13,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     """Register the command."""
     command = commands.add_parser(
         "explain",
+        aliases=["rule"],
         help="print a rule's page",
         description="Print the page of a rule: what it finds, why it matters, an example, what it cannot see.",
     )

@@ -42,6 +42,9 @@ def hover(
         return HoverText(page, None)
     facts = report.value_at(line, column)
     here = at(shown, line, column)
+    if facts is not None and facts.cut_line == line and not here:
+        # `y` of `y = x.detach()`: the mark is on the call, the name has lost its gradient there all the same.
+        here = [item for item in shown if item.finding.span.start.line == line and facts.span.start.line == line]
     if facts is None and not here:
         return None
     parts: list[str] = []

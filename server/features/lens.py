@@ -25,9 +25,22 @@ def lenses(report: FileReport, shown: Sequence[Shown], trusted: bool, lines: Lin
     for sink in report.sinks:
         line = sink.span.start.line
         can_check = trusted and any(leads_to(item, line) for item in shown)
-        text = summary(sink, lines) + (" · run check" if can_check else "")
+        text = _raising(sink, shown, lines) or summary(sink, lines)
+        text += " · run check" if can_check else ""
         seen.setdefault(line, Lens(sink.span, text, can_check))
     return tuple(seen.values())
+
+
+def _raising(sink: SinkFacts, shown: Sequence[Shown], lines: Lines) -> str:
+    """ "raises in the next pass, see line 7": what is reached is not the point where nothing was cut, and it raises."""
+    for item in shown if not sink.cut else ():
+        for step in item.finding.trace:
+            if step.role != "sink" or step.span.start.line != sink.span.start.line or "raises:" not in step.message:
+                continue
+            when = "raises in the next pass" if step.message.startswith("the next pass") else "raises"
+            line = item.finding.span.start.line
+            return when if line == sink.span.start.line else f"{when}, see {lines.words(line)}"
+    return ""
 
 
 def summary(sink: SinkFacts, lines: Lines = FILE) -> str:

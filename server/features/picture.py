@@ -12,6 +12,7 @@ a hover at the most; what is longer ends in an ellipsis.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePath
 
@@ -37,7 +38,7 @@ def draw(steps: Sequence[TraceStep], line_of: LineOf, home: str, lines: Lines = 
     number_width = max(map(len, numbers))
     room = _WIDTH - len("●") - number_width - len("       ")
     longest = max(len(message) for _, message in rows)
-    codes = [_code(step, line_of, home) for step, _ in rows]
+    codes = textwrap.dedent("\n".join(_code(step, line_of, home) for step, _ in rows)).split("\n")
     code_width = min(max(map(len, codes)), _CODE_WIDTH, max(room - longest, _LEAST_CODE))
     cut = False
     drawn = []

@@ -92,9 +92,17 @@ def test_hover_on_healthy_tensors() -> None:
 
     assert state(2, 1) == "`w`: a leaf that requires grad, trained by `loss`"
     assert state(3, 1) == "`v`: a leaf that requires grad; no loss of this file reaches it"
-    assert state(4, 1) == "`h`: has a gradient (grad_fn `mul`), trains `w` through `loss`"
+    assert state(4, 1) == "`h`: has a gradient (made by `mul`), trains `w` through `loss`"
     facts = report.value_at(4, 1)
-    assert facts is not None and facts.notes == ("No operation saves it for backward: changing it in place is safe.",)
+    assert facts is not None and not facts.notes
+    safe = check(
+        Snapshot(
+            "a.py", "import torch\nw = torch.ones(2, requires_grad=True)\ny = w * 2\ny.add_(1)\ny.sum().backward()\n"
+        )
+    )
+    facts = safe.value_at(3, 1)
+    assert facts is not None
+    assert facts.notes == ("No operation saves it for backward: changing it in place is safe.",)
     saved = check(Snapshot("a.py", "import torch\nw = torch.ones(2, requires_grad=True)\n(w * w).sum().backward()\n"))
     facts = saved.value_at(2, 1)
     assert facts is not None

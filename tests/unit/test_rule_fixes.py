@@ -169,6 +169,15 @@ CASES = {
         "device-move-leaf",
         ("torch.ones(3, requires_grad=True).double()", "torch.ones(3).double().requires_grad_()"),
     ),
+    "every tensor that an update goes through": (
+        "import torch\nw, b = torch.ones(3), torch.zeros(3)\nparameters = [w, b]\nloss = (w * 2 + b).sum()\n"
+        "loss.backward()\nfor p in parameters:\n    p.data -= 0.1 * p.grad\n",
+        "nothing-requires-grad",
+        (
+            "torch.ones(3), torch.zeros(3)",
+            "torch.ones(3, requires_grad=True), torch.zeros(3, requires_grad=True)",
+        ),
+    ),
     "a row that is made of the row before": (
         LEAF + "h = torch.zeros(4, 3)\nfor t in range(3):\n    h[t + 1] = (h[t] * x).tanh()\nh.sum().backward()\n",
         "inplace-on-saved",

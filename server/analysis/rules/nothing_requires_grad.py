@@ -166,15 +166,38 @@ def choose(facts: Facts, candidates: list[Tensor]) -> Tensor | None:
 def _creation_fixes(facts: Facts, chosen: Tensor, candidates: list[Tensor]) -> Fix | None:
     """The flag on the chosen tensor, and on all others that are asked for a gradient, or held, as it is."""
     first = creation_fix(facts, chosen)
-    wanted = [t for t in candidates if t is not chosen and (id(t) in facts.read or id(t) in facts.held)]
+    listed = _listed_with(facts, chosen)
+    wanted = [
+        t
+        for t in candidates
+        if t is not chosen and (id(t) in facts.read or id(t) in facts.held or facts.name_of(t) in listed)
+    ]
     more = {t: fix for t in wanted if (fix := creation_fix(facts, t)) is not None}
     if first is None or not more or not (id(chosen) in facts.read or id(chosen) in facts.held):
         return first
     names = [f"`{facts.name_of(t) or facts.text(facts.node_at(t.origin), 30)}`" for t in (chosen, *more)]
     told = ", ".join(names[:2]) + f" and {len(names) - 2} more" if len(names) > 2 else " and ".join(names)
     edits = tuple(dict.fromkeys(edit for fix in (first, *more.values()) for edit in fix.edits))
-    safe = all(fix.applicability == "safe" for fix in (first, *more.values()))
-    return facts.fix(f"set `requires_grad=True` on {told}", "safe" if safe else "unsafe", edits)
+    return facts.fix(f"set `requires_grad=True` on {told}", first.applicability, edits)
+
+
+def _listed_with(facts: Facts, chosen: Tensor) -> set[str]:
+    """The names in the list that a loop goes through to read the `.grad` of each: `for p in [w, b]: p.data -= p.grad`.
+
+    The run stops at the first one, which is None.
+    """
+    for read in facts.reads_of(chosen):
+        loop = facts.parsed.parents.get(read.site.node) if read.site.node is not None else None
+        while loop is not None and not isinstance(loop, ast.For):
+            loop = facts.parsed.parents.get(loop)
+        through: ast.AST | None = loop.iter if loop is not None else None
+        if isinstance(through, ast.Name):
+            made = (n for n in ast.walk(facts.parsed.tree) if isinstance(n, ast.Assign))
+            named = (n.value for n in made if any(isinstance(t, ast.Name) and t.id == through.id for t in n.targets))
+            through = next(named, None)
+        if isinstance(through, (ast.List, ast.Tuple)):
+            return {each.id for each in through.elts if isinstance(each, ast.Name)}
+    return set()
 
 
 def creation_fix(facts: Facts, tensor: Tensor) -> Fix | None:
