@@ -161,7 +161,7 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
         facts.step(culprit.span, "mutation", "changed here, before backward has used it"),
         facts.sink_step(sink, f"raises: {error}"),
     ]
-    yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, _fixes(facts, span, node))
+    yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, _fixes(facts, sink, span, node))
 
 
 def _writes_items(node: ast.Assign | ast.AugAssign) -> bool:
@@ -201,13 +201,29 @@ def leaves_below(facts: Facts, node: Node) -> list[Tensor]:
     return list(found)
 
 
-def _fixes(facts: Facts, span: Span, saver: Node) -> list[Fix | None]:
+def _savers(sink: Sink, saver: Node) -> list[Node]:
+    """All operations on the way to a loss that keep something of the memory that one of them keeps."""
+    kept = {id(saved.memory) for saved in saver.saved if saved.memory is not None}
+    todo = [root.node for root in sink.outcome.roots if root.node is not None]
+    seen = set(todo)
+    for node in todo:
+        for edge in node.edges:
+            if edge.node is not None and edge.node not in seen:
+                seen.add(edge.node)
+                todo.append(edge.node)
+    return [node for node in todo if any(id(saved.memory) in kept for saved in node.saved)]
+
+
+def _fixes(facts: Facts, sink: Sink, span: Span, saver: Node) -> list[Fix | None]:
     node = facts.node_at(span)
     statement = facts.statement_at(span)
     into = statement if isinstance(statement, ast.Assign) else node
     if isinstance(into, (ast.Assign, ast.AugAssign)) and _writes_items(into):
         # What the statement itself reads was saved in it: a copy of the whole tensor in front would not help.
-        own = any(facts.statement_at(each) is into for each in (saver.span, *(site.span for site in saver.stack)))
+        own = all(
+            any(facts.statement_at(each) is into for each in (node.span, *(site.span for site in node.stack)))
+            for node in _savers(sink, saver)
+        )
         edits = clone_reads(facts.parsed, into, before=not own)
         if edits is not None:
             return [facts.fix("read from a clone" if own else "write into a clone", "unsafe", edits)]

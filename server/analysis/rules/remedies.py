@@ -48,8 +48,9 @@ def without_cuts(facts: Facts, cause: Cause, applicability: str = "unsafe") -> F
 
 def _copy(facts: Facts, node: Node) -> Cut | None:
     """The cut that `torch.tensor(numbers)` will be, once they are tensors."""
-    call = facts.node_at(node.span) if node.name.startswith("torch.") else None
-    makes = isinstance(call, ast.Call) and node.name.rpartition(".")[2] in _MAKES
+    call = facts.node_at(node.span)
+    name = node.name.rpartition(".")[2]
+    makes = isinstance(call, ast.Call) and (name in _MAKES or name in ("Variable", "Parameter"))
     return Cut("rewrap", node.span, node.name) if makes and node.span is not None else None
 
 
