@@ -44,7 +44,7 @@ def lost_value(facts: Facts, span: Span, sink: Sink, part: int | None = None) ->
     """
     name = facts.value_name(span, part=part)
     node = facts.node_at(span)
-    return f"`{facts.text(node, 30)}`" if name == facts.sink_name(sink) and node is not None else name
+    return f"`{facts.brief(node)}`" if name == facts.sink_name(sink) and node is not None else name
 
 
 def elsewhere(facts: Facts, span: Span | None) -> str:

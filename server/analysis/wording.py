@@ -67,6 +67,17 @@ class Wording:
         text = " ".join(self.source.segment(node).split())
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
+    def brief(self, node: ast.AST | None, limit: int = 30) -> str:
+        """The source of an expression; of a long call what is called: `torch.cat(...)`, `(...).detach()`."""
+        text = self.text(node, limit)
+        if not text.endswith("…") or not isinstance(node, ast.Call):
+            return text
+        function = self.text(node.func, limit - 3)
+        if function.endswith("…") and isinstance(node.func, ast.Attribute):
+            function = f"(...).{node.func.attr}"
+        arguments = "(...)" if node.args or node.keywords else "()"
+        return text if function.endswith("…") else function + arguments
+
     def innermost_here(self, node: Node | Version | Copied) -> Span | None:
         """Where an operation or a write happened as seen from this file: there, or the call that led out of it."""
         if self.here(node.span):
@@ -150,7 +161,7 @@ class Wording:
         if isinstance(statement, (ast.AugAssign, ast.AnnAssign)):
             return f"`{self.text(statement.target)}`"
         node = self.node_at(span)
-        return f"`{self.text(node, 30)}`" if node is not None else fallback
+        return f"`{self.brief(node)}`" if node is not None else fallback
 
     def sink_name(self, sink: Sink) -> str:
         """The loss of a sink as the user writes it."""

@@ -105,7 +105,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         told = f"cut: {lost} has no grad_fn" if not place else "cut: the result has no grad_fn"
         trace = cut_story(facts, cause, told, place=facts.marked(span), lead=lead)
         flags = flags_between(facts, cause)
-        fixes = [without_flags(facts, fix, flags) for fix in block_fixes(facts, with_node, span, cut.detail)]
+        alone = with_node is None or not _goes_on(facts, cause, with_node, span)
+        found = block_fixes(facts, with_node, span, cut.detail, alone)
+        fixes = [without_flags(facts, fix, flags) for fix in found]
         yield facts.finding(RULE.name, cause.confidence, message, marked, trace, fixes)
 
 
@@ -128,8 +130,24 @@ def place_in(facts: Facts, cause: Cause, with_node: ast.With | ast.AsyncWith | N
     return facts.innermost_here(node)
 
 
-def block_fixes(facts: Facts, with_node: ast.With | ast.AsyncWith | None, span: Span, text: str) -> list[Fix | None]:
-    """Moving the statement at a span out of a `with`, and dropping the `with`."""
+def _goes_on(facts: Facts, cause: Cause, with_node: ast.With | ast.AsyncWith, span: Span) -> bool:
+    """Whether another statement of the block computes on with the value: out of the block it has to come as well."""
+    path = cause.leaves[0].path
+    mine = facts.statement_at(span)
+    first, last = with_node.body[0].lineno, with_node.end_lineno or with_node.body[-1].lineno
+    for node in path[: path.index(cause.cut)] if cause.cut in path else ():
+        for place in (node.span, *(site.span for site in node.stack)):
+            if place is not None and facts.here(place) and first <= place.start.line <= last:
+                statement = facts.statement_at(place)
+                if statement is not None and statement is not mine:
+                    return True
+    return False
+
+
+def block_fixes(
+    facts: Facts, with_node: ast.With | ast.AsyncWith | None, span: Span, text: str, alone: bool = True
+) -> list[Fix | None]:
+    """Moving the statement at a span out of a `with`, if that is enough (`alone`), and dropping the `with`."""
     if with_node is None:
         return []
     statement = facts.statement_at(span)
@@ -140,10 +158,11 @@ def block_fixes(facts: Facts, with_node: ast.With | ast.AsyncWith | None, span: 
         statement = parent
     if statement is None:
         return []
-    title = f"move `{facts.text(statement, 50)}` out of `{text}`"
-    moved = facts.fix(
-        title, "safe" if len(with_node.body) == 1 else "unsafe", move_out_of_with(facts.parsed, with_node, statement)
-    )
+    simple = not hasattr(statement, "body")
+    written = facts.text(statement, 50) if simple else facts.source.line_text(statement.lineno).strip()
+    trust = "safe" if len(with_node.body) == 1 and simple else "unsafe"
+    edits = move_out_of_with(facts.parsed, with_node, statement) if alone or len(with_node.body) == 1 else None
+    moved = facts.fix(f"move `{written}` out of `{text}`", trust, edits)
     dropped = None
     if len(with_node.body) > 1:
         dropped = facts.fix(f"drop the `{text}` block", "unsafe", drop_with(facts.parsed, with_node))
