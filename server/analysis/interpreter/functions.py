@@ -239,11 +239,14 @@ _ACCEPTS: dict[str, tuple[type, ...]] = {
 
 
 def _contradicted(argument: ast.arg, defaults: dict[str, ast.expr]) -> bool:
-    """Whether the default is of another type than the annotation says (`rate: int = 0.5`): then it says nothing."""
+    """Whether the default is of another type than the annotation says: then it says nothing.
+
+    `rate: int = 0.5` holds no integer, and `weight: float = None` what the function puts there when nothing is given.
+    """
     default, annotation = defaults.get(argument.arg), argument.annotation
     if isinstance(default, ast.UnaryOp):
         default = default.operand
-    if not isinstance(default, ast.Constant) or not isinstance(annotation, ast.Name) or default.value is None:
+    if not isinstance(default, ast.Constant) or not isinstance(annotation, ast.Name):
         return False
     return annotation.id in _ACCEPTS and not isinstance(default.value, _ACCEPTS[annotation.id])
 
