@@ -221,7 +221,9 @@ def _freed_by(facts: Facts, event: Grown, growth: Growth) -> Sink | None:
             return None
     elif any(event.node in sink.outcome.reach.nodes for sink in sinks):
         return None
-    return next((sink for sink in sinks if _frees(sink) and _joins(event, sink)), None)
+    # When a method that nobody calls is run, and how often, another one does not know.
+    ran = (sink for sink in sinks if sink.entry == event.entry)
+    return next((sink for sink in ran if _frees(sink) and _joins(event, sink)), None)
 
 
 def _joins(event: Grown, sink: Sink) -> bool:
