@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from .autograd.graph import ALWAYS, Cut, Node
@@ -207,14 +208,18 @@ class Causes(Wanted):
         """What a `forward` that nobody calls loses: a parameter of its own that left torch or was copied.
 
         Only ways to lose a gradient that nobody chooses: a backbone under `no_grad`, a detached code book and an
-        average kept by hand look the same from here as a mistake.
+        average kept by hand look the same from here as a mistake. A parameter that `__init__` only makes the first
+        values of another one from is none of the module's.
         """
         if sink.kind != "forward":
             return []
         lost = [
             s
             for s in self.severed_by(sink)
-            if s.leaf.is_parameter and s.leaf.requires_grad.yes and not s.leaf.group and id(s.leaf) not in self.reached
+            if id(s.leaf) in sink.registered
+            and s.leaf.requires_grad.yes
+            and not s.leaf.group
+            and id(s.leaf) not in self.reached
         ]
         lost = [s for s in lost if all(n.cut is None or n.cut.kind in _UNCHOSEN for n in s.path)]
         return self._grouped(lost, sink, "likely", False)
@@ -268,11 +273,27 @@ class Causes(Wanted):
             groups.setdefault(id(item.cut), []).append(item)
         causes = []
         for items in groups.values():
-            items = self._besides_a_target(items, sink)
+            items = self._besides_a_target(self._rather(items, sink), sink)
             for each in (items, *self._beside(items, sink)):
                 node, why = self._more_specific(each[0])
                 causes.append(Cause(node, tuple(each), sink, confidence, raises, why))
         return causes
+
+    def _rather(self, items: list[Severed], sink: Sink, limit: int = 8) -> list[Severed]:
+        """Another way to leaves of which a target is made: a target is without a graph on purpose, and whatever cuts
+        off the prediction beside it is the mistake."""
+        if not _as_target(items[0]):
+            return items
+        mine = {id(item.leaf) for item in items}
+        seen = [items[0].cut]
+        for _ in range(limit):
+            others = [s for s in severed(sink.outcome.roots, sink.outcome.reach.leaves, seen) if id(s.leaf) in mine]
+            if len(others) < len(items):
+                break
+            if not any(map(_as_target, others)):
+                return others
+            seen += dict.fromkeys(s.cut for s in others)
+        return items
 
     def _beside(self, items: list[Severed], sink: Sink, limit: int = 8) -> list[list[Severed]]:
         """Other ways to the same leaves that are cut as well: in the same manner, or not on purpose where this one is.
@@ -341,6 +362,12 @@ class Causes(Wanted):
                 continue
             found.append((sink, constants(sink.outcome.roots)))
         return found
+
+
+def _as_target(lost: Severed) -> bool:
+    """Whether the way from a loss to a leaf goes through an operand that is called a target (`mse_loss`)."""
+    path = lost.path[: lost.path.index(lost.cut) + 1]
+    return any(all(edge.name == "target" for edge in user.edges if edge.node is node) for user, node in pairwise(path))
 
 
 def _as_bad(first: Cut, other: Cut | None) -> bool:

@@ -19,7 +19,7 @@ class Sink:
     """A backward or `autograd.grad`: what it did. `kind`: "backward", "grad".
 
     A weak sink is what a method of a module returns that the file only defines: "forward", "method". What was made
-    later has a number above `order`.
+    later has a number above `order`; `registered` are the parameters that the module of a weak sink has then.
     """
 
     site: Site
@@ -32,6 +32,7 @@ class Sink:
     loop: int = 0
     pass_start: int = 0
     order: int = 0
+    registered: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,7 @@ def _run_class(machine: Machine, cls: ClassValue) -> None:
             machine.path = ALWAYS
             machine.heap.undo(mark)
     if not lightning and module_tree.is_module(instance):
-        _weak_sinks(machine, cls, returned)
+        _weak_sinks(machine, cls, instance, returned)
 
 
 def _instance(machine: Machine, cls: ClassValue) -> Value:
@@ -263,8 +263,11 @@ def _return_site(machine: Machine, function: FunctionValue) -> Site:
     return Site(machine.span(found), found, None, function.module)
 
 
-def _weak_sinks(machine: Machine, cls: ClassValue, returned: list[tuple[FunctionValue, Site, Value]]) -> None:
+def _weak_sinks(
+    machine: Machine, cls: ClassValue, instance: Value, returned: list[tuple[FunctionValue, Site, Value]]
+) -> None:
     """What a module nobody calls returns: whoever trains it backpropagates from there, as far as one can tell."""
+    registered = frozenset(id(tensor) for _, tensor in module_tree.named_parameters(instance))
     for function, site, value in returned:
         roots = machine.tensors_in(value)[:50]
         if not roots:
@@ -272,4 +275,4 @@ def _weak_sinks(machine: Machine, cls: ClassValue, returned: list[tuple[Function
         outcome = Outcome(site.span, tuple(roots), None, (), reach(roots))
         kind = "forward" if function.name == "forward" else "method"
         entry = f"{cls.name}.{function.name}"
-        machine.events.weak.append(Sink(site, outcome, kind, ALWAYS, "", entry))
+        machine.events.weak.append(Sink(site, outcome, kind, ALWAYS, "", entry, registered=registered))

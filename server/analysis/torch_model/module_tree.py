@@ -105,6 +105,8 @@ def _add_parameters(value: Value, prefix: str, seen: set[int], found: list[tuple
     else:
         inner = value.data.get("torch")
         if inner is not None:
+            # What the object was given since is there in place of what torch's `__init__` registered.
+            seen |= {id(inner.attributes[name]) for name in inner.attributes.keys() & value.attributes.keys()}
             _add_parameters(inner, prefix, seen, found)
     for name, child in layers:
         _add_parameters(child, f"{prefix}{name}.", seen, found)
