@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gradsight.analysis.check import Snapshot, check
-from gradsight.analysis.interpreter import machine as machine_module
+from gradsight.analysis.interpreter import state
 from gradsight.analysis.interpreter.budget import FOREIGN_STEPS, IMPORTS_STEPS
 from gradsight.analysis.interpreter.imports import Importer
 from gradsight.analysis.interpreter.run import Interpreter, run_file
@@ -125,14 +125,14 @@ LONG = "import torch\n" + "".join(
 
 
 def test_all_accounts_together_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_module, "RUN_STEPS", 700)
+    monkeypatch.setattr(state, "RUN_STEPS", 700)
     machine = run_file(parse("main.py", LONG))
     assert machine.spent_all and 700 <= machine.steps < 720
     assert machine.stopped == ["part_2", "part_3", "part_4", "part_5"]
 
 
 def test_it_is_told_in_one_sentence_what_was_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_module, "RUN_STEPS", 700)
+    monkeypatch.setattr(state, "RUN_STEPS", 700)
     (problem,) = check(Snapshot("main.py", LONG)).problems
     assert problem.message == (
         "the analysis stopped early: `part_2`, `part_3` and 2 more take more steps than the budget allows"
@@ -140,7 +140,7 @@ def test_it_is_told_in_one_sentence_what_was_not_looked_at(monkeypatch: pytest.M
 
 
 def test_an_edited_file_that_comes_to_the_end_is_checked_as_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_module, "RUN_STEPS", 1500)
+    monkeypatch.setattr(state, "RUN_STEPS", 1500)
     analyzer = Analyzer()
     for text in (LONG, LONG.replace("x * 2", "x * 2 * 3 * 4"), LONG, "x = 1\n" + LONG):
         found, fresh = analyzer.check(Snapshot("main.py", text)), check(Snapshot("main.py", text))

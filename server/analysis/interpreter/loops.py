@@ -14,7 +14,7 @@ from typing import Any
 from ..autograd.graph import newest_order
 from ..autograd.heap import Pending
 from ..values import Instance, IterValue, Scalar, Value
-from . import carried, comparisons, generators, operators
+from . import body_names, carried, comparisons, generators, operators
 from .blocks import DEAD, Leave, run_block, settle
 from .elements import open_elements
 from .expressions import evaluate
@@ -147,7 +147,7 @@ def _same_from(node: ast.For | ast.AsyncFor, items: list[Value]) -> int | None:
     first = len(items) - 1
     while first > 0 and carried.alike(items[first - 1], items[-1]):
         first -= 1
-    if first and not carried.uses(node):
+    if first and not body_names.uses(node):
         return 0
     return first if first < len(items) - 1 else None
 

@@ -25,8 +25,8 @@ from .module_tree import BASE, children, is_module, named_parameters
 from .module_tree import modules as modules_of
 from .table import TABLE
 
-_LISTED = "listed"
-"""Where a module keeps a parameter that was given out together with its own."""
+LISTED = "<listed>"
+"""Where a module keeps a parameter that was given out together with its own. Only a module that is added later asks."""
 
 
 def replacing(rt: Runtime, owner: Value, name: str, before: Value, after: Value, site: Site) -> None:
@@ -48,8 +48,8 @@ def listed(rt: Runtime, owner: Value) -> None:
     for module in modules_of(owner):
         if isinstance(module, Instance) or (isinstance(module, ModuleObject) and module.dotted in CONTAINERS):
             kept = _kept(module)
-            if kept.get(_LISTED) is not first:
-                rt.heap.put(kept, _LISTED, first)
+            if kept.get(LISTED) is not first:
+                rt.heap.put(kept, LISTED, first)
 
 
 def _kept(module: Instance | ModuleObject) -> dict[str, Value]:
@@ -62,7 +62,7 @@ def adding(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> No
     new = _parameters_in(value) if rt.events.held and isinstance(owner, (Instance, ModuleObject)) else ()
     if not new or not is_module(owner):
         return
-    listed_with = _kept(owner).get(_LISTED)
+    listed_with = _kept(owner).get(LISTED)
     given = [t for t in (listed_with, _first_parameter(owner)) if isinstance(t, Tensor)]
     if all(first.born > rt.events.held[-1].before for first in given):
         return
