@@ -178,6 +178,24 @@ CASES = {
             "torch.ones(3, requires_grad=True), torch.zeros(3, requires_grad=True)",
         ),
     ),
+    "a reentrant checkpoint of data": (
+        TRAINED.replace(
+            "loss = net(torch.ones(3)).mean()", "y = checkpoint(net, torch.ones(3), use_reentrant=True)"
+        ).replace("import torch\n", "import torch\nfrom torch.utils.checkpoint import checkpoint\n")
+        + "    y.sum().backward()\n    optimizer.step()\n",
+        "no-grad-block",
+        ("use_reentrant=True", "use_reentrant=False"),
+    ),
+    "inference mode for frozen features": (
+        LEAF + "with torch.inference_mode():\n    y = x * 2\n(y * x).sum().backward()\n",
+        "inference-tensor",
+        ("torch.inference_mode()", "torch.no_grad()"),
+    ),
+    "a value that the block computes on with": (
+        LEAF + "with torch.no_grad():\n    y = x * 2\n    z = y + 1\nz.sum().backward()\n",
+        "no-grad-block",
+        ("with torch.no_grad():\n    y = x * 2\n    z = y + 1\n", "y = x * 2\nz = y + 1\n"),
+    ),
     "a row that is made of the row before": (
         LEAF + "h = torch.zeros(4, 3)\nfor t in range(3):\n    h[t + 1] = (h[t] * x).tanh()\nh.sum().backward()\n",
         "inplace-on-saved",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
+from ..describe import first_cut
 from ..events import Sink
 from ..facts import Facts
-from ..report import Finding
+from ..report import Finding, Fix, Span
+from ..source.edits import rename_call
 from .base import Rule
 from .claims import INFERENCE, Law
 
@@ -15,7 +18,7 @@ RULE = Rule(
     summary="a tensor made in inference mode meets autograd",
     family="in place",
     severity="error",
-    fix="no fix: `torch.no_grad()` or a clone outside, whichever was meant",
+    fix="`torch.no_grad()` instead of `torch.inference_mode()`",
     claim=Law("raises", INFERENCE),
     what="""\
 Finds tensors made under `torch.inference_mode()` that a tracked operation has to save for backward, that are changed
@@ -52,7 +55,9 @@ loss = head(features).sum()
 loss.backward()
 print(head.weight.grad)
 """,
-    fix_safety="There is no automatic fix: `no_grad` instead of `inference_mode`, or `.clone()` outside of the block.",
+    fix_safety="""\
+`torch.no_grad()` instead of `torch.inference_mode()` is *unsafe* only in that what is computed there stays without
+gradient, as it was. `.clone()` outside of the block is the other way.""",
     blind_spots="Inference tensors that come back from another library, or from code that is not followed.",
 )
 
@@ -70,15 +75,31 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = facts.name_of(tensor)
         subject = f"`{name}`" if name else facts.value_name(made)
         message = f"{subject} is made in inference mode and then used where autograd needs it: PyTorch raises"
+        lost = first_cut(tensor.node)
+        mode = lost.cut.span if lost is not None and lost.cut is not None and lost.cut.kind == "grad-mode" else None
         trace = [
+            facts.step(mode, "note", "inference mode is on from here") if facts.here(mode) else None,
             facts.step(made, "source", f"{subject} is an inference tensor") if facts.here(made) else None,
             facts.step(event.site.span, "sink", f"raises: {event.message}"),
         ]
-        yield facts.finding(RULE.name, facts.confidence_on(event.path), message, facts.marked(span), trace)
+        confidence = facts.confidence_on(event.path)
+        yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_no_grad(facts, mode)])
     for sink in facts.events.sinks:
         raised = sink.outcome.raises
         if raised is not None and raised.kind == "inference" and raised.certain and not sink.after_error:
             yield from _gradient(facts, sink)
+
+
+def _no_grad(facts: Facts, mode: Span | None) -> Fix | None:
+    """`torch.no_grad()` in place of `torch.inference_mode()`: no graph either, and an ordinary tensor."""
+    call = facts.node_at(mode)
+    if not isinstance(call, ast.Call) or call.args or call.keywords:
+        return None
+    written = facts.source.segment(call.func)
+    if not written.endswith(".inference_mode"):
+        return None
+    edits = rename_call(facts.parsed, call, written.replace("inference_mode", "no_grad"))
+    return facts.fix("use `torch.no_grad()` here instead of `torch.inference_mode()`", "unsafe", edits)
 
 
 def _gradient(facts: Facts, sink: Sink) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..facts import Cause, Facts
 from ..late import flags_between, without_flags
 from ..report import Finding, Fix, Span
-from ..source.edits import drop_with, move_out_of_with
+from ..source.edits import drop_with, move_out_of_with, replace_expr, set_keyword
 from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
 from .claims import CUT
@@ -95,20 +95,35 @@ def check(facts: Facts) -> Iterator[Finding]:
             marked = facts.marked(cut.span) if not cut.detail.startswith("checkpoint") else marked
         lost, place = lost_value(facts, span, cause.sink), elsewhere(facts, cause.cut.span)
         message = f"{lost} carries no gradient to {sink}: computed under `{cut.detail}`{place}"
-        if cut.detail.startswith("checkpoint"):
-            message = f"{lost} carries no gradient to {sink}: `{cut.detail}` gives no grad_fn"
+        lead = [facts.step(cut.span, "note", "tracking is off from here")]
+        recomputed = cut.detail.startswith("checkpoint")
+        if recomputed:
+            message = f"{lost} carries no gradient to {sink}: no input of this reentrant checkpoint requires grad"
+            lead = [facts.step(cut.span, "note", "`use_reentrant=True` computes without tracking")]
         if isinstance(block, (ast.FunctionDef, ast.AsyncFunctionDef)) and facts.here(cause.sink.site.span):
             # Tracking is off in all that evaluates, and rightly: what asks for a gradient there is what cannot work.
             marked = facts.marked(cause.sink.site.span)
             message = f"{sink} has no graph here: `{block.name}` runs with tracking off, as part of {cut.detail}"
-        lead = [facts.step(cut.span, "note", "tracking is off from here")]
         told = f"cut: {lost} has no grad_fn" if not place else "cut: the result has no grad_fn"
         trace = cut_story(facts, cause, told, place=facts.marked(span), lead=lead)
         flags = flags_between(facts, cause)
         alone = with_node is None or not _goes_on(facts, cause, with_node, span)
         found = block_fixes(facts, with_node, span, cut.detail, alone)
+        if recomputed:
+            found = [_not_reentrant(facts, cut.span)]
         fixes = [without_flags(facts, fix, flags) for fix in found]
         yield facts.finding(RULE.name, cause.confidence, message, marked, trace, fixes)
+
+
+def _not_reentrant(facts: Facts, span: Span | None) -> Fix | None:
+    """The form of checkpointing that PyTorch recommends: its graph does not hang on the inputs."""
+    call = facts.node_at(span)
+    if not isinstance(call, ast.Call):
+        return None
+    flag = next((each.value for each in call.keywords if each.arg == "use_reentrant"), None)
+    edits = replace_expr(facts.parsed, flag, "False") if flag is not None else None
+    edits = edits or set_keyword(facts.parsed, call, "use_reentrant", "False")
+    return facts.fix("set `use_reentrant=False`", "unsafe", edits)
 
 
 def with_of(facts: Facts, manager: ast.AST | None) -> ast.With | ast.AsyncWith | None:
