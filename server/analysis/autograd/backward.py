@@ -6,6 +6,7 @@ The engine of PyTorch runs nodes in the order of their sequence numbers, the new
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -63,6 +64,13 @@ class Outcome:
     asked: frozenset[int] | None = None
 
 
+_OF_CUSTOM = re.compile(r"result|saved|\d")
+"""Operands of custom functions by number or as what is saved beside: these, and results, are given a grad_fn anew.
+
+Source: unpack in torch/csrc/autograd/saved_variable.cpp, with a `saved_for`.
+"""
+
+
 def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
     found = []
     current = saved.tensor.counter.version
@@ -86,7 +94,7 @@ def _changed(autograd: Autograd, node: Node, saved: Saved) -> list[Raise]:
         last = last.edges[0].tensor.node
     if last is not None and last.name == "detach_" and last.order > node.order:
         before = last.edges[0].node
-        if before is not None and before.tracked.yes and not saved.operand.startswith("result"):
+        if before is not None and before.tracked.yes and not _OF_CUSTOM.match(saved.operand):
             # It was no leaf when it was saved and has no grad_fn now (saved_variable.cpp, unpack).
             culprit = Version("detach_", last.span, last.path)
             culprit.stack = last.stack

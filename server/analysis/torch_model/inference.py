@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..autograd.backward import matmul_takes
-from ..autograd.operation import Operand
+from ..autograd.operation import Operand, Save
 from ..values import Scalar, Value
 from .shapes import plain_name
 from .sizes import broadcast
@@ -45,7 +45,8 @@ def bypasses(name: str, bound: dict[str, Value], operands: Sequence[Operand]) ->
     plain = plain_name(name)
     if not tensors or not all(tensor.inference for tensor in tensors) or plain in TRACKS:
         return False
-    return not (plain in WRAPS_NUMBERS and any(isinstance(v, (int, float, Scalar)) for v in bound.values()))
+    factors = (value for name, value in bound.items() if name != "alpha")
+    return not (plain in WRAPS_NUMBERS and any(isinstance(value, (int, float, Scalar)) for value in factors))
 
 
 def refuses(name: str, bound: dict[str, Value], operands: Sequence[Operand]) -> bool:
@@ -55,6 +56,21 @@ def refuses(name: str, bound: dict[str, Value], operands: Sequence[Operand]) -> 
     plain = plain_name(name)
     whole = plain not in ("std", "var") or bound.get("dim") is None
     return plain in REFUSES and whole and bypasses(name, bound, operands)
+
+
+def saved(name: str, saves: tuple[Save, ...], operands: Sequence[Operand]) -> tuple[Save, ...]:
+    """What an operation of several parts keeps where the parts over nothing but an inference tensor go past autograd.
+
+    `normalize` divides by a norm that is an ordinary tensor and the one thing it keeps; the entropy of the target in
+    `kl_div` has no history, its product with the input does.
+    """
+    plain = plain_name(name)
+    lost = {o.name for o in operands if o.tensor is not None and o.tensor.inference}
+    if plain == "normalize" and lost:
+        return ()
+    if plain == "kl_div" and "target" in lost:
+        return tuple(replace(save, when=save.when - lost) if save.what == "target" else save for save in saves)
+    return saves
 
 
 _LAID_OUT = frozenset("inner kron tensordot einsum".split())

@@ -73,7 +73,7 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
     untracked = False
     if not rt.autograd.mode.inference and any(o.tensor is not None and o.tensor.inference for o in operands):
         untracked = inference.bypasses(name, bound, operands)
-        operands = list(inference.taken(name, operands))
+        operands, saves = list(inference.taken(name, operands)), inference.saved(name, saves, operands)
         if rt.autograd.mode.enabled.yes and inference.refuses(name, bound, operands):
             rt.error("other", NO_OUT.format(name), site, as_tensor(bound.get("self", bound.get("input"))))
     operation = Operation(

@@ -770,4 +770,19 @@ with torch.no_grad():
 z = v * w
 w.add_(1)
 z.sum().backward()
+=== saved_by_a_custom_function_and_detached_in_place
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        ctx.save_for_backward(a)
+        return a * a
+    @staticmethod
+    def backward(ctx, grad):
+        a, = ctx.saved_tensors
+        return 2 * grad * a
+x = torch.rand(3, requires_grad=True)
+y = x + x
+z = Square.apply(y)
+y.detach_()
+z.sum().backward()
 """

@@ -66,4 +66,31 @@ with torch.inference_mode():
     x = torch.rand(3, requires_grad=True)
 w = torch.rand(3, 3, requires_grad=True)
 y = x @ w
+=== inference_leaf_normalized
+with torch.inference_mode():
+    x = torch.rand(3, 3, requires_grad=True)
+y = F.normalize(x, dim=0)
+y.sum().backward()
+=== data_from_inference_mode_normalized
+x = torch.rand(3, 3, requires_grad=True)
+with torch.inference_mode():
+    x.data = x.data * 2
+y = F.normalize(x, dim=0)
+y.sum().backward()
+=== inference_leaf_added_with_a_factor
+with torch.inference_mode():
+    x = torch.rand(3, requires_grad=True)
+y = torch.add(x, x, alpha=2)
+y.sum().backward()
+=== inference_leaf_as_target_of_kl_div
+with torch.inference_mode():
+    x = torch.rand(3, requires_grad=True)
+y = F.kl_div(torch.rand(3), x, reduction="sum")
+y.backward()
+=== inference_target_of_kl_div_with_a_parameter
+with torch.inference_mode():
+    x = torch.rand(3)
+w = torch.rand(3, requires_grad=True)
+y = F.kl_div(w, x, reduction="sum")
+y.backward()
 """
