@@ -9,7 +9,7 @@ from ..autograd.operation import Operation, Save
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..values import ListValue, Value
-from . import shapes, strides
+from . import dtypes, shapes, strides
 from .arguments import as_tensor
 from .keeps import KEEPS_NOTHING, KEEPS_OPERANDS
 from .sizes import UNKNOWN, Shape
@@ -85,8 +85,14 @@ def certain(name: str, bound: dict[str, Value], saves: tuple[Save, ...]) -> tupl
     """What the table leaves open because it depends on the arguments, where these decide it.
 
     Matrices and vectors are saved as they are, batches of them may be copied first; `kl_div` multiplies with the target
-    unless that is a logarithm; `smooth_l1_loss` is another function where `beta` is 0.
+    unless that is a logarithm; `smooth_l1_loss` is another function where `beta` is 0. `batch_norm` on a CPU or with
+    cuDNN needs its input, and a norm of everything is one of a vector. `float_power` keeps copies in double precision
+    of what is not.
     """
+    if name == "batch_norm":
+        return tuple(replace(s, sure=True) if s.what == "input" else s for s in saves)
+    if name == "float_power":
+        return tuple(s for s in saves if _is_double(bound.get(s.what)))
     if name in ("matmul", "__matmul__", "__rmatmul__"):
         tensors = [t for t in map(as_tensor, bound.values()) if t is not None]
         decided = all(t.shape is not None and len(t.shape) <= 2 for t in tensors)
@@ -97,9 +103,16 @@ def certain(name: str, bound: dict[str, Value], saves: tuple[Save, ...]) -> tupl
     elif name == "smooth_l1_loss":
         beta = bound.get("beta", 1.0)
         decided = isinstance(beta, (int, float)) and beta > 0
+    elif name == "norm":
+        decided = all(bound.get(each) is None for each in ("ord", "p", "dim"))
     else:
         decided = name == "kl_div" and bound.get("log_target", False) is False
     return tuple(Save(s.what, s.when) for s in saves) if decided else saves
+
+
+def _is_double(value: Value) -> bool:
+    tensor = as_tensor(value)
+    return tensor is None or dtypes.of(tensor) == "float64"
 
 
 def holds_numbers(name: str, overload: Overload, bound: dict[str, Value]) -> bool:

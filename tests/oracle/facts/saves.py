@@ -229,5 +229,40 @@ y.sum().backward()
 y.add_(1)
 z = (x * 2).sum()
 z.backward()
+=== float_power_of_single_precision_changed
+x = torch.rand(3, requires_grad=True)
+y = x + 1
+z = y.float_power(2)
+y.add_(1)
+z.sum().backward()
+=== float_power_of_double_precision_changed
+x = torch.rand(3, requires_grad=True)
+y = x.double() + 1
+z = y.float_power(2)
+y.add_(1)
+z.sum().backward()
+=== float_power_result_changed
+x = torch.rand(3, requires_grad=True)
+z = torch.float_power(x + 1, torch.rand(3, requires_grad=True))
+z.add_(1)
+z.sum().backward()
+=== norm_of_linalg_changed
+x = torch.rand(3, 3, requires_grad=True)
+y = x + 1
+z = torch.linalg.norm(y)
+y.add_(1)
+z.backward()
+=== batch_norm_in_training_changed
+x = torch.rand(3, 3, requires_grad=True)
+y = x + 1
+z = F.batch_norm(y, None, None, training=True)
+y.add_(1)
+z.pow(2).sum().backward()
+=== batch_norm_in_evaluation_changed
+x = torch.rand(3, 3, requires_grad=True)
+y = x + 1
+z = F.batch_norm(y, torch.zeros(3), torch.ones(3))
+y.add_(1)
+z.pow(2).sum().backward()
 """
 )
