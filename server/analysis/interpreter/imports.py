@@ -31,6 +31,8 @@ MAX_CHARACTERS = 800_000
 
 STAR = "*"
 """The name that holds a module which any name may come from, as nobody knows what is in it."""
+HALF = "*half"
+"""The name that holds the modules whose names were taken by a star before they had run to their end."""
 CONSTANTS: dict[str, Value] = {"typing.TYPE_CHECKING": False, "typing_extensions.TYPE_CHECKING": False}
 """Names of other libraries whose value decides what the program does."""
 
@@ -84,6 +86,7 @@ class Importer:
         self._mentions: dict[str, bool] = {}
         self._since = 0
         self._spaces: dict[str, ModuleValue] = {}
+        self.looks_back = False
 
     # ------------------------------------------------------------------ the statements
 
@@ -274,12 +277,21 @@ class Importer:
         """`from module import name`."""
         if name in module.namespace:
             return self.settle(machine, module.namespace[name])
-        found = self.submodule(machine, module, name, site)
+        found = self.from_star(machine, module, name) or self.submodule(machine, module, name, site)
         if found is not None:
             return found
         if module.path in self.running or module is machine.main:
             return LazyImport(module.path, module.name, name, site, machine.autograd.stack)
         return Unknown(f"`{name}` of module `{module.name}`", name=name)
+
+    def from_star(self, machine: Machine, module: ModuleValue, name: str) -> Value | None:
+        """A name that `from x import *` did not find in a module that had not run to its end, and that is there now."""
+        for source in module.namespace.get(HALF, ()):
+            if name in source.namespace and not name.startswith("_"):
+                # A function of another file sees it without naming it: `package.name`.
+                self.looks_back = self.looks_back or source is machine.main
+                return self.settle(machine, source.namespace[name])
+        return None
 
     def submodule(self, machine: Machine, module: ModuleValue, name: str, site: Site | None = None) -> Value | None:
         """`package.name` as a module of the workspace; None if there is none."""
@@ -296,6 +308,8 @@ class Importer:
             for name in torch_names.public(module.dotted):
                 self._store(machine, name, machine.torch.attribute(module, name, None))
         elif isinstance(module, ModuleValue):
+            if module.path in self.running or module is machine.main:
+                self._store(machine, HALF, (*machine.module.namespace.get(HALF, ()), module))
             for name in self._public(machine, module):
                 if name in module.namespace:
                     self._store(machine, name, module.namespace[name])
@@ -312,7 +326,7 @@ class Importer:
             names = listed.items if isinstance(listed, ListValue) else listed
             yield from [name for name in names if isinstance(name, str)]
             return
-        yield from [name for name in module.namespace if not name.startswith("_")]
+        yield from [name for name in module.namespace if not name.startswith("_") and name != HALF]
 
     def cannot_fail(self, machine: Machine, node: ast.Try) -> bool:
         """Whether a `try` around imports finds all it imports, so that its handlers never run."""

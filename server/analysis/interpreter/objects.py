@@ -70,7 +70,9 @@ def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
     if isinstance(owner, ModuleValue):
         if name in owner.namespace:
             return machine.importer.settle(machine, owner.namespace[name])
-        found = machine.importer.submodule(machine, owner, name, site)
+        found = machine.importer.from_star(machine, owner, name) or machine.importer.submodule(
+            machine, owner, name, site
+        )
         return found if found is not None else Unknown(f"`{name}` of module `{owner.name}`", name=name)
     if isinstance(owner, SuperValue):
         return classes.get_super_attribute(machine, owner, name, site)

@@ -152,6 +152,8 @@ class OlderRun:
             if obj is module or obj is frame:
                 if name in (seen if obj is module else seen_in_frame):
                     return False
+                if obj is module and self.machine.importer.looks_back:
+                    return False
             else:
                 others.add(id(obj))
         if not others:
