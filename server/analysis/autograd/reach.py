@@ -146,7 +146,7 @@ class _Sure:
                 leaf = _leaf_of(edge.tensor, edge.node)
                 if leaf is not None:
                     bits = self._bit_of(leaf)
-                elif edge.node is not None and (edge.tensor is not None or not node.is_join or edge.node.is_join):
+                elif edge.node is not None and (edge.tensor is not None or not node.is_join or _of_two(node)):
                     bits = self._known.get(edge.node, 0)
             found = bits if found is None else found & bits if node.is_join else found | bits
         return (found or 0) | (0 if node.is_join else self._bit_of(node))
@@ -156,6 +156,11 @@ class _Sure:
             self._bit[thing] = 1 << len(self._things)
             self._things.append(thing)
         return self._bit[thing]
+
+
+def _of_two(join: Node) -> bool:
+    """Whether a join of histories has all of them: of a tensor that had none before the branch it keeps one only."""
+    return len(join.edges) > 1 or any(edge.node is not None and edge.node.is_join for edge in join.edges)
 
 
 def zeros_on_the_way(roots: Sequence[Tensor], leaves: Iterable[Tensor]) -> list[Severed]:

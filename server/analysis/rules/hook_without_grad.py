@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..autograd.graph import Node
 from ..describe import cut_words, first_cut
 from ..events import Forbidden
 from ..facts import Facts
-from ..report import Finding
+from ..report import Finding, Span
 from .base import Rule
 from .claims import HOOK, Law
+from .no_grad_block import place_in, with_of
 from .nothing_requires_grad import creation_fix
 
 RULE = Rule(
@@ -76,6 +78,15 @@ def _finding(facts: Facts, event: Forbidden) -> Finding:
         facts.step(event.site.span, "sink", f"raises: {event.message}"),
     ]
     fix = creation_fix(facts, tensor) if tensor is not None and node is None else None
-    return facts.finding(
-        RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace, [fix]
-    )
+    place = _in_the_block(facts, event, lost) or event.site.span
+    return facts.finding(RULE.name, facts.confidence_on(event.path), message, facts.marked(place), trace, [fix])
+
+
+def _in_the_block(facts: Facts, event: Forbidden, lost: Node | None) -> Span | None:
+    """The statement under `no_grad` that ends at a hook asked for elsewhere, in what it calls."""
+    if lost is None or lost.cut is None or lost.cut.kind != "grad-mode" or lost.cut.function is not None:
+        return None
+    block = with_of(facts, facts.node_at(lost.cut.span)) if facts.here(lost.cut.span) else None
+    if block is None or facts.enclosing_function(block) is facts.enclosing_function(facts.node_at(event.site.span)):
+        return None
+    return place_in(facts, lost, block)

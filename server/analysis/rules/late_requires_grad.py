@@ -127,7 +127,7 @@ def _finding(facts: Facts, sink: Sink, flags: list[Flagged], causes: list[Cause]
 def _place(facts: Facts, cause: Cause) -> Span | None:
     """Where a cut is seen: in the block that switched tracking off, else at the operation."""
     block = with_of(facts, facts.node_at(cause.why.span))
-    return place_in(facts, cause, block) if block is not None else facts.innermost_here(cause.cut)
+    return place_in(facts, cause.cut, block) if block is not None else facts.innermost_here(cause.cut)
 
 
 def _fixes(

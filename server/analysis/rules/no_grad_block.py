@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..facts import Cause, Facts
+from ..autograd.graph import Node
+from ..facts import Facts
 from ..late import flags_between, without_flags
 from ..report import Finding, Fix, Span
 from ..source.edits import drop_with, move_out_of_with, replace_expr, set_keyword
@@ -85,7 +86,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         block = facts.node_at(cut.span)
         with_node = with_of(facts, block)
-        span = place_in(facts, cause, with_node)
+        span = place_in(facts, cause.cut, with_node)
         if span is None:
             continue
         marked = facts.marked(span)
@@ -133,9 +134,8 @@ def with_of(facts: Facts, manager: ast.AST | None) -> ast.With | ast.AsyncWith |
     return owner if isinstance(owner, (ast.With, ast.AsyncWith)) else None
 
 
-def place_in(facts: Facts, cause: Cause, with_node: ast.With | ast.AsyncWith | None) -> Span | None:
+def place_in(facts: Facts, node: Node, with_node: ast.With | ast.AsyncWith | None) -> Span | None:
     """The statement of the block whose value loses its link, also when the operation runs in a called function."""
-    node = cause.cut
     spans = [s.span for s in node.stack] + ([node.span] if node.span else [])
     if with_node is not None and with_node.body:
         first, last = with_node.body[0].lineno, with_node.end_lineno or with_node.body[-1].lineno

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..autograd.reach import untracked
 from ..autograd.tensor import Tensor
-from ..events import Sink
+from ..events import Sink, Step
 from ..facts import Facts
 from ..report import Finding, Fix
 from ..source.edits import set_keyword
@@ -25,6 +25,9 @@ RULE = Rule(
 Finds a `backward()` (or `torch.autograd.grad`) on a value whose whole history holds no tensor that requires grad, and
 where no cut explains it. The finding sits on the creation of the tensor that should have required grad: the
 one whose `.grad` is read afterwards, or else the one the loss was computed from.
+
+Also a tensor that an optimizer is given to change and that never gets a gradient for want of the flag, whatever else
+the loss trains: the optimizer's step leaves it as it is.
 
 If a trainable tensor is there and was lost on the way, the rule of that cut reports it instead.""",
     why="""\
@@ -132,12 +135,43 @@ def check(facts: Facts) -> Iterator[Finding]:
             [_creation_fixes(facts, chosen, held or here)],
         )
 
+    yield from _never_learns(facts)
+
     for event in facts.refused():
         if not event.message.lower().startswith("only tensors of floating"):
             continue
         message = f"{facts.value_name(event.site.span)} holds integers: only floating-point tensors can require grad"
         trace = [facts.step(event.site.span, "sink", f"raises: {event.message}")]
         yield facts.finding(RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace)
+
+
+def _never_learns(facts: Facts) -> Iterator[Finding]:
+    """What an optimizer is given to change, a loss is made of, and no step finds a gradient for: no flag, ever."""
+    stepped: dict[int, list[Step]] = {}
+    moved: set[int] = set()
+    for step in facts.events.steps:
+        for tensor, grad in step.grads:
+            (stepped.setdefault(id(tensor), []).append(step) if grad.present.no else moved.add(id(tensor)))
+    told: set[int] = set()
+    for sink in facts.events.sinks:
+        if sink.kind != "backward" or sink.outcome.raises is not None or sink.after_error:
+            continue
+        for tensor in held_untracked(facts, sink) if stepped else ():
+            steps = [s for s in stepped.get(id(tensor), ()) if s.sinks_before and not s.after_error]
+            if id(tensor) in told | moved or not steps or tensor.requires_grad.possible or tensor.origin is None:
+                continue
+            told.add(id(tensor))
+            name = facts.name_of(tensor)
+            subject = f"`{name}`" if name else facts.value_name(tensor.origin)
+            message = f"the optimizer never changes {subject}: it is created without `requires_grad=True`"
+            trace = [
+                facts.step(facts.marked(tensor.origin), "source", "does not require grad"),
+                facts.sink_step(sink, f"brings {subject} no gradient"),
+                facts.step(steps[-1].site.span, "note", "finds no gradient and changes nothing"),
+            ]
+            confidence = facts.confidence_on(sink.path | steps[-1].path)
+            span = facts.marked(tensor.origin)
+            yield facts.finding(RULE.name, confidence, message, span, trace, [creation_fix(facts, tensor)])
 
 
 def held_untracked(facts: Facts, sink: Sink) -> list[Tensor]:

@@ -33,8 +33,11 @@ def replacing(rt: Runtime, owner: Value, name: str, before: Value, after: Value,
     """Record that a parameter of a module, or a module with parameters anywhere, gives way to another one."""
     if before is after or not (is_module(owner) or (is_module(before) and is_module(after))):
         return
-    old, new = _parameters_in(before), _parameters_in(after)
-    if old and new and {id(tensor) for tensor in old}.isdisjoint(map(id, new)):
+    old = _parameters_in(before)
+    known = {id(tensor) for tensor in old}
+    # What takes in the one it stands for (`net.embed = Prompted(net.embed)`) brings what it has besides.
+    new = tuple(tensor for tensor in _parameters_in(after) if id(tensor) not in known) if old else ()
+    if new:
         rt.events.replaced.append(
             Replaced(site, name, old, new, rt.autograd.path, len(rt.events.held), len(rt.events.steps))
         )
