@@ -59,8 +59,8 @@ class Causes(Wanted):
 
     def lost_behind(self, sink: Sink) -> list[Cause]:
         """The cuts behind the flags of a backward (`flags_of`), as if PyTorch had raised."""
-        lost = [s for s in severed(sink.outcome.roots, ()) if s.leaf.requires_grad.possible]
-        sure = [s for s in lost if s.leaf.requires_grad.yes]
+        lost = [s for s in severed(sink.outcome.roots, ()) if s.learns.possible]
+        sure = [s for s in lost if s.learns.yes]
         wanted = [s for s in sure if self.is_wanted(s.leaf)] or [s for s in sure if not self.is_passive(s)] or sure
         if wanted:
             return self._grouped(wanted, sink, self.confidence(sink), False)
@@ -119,8 +119,8 @@ class Causes(Wanted):
     def _causes_of(self, sink: Sink) -> list[Cause]:
         outcome = sink.outcome
         raised = outcome.raises is not None and outcome.raises.kind == "no-grad-fn"
-        lost = [s for s in self.severed_by(sink) if s.leaf.requires_grad.possible]
-        sure = [s for s in lost if s.leaf.requires_grad.yes]
+        lost = [s for s in self.severed_by(sink) if s.learns.possible]
+        sure = [s for s in lost if s.learns.yes]
         if raised:
             wanted = [s for s in sure if self.is_wanted(s.leaf)]
             if not wanted and self.frozen_on_the_way(sink):
@@ -357,7 +357,7 @@ class Causes(Wanted):
             if raised is None or raised.kind != "no-grad-fn" or sink.after_error:
                 continue
             lost = severed(sink.outcome.roots, ())
-            lost = [s for s in lost if s.leaf.requires_grad.yes or s.leaf.group or s.leaf.note]
+            lost = [s for s in lost if s.learns.yes or s.leaf.group or s.leaf.note]
             if lost and (any(self.is_wanted(s.leaf) for s in lost) or not self.frozen_on_the_way(sink)):
                 continue
             found.append((sink, constants(sink.outcome.roots)))

@@ -212,11 +212,20 @@ def _retains(tensor: Tensor, node: Node) -> bool:
 @made_often
 @dataclass(frozen=True, slots=True)
 class Severed:
-    """A leaf that reaches the loss only over cuts: `path` from the loss down to the leaf, `cut` nearest to the leaf."""
+    """A leaf that reaches the loss only over cuts: `path` from the loss down to the leaf, `cut` nearest to the leaf.
+
+    `live` is whether the leaf required grad where it was used.
+    """
 
     leaf: Tensor
     cut: Node
     path: tuple[Node, ...]
+    live: Truth = YES
+
+    @property
+    def learns(self) -> Truth:
+        """Whether the leaf requires grad, or did where it was used and was frozen afterwards."""
+        return self.leaf.requires_grad if self.leaf.requires_grad.possible else self.live
 
 
 def severed(roots: Sequence[Tensor], reached: Iterable[Tensor], without: Iterable[Node] = ()) -> list[Severed]:
@@ -243,8 +252,8 @@ def severed(roots: Sequence[Tensor], reached: Iterable[Tensor], without: Iterabl
             if tensor is not None and edge.live.possible and id(tensor) not in reached_set and id(tensor) not in found:
                 leaf = _leaf_of(tensor, edge.node)
                 cut = cut_above[node]
-                if leaf is not None and cut is not None and leaf.requires_grad.possible:
-                    found[id(leaf)] = Severed(leaf, cut, _path_to(node, parent))
+                if leaf is not None and cut is not None and (leaf.requires_grad.possible or edge.live.yes):
+                    found[id(leaf)] = Severed(leaf, cut, _path_to(node, parent), edge.live)
             below = edge.node
             if below is not None and below not in parent:
                 parent[below] = node

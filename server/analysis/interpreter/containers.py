@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..autograd.heap import MISSING
 from ..values import Call, DictValue, IterValue, ListValue, NativeMethod, Scalar, Unknown, Value
 from . import iteration
@@ -25,13 +27,42 @@ def _method(machine: Machine, owner: Value, name: str, call: Call) -> Value:
         return Unknown(f"`.{name}()` of an iterator", deps=tuple(owner.items))
     if isinstance(owner, tuple):
         return Scalar("int") if name in ("index", "count") else Unknown(f"`.{name}()` of a tuple", deps=owner)
-    if name in ("split", "splitlines", "rsplit"):
-        return ListValue([Scalar("str")], open_=True)
-    if name in ("startswith", "endswith") and call.args and isinstance(call.args[0], str):
-        return getattr(owner, name)(call.args[0])
-    if name in ("lower", "upper", "strip") and not call.args:
-        return getattr(owner, name)()
-    return Scalar("str")
+    return _str_method(owner, name, call)
+
+
+_LONG = re.compile(r"\d{4}|.{1000}", re.DOTALL)
+"""A text that is long, or may ask for a long one (`"{:>100000}"`)."""
+_OF_WORDS = frozenset(
+    (
+        "startswith endswith lower upper strip lstrip rstrip title capitalize removeprefix removesuffix replace split "
+        "rsplit splitlines partition rpartition format join zfill isdigit isnumeric find rfind count"
+    ).split()
+)
+
+
+def _str_method(owner: Value, name: str, call: Call) -> Value:
+    """A method of a string: exact where the string and what it is given are known (names of modules and parameters)."""
+    args = [_plain(arg) for arg in call.args]
+    known = isinstance(owner, str) and name in _OF_WORDS and not call.kwargs and not call.open_args
+    if known and MISSING not in args and not _LONG.search(owner):
+        try:
+            result = getattr(owner, name)(*args)
+        except (TypeError, ValueError, LookupError, AttributeError):
+            result = MISSING
+        if isinstance(result, list):
+            return ListValue(result)
+        if result is not MISSING:
+            return result
+    return ListValue([Scalar("str")], open_=True) if name in ("split", "splitlines", "rsplit") else Scalar("str")
+
+
+def _plain(value: Value) -> Value:
+    """A word or number, or a list of words, as Python has it; MISSING for what is not known."""
+    if value is None or isinstance(value, str) or (isinstance(value, int) and abs(value) < 1000):
+        return value
+    if isinstance(value, ListValue) and not value.open and all(isinstance(item, str) for item in value.items):
+        return list(value.items)
+    return MISSING
 
 
 def _list_method(machine: Machine, owner: ListValue, name: str, call: Call) -> Value:

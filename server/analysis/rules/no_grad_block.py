@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ..autograd.graph import Node
-from ..facts import Facts
+from ..facts import Cause, Facts
 from ..late import flags_between, without_flags
 from ..report import Finding, Fix, Span
 from ..source.edits import drop_with, move_out_of_with, replace_expr, set_keyword

@@ -177,10 +177,15 @@ def _rewrapped(facts: Facts, node: Node, cut: Cut) -> Remedy | None:
     return _made(f"use `{facts.text(bare, 30)}` itself", unwrap_call(facts.parsed, call, bare))
 
 
+_SETTERS = ("setattr", "__setattr__", "register_parameter")
+
+
 def _is_parameter_of(facts: Facts, call: ast.Call) -> bool:
     """Whether `nn.Parameter(...)` is given to an attribute, where a computed tensor may not take its place."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     parent = facts.parsed.parents.get(call)
+    if isinstance(parent, ast.Call):
+        return name == "Parameter" and getattr(parent.func, "id", getattr(parent.func, "attr", "")) in _SETTERS
     return (
         name == "Parameter"
         and isinstance(parent, ast.Assign)

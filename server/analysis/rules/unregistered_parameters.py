@@ -138,6 +138,9 @@ def _by_hand(facts: Facts) -> bool:
     return any(isinstance(each, ast.Attribute) and each.attr == "_parameters" for each in ast.walk(facts.parsed.tree))
 
 
+_EMPTY = "optimizer got an empty parameter list"
+
+
 def _made_in_forward(facts: Facts) -> Iterator[Finding]:
     """Layers that `forward` makes for itself: they get a gradient and are gone when it returns.
 
@@ -184,18 +187,20 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
     moved = {id(leaf) for sink in facts.events.sinks for leaf, how in sink.outcome.reach.leaves.items() if how.yes}
     said: set[Span] = set()
     seen: set[int] = set()
+    empty = next((e for e in facts.events.forbidden if e.message.startswith(_EMPTY) and not e.after_error), None)
     for owner in [each for named in facts.machine.named for each in modules(named, seen)]:
         if not isinstance(owner, Instance) or not any(
             isinstance(value, (DictValue, ListValue, tuple)) and _hidden(value) for value in owner.attributes.values()
         ):
             continue
         registered = named_parameters(owner)
-        if not any(id(tensor) in facts.held for _, tensor in registered):
+        refused = empty if not registered else None
+        if refused is None and not any(id(tensor) in facts.held for _, tensor in registered):
             continue
         known = {id(tensor) for _, tensor in registered}
         for name, value in owner.attributes.items():
             hidden = [t for t in _hidden(value) if id(t) not in known]
-            lost = [t for t in hidden if id(t) in moved and id(t) not in facts.held]
+            lost = [t for t in hidden if (refused or id(t) in moved) and id(t) not in facts.held]
             if not lost or len(lost) != len(hidden):
                 continue
             span = _assignment(facts, owner, name)
@@ -203,15 +208,16 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
                 continue
             said.add(span)
             kind = "dict" if isinstance(value, DictValue) else "list"
-            held = next(item for item in facts.events.held if id(item.tensor) in known)
+            held = next((item for item in facts.events.held if id(item.tensor) in known), None)
             what = "layers" if any(map(is_module, _items(value))) else "parameters"
             message = (
                 f"{what} in the plain {kind} `{name}` are no parameters of `{owner.cls.name}`: no optimizer moves them"
             )
-            trace = [
-                facts.step(span, "source", f"a plain {kind}: `parameters()` does not look into it"),
-                facts.step(held.site.span, "sink", "the optimizer holds the other parameters only"),
-            ]
+            trace = [facts.step(span, "source", f"a plain {kind}: `parameters()` does not look into it")]
+            if refused is not None:
+                trace.append(facts.step(refused.site.span, "sink", f"raises: {refused.message}"))
+            elif held is not None:
+                trace.append(facts.step(held.site.span, "sink", "the optimizer holds the other parameters only"))
             yield facts.finding(RULE.name, "likely", message, span, trace)
 
 

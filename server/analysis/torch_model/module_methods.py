@@ -239,8 +239,8 @@ def _add_module(rt: Runtime, owner: Value, call: Call) -> Value:
     adding(rt, owner, name if isinstance(name, str) else "", module, call.site)
     container = container_of(owner)
     if container is None:
-        if isinstance(name, str) and isinstance(owner, (Instance, ModuleObject)):
-            rt.heap.put(owner.attributes, name, module)
+        if isinstance(owner, (Instance, ModuleObject)):
+            rt.heap.put(owner.attributes, name if isinstance(name, str) else f"[{len(owner.attributes)}]", module)
     else:
         # A name that is not known (`f"layer{i}"`) is one of its own.
         hold(rt, container, name if isinstance(name, str) else str(len(container.items)), module)
