@@ -173,6 +173,8 @@ class Causes(Wanted):
         loss was meant to.
         """
         roots = sink.outcome.roots
+        if sink.kind == "backward" and sink.outcome.raises is None and self._only_copies(sink):
+            return True
         return (
             sink.kind == "backward"
             and sink.outcome.raises is None
@@ -185,6 +187,13 @@ class Causes(Wanted):
                 for root in roots
             )
         )
+
+    def _only_copies(self, sink: Sink) -> bool:
+        """Whether a backward ends at nothing but new tensors of the numbers of others: `torch.tensor(losses) * w`."""
+        leaves = list(sink.outcome.reach.leaves)
+        made = [leaf.node.cut for leaf in leaves if leaf.node is not None and leaf.node.tracked.no]
+        copies = len(made) == len(leaves) and all(cut is not None and cut.kind == "rewrap" for cut in made)
+        return bool(leaves) and copies and not any(leaf.is_parameter or self.is_wanted(leaf) for leaf in leaves)
 
     def _zeroed(self, sink: Sink) -> list[Severed]:
         """Wanted leaves whose gradient is identically zero in every sink that reaches them."""

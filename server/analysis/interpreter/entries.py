@@ -9,14 +9,14 @@ from functools import partial
 from typing import Any
 
 from ..autograd.backward import Outcome
-from ..autograd.graph import ALWAYS, Cut
+from ..autograd.graph import ALWAYS, Cut, newest_order
 from ..autograd.operation import Mode
 from ..autograd.reach import reach
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..events import Sink
 from ..torch_model import backward, frameworks, module_tree
-from ..values import Call, ClassValue, FunctionValue, Instance, ModuleValue, Site, Unknown, Value
+from ..values import Call, ClassValue, FunctionValue, Instance, ListValue, ModuleValue, Site, Unknown, Value
 from . import budget, functions
 from .functions import PropertyValue
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine
@@ -203,10 +203,14 @@ def _run_method(machine: Machine, cls: ClassValue, function: FunctionValue, owne
         machine.autograd.set_mode(Mode(NO, Cut("grad-mode", machine.span(function.node), "the evaluation loop")))
         return _run_function(machine, function, owner)
     if frameworks.is_lightning(cls) and name == "training_step":
-        value = _run_function(machine, function, owner, _plain)
-        automatic = owner.attributes.get("automatic_optimization", True) if isinstance(owner, Instance) else True
-        if automatic is True:
-            _returned_loss(machine, function, frameworks.loss_in(value))
+        value = _training_step(machine, function, owner)
+        if isinstance(owner, Instance) and _keeps_a_graph(owner):
+            # It is called for each batch: what the module keeps of this one is there for the next.
+            machine.loop_passes.append(newest_order())
+            try:
+                value = _training_step(machine, function, owner)
+            finally:
+                machine.loop_passes.pop()
         return value
     if frameworks.is_trainer(cls) and name == "compute_loss":
         value = _run_function(machine, function, owner, _model_and_inputs)
@@ -239,6 +243,24 @@ def _configure(machine: Machine, cls: ClassValue, instance: Instance) -> None:
     _start(machine, f"{cls.name}.configure_optimizers")
     with contextlib.suppress(DeadEnd):
         machine.heap.put(instance.data, "optimizers", _run_function(machine, found[0], instance))
+
+
+def _training_step(machine: Machine, function: FunctionValue, owner: Value) -> Value:
+    value = _run_function(machine, function, owner, _plain)
+    automatic = owner.attributes.get("automatic_optimization", True) if isinstance(owner, Instance) else True
+    if automatic is True:
+        _returned_loss(machine, function, frameworks.loss_in(value))
+    return value
+
+
+def _keeps_a_graph(owner: Instance) -> bool:
+    """Whether an attribute of an object holds a result that has a graph, itself or in a list or tuple."""
+    found = list(owner.attributes.values())
+    for value in found:
+        if isinstance(value, Tensor) and value.node is not None and value.node.tracked.yes:
+            return True
+        found += value if isinstance(value, tuple) else value.items if isinstance(value, ListValue) else ()
+    return False
 
 
 def _returned_loss(machine: Machine, function: FunctionValue, roots: list[Tensor]) -> None:
