@@ -104,11 +104,11 @@ def examine(path: str) -> Record:
     """
     from gradsight.analysis.check import Snapshot, check
     from gradsight.cli.projects import Projects
-    from gradsight.cli.sources import Unreadable, read_source
+    from gradsight.cli.sources import Unreadable, read_program
 
     record: Record = {"path": path}
     try:
-        text = read_source(path)
+        text, _ = read_program(path)
     except Unreadable as reason:
         return {**record, "lines": 0, "seconds": 0.0, "findings": [], "problems": [str(reason)]}
     record["lines"] = len(text.splitlines())

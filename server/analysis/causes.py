@@ -135,7 +135,8 @@ class Causes(Wanted):
                 confidence = "likely"
             return self._grouped(wanted, sink, confidence, True)
         if any(d.kind == "no-grad-fn" for d in outcome.doubts):
-            only_data = self._only_data(sink, lost)
+            # What `autograd.grad` differentiates may be a network's score of it, which is no loss.
+            only_data = sink.kind != "grad" and self._only_data(sink, lost)
             wanted = [s for s in sure if s.leaf.is_parameter or self.is_wanted(s.leaf)] or [
                 s for s in lost if s.leaf.group
             ]

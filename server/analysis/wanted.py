@@ -102,6 +102,11 @@ class Wanted(Wording):
         """
         kept = {id(item.tensor.memory): item.tensor for item in self.events.held}
         found: set[int] = set()
+        for event in self.events.replaced:
+            # An average that `forward` keeps in a new `nn.Parameter` of its own, which nothing learns by either.
+            learns = any(id(each) in self.reached or id(each) in self.read for each in event.after)
+            if not event.added and not learns and all(_kept_by_hand(each) for each in event.after):
+                found |= {id(each) for each in event.before}
         for copy in self.events.copied:
             leaf = kept.get(id(copy.memory)) if not copy.fresh or copy.beside else None
             if leaf is not None and id(leaf) not in found:
@@ -126,6 +131,11 @@ class Wanted(Wording):
     def reads_of(self, tensor: Tensor) -> list[GradRead]:
         """The reads of `.grad` of a tensor."""
         return [r for r in self.events.reads if r.tensor is tensor]
+
+
+def _kept_by_hand(tensor: Tensor) -> bool:
+    """Whether a leaf was made of what was computed: `nn.Parameter(0.9 * self.average + 0.1 * new)`."""
+    return tensor.node is not None and tensor.node.cut is not None and tensor.node.cut.kind == "rewrap"
 
 
 def _copied_from(tensor: Tensor) -> list[Tensor]:

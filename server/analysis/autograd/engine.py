@@ -95,6 +95,9 @@ class Autograd(InPlace):
                 self.heap.write(each, "requires_grad", flag)
             edges = tuple(each.edge() for each in tensor.either)
             self.heap.write(tensor, "node", Node("join", tensor.origin, edges, tracked=NO, is_join=True))
+        elif flag.yes and leaf.yes and tensor.node is not None and tensor.node.is_join:
+            # One tensor that a branch may have filled: whatever was written, it is the leaf.
+            self.heap.write(tensor, "node", None)
 
     def joined(self, *tensors: Tensor) -> Tensor:
         """The tensor that a variable holds when it is one of several, depending on a branch or an unknown index."""

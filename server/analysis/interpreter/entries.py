@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,8 @@ from . import budget, functions
 from .functions import PropertyValue
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine
 from .scope import Scope
+
+_TRACKING_OFF = ("no_grad()", "inference_mode()")
 
 
 def run_entries(machine: Machine, module: ModuleValue) -> None:
@@ -216,7 +218,41 @@ def _run_method(machine: Machine, cls: ClassValue, function: FunctionValue, owne
         value = _run_function(machine, function, owner, _model_and_inputs)
         _returned_loss(machine, function, frameworks.loss_in(value, first=True))
         return value
-    return _run_function(machine, function, owner)
+    if not _evaluated_by_base(cls, name):
+        return _run_function(machine, function, owner)
+    mode = machine.autograd.mode
+    machine.autograd.set_mode(Mode(NO, Cut("grad-mode", machine.span(function.node), "a method of the base class")))
+    try:
+        return _run_function(machine, function, owner)
+    finally:
+        machine.autograd.set_mode(mode)
+
+
+def _evaluated_by_base(cls: ClassValue, name: str) -> bool:
+    """Whether the classes it is derived from call a method, and only with tracking off."""
+    found: set[bool] = set()
+    for base in cls.mro()[1:]:
+        for value in base.namespace.values() if isinstance(base, ClassValue) else ():
+            if isinstance(value, FunctionValue) and not isinstance(value.node, ast.Lambda):
+                found |= {off or bool(value.contexts) for called, off in _calls_in(value.node) if called == name}
+    return found == {True}
+
+
+def _calls_in(function: Any) -> tuple[tuple[str, bool], ...]:
+    """The methods that a function calls, and whether a `with torch.no_grad()` is around the call; found once."""
+    known: tuple[tuple[str, bool], ...] | None = getattr(function, "gradsight_calls", None)
+    if known is None:
+        known = function.gradsight_calls = tuple(_calls_below(function, False))
+    return known
+
+
+def _calls_below(node: ast.AST, off: bool) -> Iterator[tuple[str, bool]]:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        yield node.func.attr, off
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        off = off or any(ast.unparse(item.context_expr).endswith(_TRACKING_OFF) for item in node.items)
+    for child in ast.iter_child_nodes(node):
+        yield from _calls_below(child, off)
 
 
 def _plain(bound: dict[str, Value]) -> None:

@@ -64,7 +64,7 @@ def load_name(machine: Machine, name: str, node: ast.AST) -> Value:
         if name in BUILTINS:
             return Builtin(name)
         star = machine.module.namespace.get(STAR)
-        origin = "is not defined here" if star is None else f"may come from `{star.dotted}`"
+        origin = "is not defined here" if star is None else f"may come from `{getattr(star, 'dotted', '*')}`"
         value = Unknown(f"`{name}` {origin}", name=name)
         # The same unresolved name is the same unknown everywhere.
         if name not in machine.module.namespace:

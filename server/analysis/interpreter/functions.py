@@ -104,6 +104,8 @@ def run(machine: Machine, function: FunctionValue, call: Call) -> Value:
         return machine.call_unknown(function, call, f"a call of `{function.name}` whose arguments do not fit")
     if function.cache is not None:
         return _remembered(machine, function, bound, call.site)
+    if is_abstract(function):
+        return machine.call_unknown(function, call, f"`{function.name}` of a class that is to be derived from")
     if is_generator(function):
         return generators.suspended(function, bound, call.site)
     if function.module is machine.main:
@@ -185,6 +187,13 @@ def run_body(machine: Machine, function: FunctionValue, bound: dict[str, Value],
 
 def _is_module(scope: Any) -> bool:
     return scope is None or scope.is_module
+
+
+def is_abstract(function: FunctionValue) -> bool:
+    """Whether a method is there to be overridden: what runs is that of a class derived from this one."""
+    decorators = () if isinstance(function.node, ast.Lambda) else function.node.decorator_list
+    names = (each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in decorators)
+    return "abstractmethod" in names
 
 
 def is_generator(function: FunctionValue) -> bool:

@@ -10,6 +10,7 @@ from ..values import (
     BoundMethod,
     Builtin,
     Call,
+    Choice,
     ClassValue,
     DictValue,
     External,
@@ -78,7 +79,17 @@ def is_a(machine: Machine, value: Value, kind: Value) -> bool | None:
 
 
 def _hasattr(machine: Machine, call: Call) -> Value:
-    value, name = call.argument(0, "obj"), call.argument(1, "name")
+    value, name = machine.narrow(call.argument(0, "obj")), call.argument(1, "name")
+    if isinstance(value, Choice):
+        return Choice(tuple((path, _has(machine, each, name)) for path, each in value.alternatives))
+    return _has(machine, value, name)
+
+
+def _has(machine: Machine, value: Value, name: Value) -> Value:
+    if isinstance(value, CONSTANTS) and isinstance(name, str):
+        return hasattr(value, name)
+    if isinstance(value, Tensor) and isinstance(name, str) and machine.torch.tensor_has(name):
+        return True
     if isinstance(value, Instance) and isinstance(name, str):
         if name in value.attributes and not isinstance(value.attributes[name], Unknown):
             return True

@@ -107,7 +107,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         growth = written[place]
         if growth is None:
             continue
-        if not _keeps_values(event.node):
+        if not _keeps_values(event.node) or not _grows_by_values(facts, event):
             continue
         freed_by = _freed_by(facts, event, growth)
         if freed_by is None and not _never_used(facts, event, growth):
@@ -211,6 +211,17 @@ def _keeps_values(node: Node) -> bool:
     return any(each.has_saved or each.opaque for each in _below(node))
 
 
+def _grows_by_values(facts: Facts, event: Grown) -> bool:
+    """Whether a pass adds nodes that keep values: rows of what was computed before the loop are there anyway."""
+    passes = [each for each in facts.events.grown if each.site.span == event.site.span]
+    at = next(index for index, each in enumerate(passes) if each is event)
+    pair = passes[at : at + 2] if at + 1 < len(passes) else passes[at - 1 : at + 1]
+    if len(pair) < 2:
+        return True
+    before = _below(pair[0].node)
+    return any(each not in before and (each.has_saved or each.opaque) for each in _below(pair[1].node))
+
+
 def _freed_by(facts: Facts, event: Grown, growth: Growth) -> Sink | None:
     """The backward that has freed what is added, when no backward goes through what is collected."""
     sinks = facts.events.sinks
@@ -223,7 +234,61 @@ def _freed_by(facts: Facts, event: Grown, growth: Growth) -> Sink | None:
         return None
     # When a method that nobody calls is run, and how often, another one does not know.
     ran = (sink for sink in sinks if sink.entry == event.entry)
-    return next((sink for sink in ran if _frees(sink) and _joins(event, sink)), None)
+    return next((s for s in ran if _frees(s) and _in_loop(facts, s, growth) and _joins(event, s)), None)
+
+
+def _in_loop(facts: Facts, sink: Sink, growth: Growth) -> bool:
+    """Whether a backward is run by the loop that adds, not only by one around it that begins the name anew.
+
+    `div += torch.autograd.grad(...)` over the columns of an output is one pass of the training loop around.
+    """
+    loop: ast.AST = growth.loop
+    around = _loop(facts, loop)
+    while around is not None and not _begins(facts, around, growth):
+        loop, around = around, _loop(facts, around)
+    statement = facts.statement_at(sink.site.span)
+    if statement is None or any(each is statement for each in ast.walk(loop)):
+        return True
+    return _runs(facts, _called(loop), sink)
+
+
+def _runs(facts: Facts, names: set[str], sink: Sink) -> bool:
+    """Whether a backward stands in one of the functions with these names, or in one that they call."""
+    statement = facts.statement_at(sink.site.span)
+    scope = facts.enclosing_function(statement) if statement is not None else None
+    names = set(names)
+    for each in ast.walk(facts.parsed.tree) if scope is not None else ():
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)) and each.name in names:
+            names |= _called(each)
+    return getattr(scope, "name", "") in names
+
+
+def _trained_on(facts: Facts, growth: Growth) -> bool:
+    """Whether the list is given to a function that runs a backward: values of a rollout, used without their history."""
+    scope = facts.enclosing_function(growth.statement) or facts.parsed.tree
+    takers = [
+        node
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Call) and any(_is_name(facts, each, growth.name) for each in node.args)
+    ]
+    names = {each.func.id for each in takers if isinstance(each.func, ast.Name)}
+    return bool(names) and any(_runs(facts, names, sink) for sink in facts.events.sinks)
+
+
+def _begins(facts: Facts, loop: ast.AST, growth: Growth) -> bool:
+    """Whether a loop sets the name that is added to."""
+    for node in ast.walk(loop):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node is not growth.statement:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(_mentions(facts, each, growth.name) for each in targets):
+                return True
+    return False
+
+
+def _called(node: ast.AST) -> set[str]:
+    """The last names of what is called below a node."""
+    calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
+    return {f.id if isinstance(f, ast.Name) else f.attr for f in calls if isinstance(f, (ast.Name, ast.Attribute))}
 
 
 def _joins(event: Grown, sink: Sink) -> bool:
@@ -289,9 +354,11 @@ def _never_used(facts: Facts, event: Grown, growth: Growth) -> bool:
     """Whether a graph of data and parameters surely grows in the module's own run, and no backward goes through it."""
     if event.entry != "module" or not event.node.tracked.yes or not growth.name.isidentifier():
         return False
-    if _returned(facts, growth) or not constants([event.value]):
+    if _returned(facts, growth) or not constants([event.value]) or _trained_on(facts, growth):
         return False
     every = [*facts.events.sinks, *facts.events.weak]
+    if any(_frees(sink) and _joins(event, sink) for sink in facts.events.sinks):
+        return False  # A figure of one step: what it was made of went with the backward of that step.
     if any(event.node in sink.outcome.reach.nodes for sink in every):
         return False
     escaped = list(dict.fromkeys(facts.events.escaped))
@@ -299,14 +366,44 @@ def _never_used(facts: Facts, event: Grown, growth: Growth) -> bool:
 
 
 def _returned(facts: Facts, growth: Growth) -> bool:
-    """Whether the function around hands the sum out."""
+    """Whether the function around hands the sum out, or something that it went into."""
     scope = facts.enclosing_function(growth.statement)
-    return scope is not None and any(
+    if scope is None:
+        return False
+    names = {growth.name}
+    for _ in range(8):  # A name further in each round; longer chains are told.
+        known = len(names)
+        for node in ast.walk(scope):
+            value, targets = _goes_into(node)
+            if value is not None and any(_mentions(facts, value, name) for name in names):
+                names |= {base.id for each in targets if (base := _base(each)) is not None}
+        if len(names) == known:
+            break
+    return any(
         isinstance(node, (ast.Return, ast.Yield))
         and node.value is not None
-        and _mentions(facts, node.value, growth.name)
+        and any(_mentions(facts, node.value, name) for name in names)
         for node in ast.walk(scope)
     )
+
+
+def _goes_into(node: ast.AST) -> tuple[ast.expr | None, list[ast.expr]]:
+    """What a statement puts where: an assignment, a loop's elements."""
+    if isinstance(node, ast.Assign):
+        return node.value, node.targets
+    if isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+        return node.value, [node.target]
+    if isinstance(node, (ast.For, ast.AsyncFor)):
+        return node.iter, [node.target]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("append", "extend"):
+        return (node.args[0] if node.args else None), [node.func.value]
+    return None, []
+
+
+def _base(target: ast.expr) -> ast.Name | None:
+    while isinstance(target, (ast.Subscript, ast.Attribute, ast.Starred)):
+        target = target.value
+    return target if isinstance(target, ast.Name) else None
 
 
 def _fix(facts: Facts, growth: Growth) -> Fix | None:

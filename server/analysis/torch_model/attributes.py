@@ -87,6 +87,11 @@ def _of_name(rt: Runtime, owner: TorchName, name: str) -> Value:
     return TorchName(dotted)
 
 
+def of_every_tensor(name: str) -> bool:
+    """Whether every tensor has this attribute, as far as is known here."""
+    return name in METHODS or name in PROPERTIES or TABLE.method(name) is not None
+
+
 def _of_tensor(rt: Runtime, tensor: Tensor, name: str, site: Site) -> Value:
     prop = PROPERTIES.get(name)
     if prop is not None:

@@ -30,7 +30,7 @@ def _tensors(value: Value) -> list[Tensor]:
 
 def _retain(rt: Runtime, call: Call, retain_at: int, create_at: int) -> tuple[Truth, Truth]:
     create = truth_of(rt, call.argument(create_at, "create_graph", False), "create_graph is not known")
-    given = call.argument(retain_at, "retain_graph", None)
+    given = call.argument(retain_at, "retain_graph", call.kwargs.get("retain_variables"))  # Its name before 0.2.
     retain = create if given is None else truth_of(rt, given, "retain_graph is not known")
     return retain, create
 

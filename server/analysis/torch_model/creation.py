@@ -31,7 +31,7 @@ _FLOAT_FACTORIES = [
     "hann_window",
 ]
 _LIKE = ["zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "full_like", "randint_like"]
-_NEW = ["new_zeros", "new_ones", "new_empty", "new_full"]
+_NEW = ["new_zeros", "new_ones", "new_empty", "new_full", "new"]
 
 
 def make(
@@ -47,6 +47,8 @@ def make(
     dtype = dtype_of(call.kwargs.get("dtype"))
     if dtype is not None:
         floating = truth.of(dtype.floating)
+    elif floating.no and isinstance(call.kwargs.get("dtype"), (Unknown, Choice)):
+        floating = truth.maybe("a dtype that is not known")
     device = device_of(call.kwargs["device"]) if call.kwargs.get("device") is not None else default_device
     wanted = truth_of(rt, call.kwargs.get("requires_grad", False), "the flag is not known")
     tensor = Tensor(floating=floating, device=device, origin=call.site.span, node=node)
@@ -147,7 +149,7 @@ for _name in _LIKE:
 def _new(name: str) -> None:
     @method(name)
     def build(rt: Runtime, tensor: Tensor, call: Call) -> Value:
-        shape = None if name == "new_full" else sizes_asked(call.args[1:])
+        shape = None if name in ("new_full", "new") else sizes_asked(call.args[1:])
         return make(rt, call, tensor.floating, default_device=tensor.device, shape=shape)
 
 

@@ -10,7 +10,7 @@ from ..autograd.tensor import ANY_FORM, Device, Form, Grad, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..events import Flagged, GradRead
 from ..values import Call, Runtime, Scalar, Site, Unknown, Value
-from . import effects, new_strides, ops, strides
+from . import effects, new_strides, ops, packed, strides
 from .arguments import operands_for, truth_of
 from .backward import forget_graph
 from .effects import in_place
@@ -34,6 +34,8 @@ def _detach_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 
 @attribute("data")
 def _data(rt: Runtime, tensor: Tensor, site: Site) -> Value:
+    if packed.is_packed(tensor):
+        return tensor
     return rt.autograd.cut_off(tensor, Cut("data", site.span, ".data"), "data", share="memory")
 
 

@@ -70,6 +70,10 @@ class TorchModel:
         """An attribute of an object of torch, or one that torch gives an object of the program; MISSING otherwise."""
         return attributes.get(self.rt, owner, name, site)
 
+    def tensor_has(self, name: str) -> bool:
+        """Whether every tensor has this attribute."""
+        return attributes.of_every_tensor(name)
+
     def set_attribute(self, owner: Value, name: str, value: Value, site: Site) -> Value:
         """An assignment to an attribute of a tensor or module; MISSING if it is an ordinary one."""
         return attributes.put(self.rt, owner, name, value, site)

@@ -247,6 +247,14 @@ def _add_module(rt: Runtime, owner: Value, call: Call) -> Value:
     return None
 
 
+def _add(rt: Runtime, owner: Value, call: Call) -> Value:
+    """`net.add(layer)`, as in Lua's Torch: no module has it until a program gives it to `torch.nn.Module`."""
+    container = container_of(owner)
+    if container is not None and call.args:
+        hold(rt, container, str(len(container.items) + 1), call.args[-1])
+    return None
+
+
 def _state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
     from ..autograd.graph import Cut
 
@@ -302,6 +310,7 @@ _METHODS: dict[str, Callable[[Runtime, Value, Call], Value]] = {
     "apply": _apply,
     "register_buffer": _register_buffer,
     "register_parameter": _register_buffer,
+    "add": _add,
     "add_module": _add_module,
     "register_module": _add_module,
     "state_dict": _state_dict,
