@@ -11,7 +11,7 @@ from ..autograd.truth import NO
 from ..values import ListValue, Value
 from . import dtypes, shapes, strides
 from .arguments import as_tensor
-from .keeps import KEEPS_NOTHING, KEEPS_OPERANDS
+from .keeps import KEEPS_NOTHING, KEEPS_OPERANDS, PRODUCTS
 from .sizes import UNKNOWN, Shape
 from .table import Overload
 
@@ -115,11 +115,18 @@ def _is_double(value: Value) -> bool:
     return tensor is None or dtypes.of(tensor) == "float64"
 
 
-def holds_numbers(name: str, overload: Overload, bound: dict[str, Value]) -> bool:
-    """Whether it keeps something beside the tensors it saves; `lerp` by a number keeps only that number."""
+def holds_numbers(name: str, overload: Overload, bound: dict[str, Value], casts: bool) -> bool:
+    """Whether it keeps something beside the tensors it saves; `lerp` by a number keeps only that number.
+
+    Under autocast (`casts`) that may be operands in lower precision.
+    """
     plain = shapes.plain_name(name)
     if plain == "lerp" and isinstance(bound.get("weight"), (int, float)):
         return False
+    if plain in PRODUCTS and overload.diff and not casts:
+        # Of a number only for the gradient of the other factor, which a view without a grad_fn does not ask for.
+        factors = [as_tensor(value) for value in bound.values()]
+        return None in factors and any(each is not None and each.live.possible for each in factors)
     if plain in KEEPS_OPERANDS or (plain == "pad" and bound.get("mode", "constant") == "constant"):
         return False
     return name not in KEEPS_NOTHING and not overload.view_of and bool(overload.diff)

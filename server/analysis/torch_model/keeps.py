@@ -30,6 +30,9 @@ KEEPS_OPERANDS = frozenset("addbmm addcmul addmm addmv addr baddbmm bilinear ind
 Where only the gradient of one is asked for that needs no other, they keep nothing (tests/unit/test_keeps.py).
 """
 
+PRODUCTS = frozenset("mul rmul imul multiply mm matmul rmatmul imatmul mv dot bmm".split())
+"""Operations (by their names without underscores) that keep each factor for the other one's gradient only."""
+
 _CONSTANT = frozenset(
     """
     amax amin aminmax clamp clamp_max clamp_min clip cummax cummin fmax fmin kthvalue max maximum median min minimum

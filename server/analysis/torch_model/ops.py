@@ -84,7 +84,7 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         saves=saves,
         view="" if copies else VIEWS[overload.view],
         view_of="" if copies else overload.view_of,
-        holds_numbers=by_arguments.holds_numbers(name, overload, bound),
+        holds_numbers=by_arguments.holds_numbers(name, overload, bound, rt.autograd.mode.casts),
         untracked=untracked,
         implemented=overload.backward,
         derivative=derivative(shapes.plain_name(name)),

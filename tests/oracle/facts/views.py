@@ -197,4 +197,43 @@ x = torch.rand(3, requires_grad=True)
 y = x.exp()
 nn.Identity()(y).add_(1)
 y.sum().backward()
+=== view_without_grad_fn_times_a_tensor_backward_twice
+x = torch.rand(3, 3, requires_grad=True)
+with torch.no_grad():
+    v = x[...]
+y = (v * torch.rand(3, 3)).sum()
+y.backward()
+y.backward()
+=== view_without_grad_fn_times_a_number_backward_twice
+x = torch.rand(3, 3, requires_grad=True)
+with torch.no_grad():
+    v = x[...]
+y = (v * 2).sum()
+y.backward()
+y.backward()
+=== view_without_grad_fn_matrix_product_backward_twice
+x = torch.rand(3, 3, requires_grad=True)
+with torch.no_grad():
+    v = x[...]
+y = (v @ torch.rand(3, 3)).sum()
+y.backward()
+y.backward()
+=== view_without_grad_fn_divided_backward_twice
+x = torch.rand(3, 3, requires_grad=True)
+with torch.no_grad():
+    v = x[...]
+y = (v / torch.rand(3, 3)).sum()
+y.backward()
+y.backward()
+=== leaf_times_a_number_backward_twice
+x = torch.rand(3, 3, requires_grad=True)
+y = (x * 2).sum()
+y.backward()
+y.backward()
+=== leaf_times_a_tensor_in_place_backward_twice
+x = torch.rand(3, 3, requires_grad=True)
+y = x + 1
+y *= 2
+y.sum().backward()
+y.sum().backward()
 """
