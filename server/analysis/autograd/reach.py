@@ -6,7 +6,7 @@ gives the leaves that come in only over a cut, each with the path and the cut ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..made_often import made_often
@@ -233,6 +233,15 @@ def severed(roots: Sequence[Tensor], reached: Iterable[Tensor], without: Iterabl
 
     `without` are nodes that no way leads through.
     """
+    return list({id(each.leaf): each for each in _each_severed(roots, reached, without)}.values())
+
+
+def is_severed(root: Tensor) -> bool:
+    """Whether any leaf comes into a tensor over a cut only; no further than to the first."""
+    return next(_each_severed((root,), (), ()), None) is not None
+
+
+def _each_severed(roots: Sequence[Tensor], reached: Iterable[Tensor], without: Iterable[Node]) -> Iterator[Severed]:
     reached_set = set(map(id, reached))
     parent: dict[Node, Node | None] = dict.fromkeys(without)
     cut_above: dict[Node, Node | None] = {}
@@ -242,7 +251,7 @@ def severed(roots: Sequence[Tensor], reached: Iterable[Tensor], without: Iterabl
             parent[root.node] = None
             cut_above[root.node] = root.node if root.node.cut is not None else None
             queue.append(root.node)
-    found: dict[int, Severed] = {}
+    found: set[int] = set()
     for node in queue:
         for edge in node.edges:
             tensor = edge.tensor
@@ -253,13 +262,13 @@ def severed(roots: Sequence[Tensor], reached: Iterable[Tensor], without: Iterabl
                 leaf = _leaf_of(tensor, edge.node)
                 cut = cut_above[node]
                 if leaf is not None and cut is not None and (leaf.requires_grad.possible or edge.live.yes):
-                    found[id(leaf)] = Severed(leaf, cut, _path_to(node, parent), edge.live)
+                    found.add(id(leaf))
+                    yield Severed(leaf, cut, _path_to(node, parent), edge.live)
             below = edge.node
             if below is not None and below not in parent:
                 parent[below] = node
                 cut_above[below] = below if below.cut is not None else cut_above[node]
                 queue.append(below)
-    return list(found.values())
 
 
 def _path_to(node: Node, parent: dict[Node, Node | None]) -> tuple[Node, ...]:

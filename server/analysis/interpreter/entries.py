@@ -16,7 +16,19 @@ from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..events import Sink
 from ..torch_model import backward, frameworks, module_tree
-from ..values import Call, ClassValue, FunctionValue, Instance, ListValue, ModuleValue, Site, Unknown, Value
+from ..values import (
+    Call,
+    Choice,
+    ClassValue,
+    DictValue,
+    FunctionValue,
+    Instance,
+    ListValue,
+    ModuleValue,
+    Site,
+    Unknown,
+    Value,
+)
 from . import budget, functions
 from .functions import PropertyValue
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine
@@ -163,6 +175,8 @@ def _run_class(machine: Machine, cls: ClassValue) -> None:
     lightning = frameworks.is_lightning(cls)
     if lightning and isinstance(instance, Instance):
         _configure(machine, cls, instance)
+    if isinstance(instance, Instance):
+        _may_be_filled(machine, list(instance.attributes.values()))
     mark = machine.heap.mark()
     returned: list[tuple[FunctionValue, Site, Value]] = []
     for function in methods:
@@ -196,6 +210,24 @@ def _instance(machine: Machine, cls: ClassValue) -> Value:
     with contextlib.suppress(DeadEnd):
         _run_function(machine, found[0], instance)
     return instance
+
+
+def _may_be_filled(machine: Machine, values: list[Value]) -> None:
+    """An empty list or dict that `__init__` leaves is there to be filled: by another method, or by who holds the
+    object, before the one that is run."""
+    known: set[int] = set()
+    for value in values:
+        if id(value) in known:
+            continue
+        known.add(id(value))
+        if isinstance(value, ListValue) and not value.items:
+            machine.heap.write(value, "open", True)
+        elif isinstance(value, Choice):
+            values += [each for _, each in value.alternatives]
+        elif isinstance(value, DictValue):
+            values += [*value.items.values(), value.rest]
+            if not value.items and value.rest is None:
+                machine.heap.write(value, "rest", Unknown("an entry that is put in between two calls"))
 
 
 def _run_method(machine: Machine, cls: ClassValue, function: FunctionValue, owner: Value) -> Value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..autograd.graph import Edge, Node, contradicts
 from ..autograd.reach import constants, reach
@@ -90,10 +91,75 @@ class Growth:
     is_list: bool
 
 
+class _Once:
+    """What is asked again for each pass, found out once: of the text, and of what each backward surely went through."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._used: dict[int, bool] = {}
+        self._scopes: dict[Span, str] = {}
+        self._sure: dict[int, set[Node]] = {}
+        self._inside: dict[tuple[int, Span], bool] = {}
+        self._passes: dict[Span, list[Grown]] = {}
+        self._place: dict[int, int] = {}
+        for event in facts.events.grown:
+            same = self._passes.setdefault(event.site.span, [])
+            self._place[id(event)] = len(same)
+            same.append(event)
+
+    def two_passes(self, event: Grown) -> list[Grown]:
+        """An event and the next one of its statement, or the one before; alone where there is one only."""
+        same, at = self._passes[event.site.span], self._place[id(event)]
+        return same[at : at + 2] if at + 1 < len(same) else same[max(at - 1, 0) : at + 1]
+
+    def handed_on(self, growth: Growth) -> bool:
+        """Whether what is collected is returned, or given to a function that trains on it."""
+        if id(growth) not in self._used:
+            self._used[id(growth)] = _returned(self._facts, growth) or _trained_on(self._facts, growth, self)
+        return self._used[id(growth)]
+
+    @cached_property
+    def calls(self) -> list[tuple[str, set[str]]]:
+        """The functions of the file by name, with the last names of what they call."""
+        functions = (
+            n for n in ast.walk(self._facts.parsed.tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
+        )
+        return [(each.name, _called(each)) for each in functions]
+
+    def runs(self, names: set[str], sink: Sink) -> bool:
+        """Whether a backward stands in one of the functions with these names, or in one that they call."""
+        span = sink.site.span
+        if span not in self._scopes:
+            statement = self._facts.statement_at(span)
+            scope = self._facts.enclosing_function(statement) if statement is not None else None
+            self._scopes[span] = getattr(scope, "name", "")
+        if not self._scopes[span]:
+            return False
+        names = set(names)
+        for name, called in self.calls:
+            if name in names:
+                names |= called
+        return self._scopes[span] in names
+
+    def in_loop(self, growth: Growth, sink: Sink) -> bool:
+        """`_in_loop`, once for each place of a backward."""
+        key = (id(growth), sink.site.span)
+        if key not in self._inside:
+            self._inside[key] = _in_loop(self._facts, sink, growth, self)
+        return self._inside[key]
+
+    def sure(self, sink: Sink) -> set[Node]:
+        """The nodes a backward has surely gone through."""
+        if id(sink) not in self._sure:
+            self._sure[id(sink)] = {*sink.outcome.reach.sure_nodes, *_spine(sink)}
+        return self._sure[id(sink)]
+
+
 def check(facts: Facts) -> Iterator[Finding]:
     """Sums and lists whose graph nobody can use or nobody uses; one finding per statement."""
     if facts.machine.exhausted:
         return
+    once = _Once(facts)
     told: set[Span] = set()
     # A statement is met once in each pass and each call; what its text says it says once.
     written: dict[Span, Growth | None] = {}
@@ -107,10 +173,10 @@ def check(facts: Facts) -> Iterator[Finding]:
         growth = written[place]
         if growth is None:
             continue
-        if not _keeps_values(event.node) or not _grows_by_values(facts, event):
+        if not _keeps_values(event.node) or not _grows_by_values(once.two_passes(event)):
             continue
-        freed_by = _freed_by(facts, event, growth)
-        if freed_by is None and not _never_used(facts, event, growth):
+        freed_by = _freed_by(facts, event, growth, once)
+        if freed_by is None and not _never_used(facts, event, growth, once):
             continue
         told.add(event.site.span)
         span = facts.source.span(growth.statement)
@@ -211,18 +277,15 @@ def _keeps_values(node: Node) -> bool:
     return any(each.has_saved or each.opaque for each in _below(node))
 
 
-def _grows_by_values(facts: Facts, event: Grown) -> bool:
+def _grows_by_values(pair: Sequence[Grown]) -> bool:
     """Whether a pass adds nodes that keep values: rows of what was computed before the loop are there anyway."""
-    passes = [each for each in facts.events.grown if each.site.span == event.site.span]
-    at = next(index for index, each in enumerate(passes) if each is event)
-    pair = passes[at : at + 2] if at + 1 < len(passes) else passes[at - 1 : at + 1]
     if len(pair) < 2:
         return True
     before = _below(pair[0].node)
     return any(each not in before and (each.has_saved or each.opaque) for each in _below(pair[1].node))
 
 
-def _freed_by(facts: Facts, event: Grown, growth: Growth) -> Sink | None:
+def _freed_by(facts: Facts, event: Grown, growth: Growth, once: _Once) -> Sink | None:
     """The backward that has freed what is added, when no backward goes through what is collected."""
     sinks = facts.events.sinks
     if growth.is_list:
@@ -234,10 +297,10 @@ def _freed_by(facts: Facts, event: Grown, growth: Growth) -> Sink | None:
         return None
     # When a method that nobody calls is run, and how often, another one does not know.
     ran = (sink for sink in sinks if sink.entry == event.entry)
-    return next((s for s in ran if _frees(s) and _in_loop(facts, s, growth) and _joins(event, s)), None)
+    return next((s for s in ran if _frees(s) and once.in_loop(growth, s) and _joins(event, s, once)), None)
 
 
-def _in_loop(facts: Facts, sink: Sink, growth: Growth) -> bool:
+def _in_loop(facts: Facts, sink: Sink, growth: Growth, once: _Once) -> bool:
     """Whether a backward is run by the loop that adds, not only by one around it that begins the name anew.
 
     `div += torch.autograd.grad(...)` over the columns of an output is one pass of the training loop around.
@@ -249,21 +312,10 @@ def _in_loop(facts: Facts, sink: Sink, growth: Growth) -> bool:
     statement = facts.statement_at(sink.site.span)
     if statement is None or any(each is statement for each in ast.walk(loop)):
         return True
-    return _runs(facts, _called(loop), sink)
+    return once.runs(_called(loop), sink)
 
 
-def _runs(facts: Facts, names: set[str], sink: Sink) -> bool:
-    """Whether a backward stands in one of the functions with these names, or in one that they call."""
-    statement = facts.statement_at(sink.site.span)
-    scope = facts.enclosing_function(statement) if statement is not None else None
-    names = set(names)
-    for each in ast.walk(facts.parsed.tree) if scope is not None else ():
-        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)) and each.name in names:
-            names |= _called(each)
-    return getattr(scope, "name", "") in names
-
-
-def _trained_on(facts: Facts, growth: Growth) -> bool:
+def _trained_on(facts: Facts, growth: Growth, once: _Once) -> bool:
     """Whether the list is given to a function that runs a backward: values of a rollout, used without their history."""
     scope = facts.enclosing_function(growth.statement) or facts.parsed.tree
     takers = [
@@ -272,7 +324,7 @@ def _trained_on(facts: Facts, growth: Growth) -> bool:
         if isinstance(node, ast.Call) and any(_is_name(facts, each, growth.name) for each in node.args)
     ]
     names = {each.func.id for each in takers if isinstance(each.func, ast.Name)}
-    return bool(names) and any(_runs(facts, names, sink) for sink in facts.events.sinks)
+    return bool(names) and any(once.runs(names, sink) for sink in facts.events.sinks)
 
 
 def _begins(facts: Facts, loop: ast.AST, growth: Growth) -> bool:
@@ -291,14 +343,14 @@ def _called(node: ast.AST) -> set[str]:
     return {f.id if isinstance(f, ast.Name) else f.attr for f in calls if isinstance(f, (ast.Name, ast.Attribute))}
 
 
-def _joins(event: Grown, sink: Sink) -> bool:
+def _joins(event: Grown, sink: Sink, once: _Once) -> bool:
     """Whether what is added leads, through operations that are known, to a node a backward has surely gone through.
 
     `hits += accuracy(out, y)` with an unknown function is a number for all we know.
     """
     if contradicts(event.path, sink.path):
         return False
-    sure = {*sink.outcome.reach.sure_nodes, *_spine(sink)}
+    sure = once.sure(sink)
     found, todo = {event.node}, [event.node]
     for each in todo:
         if each in sure:
@@ -350,14 +402,14 @@ def _below(node: Node) -> dict[Node, None]:
     return found
 
 
-def _never_used(facts: Facts, event: Grown, growth: Growth) -> bool:
+def _never_used(facts: Facts, event: Grown, growth: Growth, once: _Once) -> bool:
     """Whether a graph of data and parameters surely grows in the module's own run, and no backward goes through it."""
     if event.entry != "module" or not event.node.tracked.yes or not growth.name.isidentifier():
         return False
-    if _returned(facts, growth) or not constants([event.value]) or _trained_on(facts, growth):
+    if once.handed_on(growth) or not constants([event.value]):
         return False
     every = [*facts.events.sinks, *facts.events.weak]
-    if any(_frees(sink) and _joins(event, sink) for sink in facts.events.sinks):
+    if any(_frees(sink) and _joins(event, sink, once) for sink in facts.events.sinks):
         return False  # A figure of one step: what it was made of went with the backward of that step.
     if any(event.node in sink.outcome.reach.nodes for sink in every):
         return False

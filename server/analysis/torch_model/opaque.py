@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..autograd.heap import remember
 from ..autograd.operation import Operation
-from ..autograd.reach import reach, severed
+from ..autograd.reach import is_severed, reach
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO, YES, maybe
 from ..values import Instance, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
@@ -99,7 +99,7 @@ def _may_replace(rt: Runtime, given: Instance, reason: str) -> None:
     `device.states`): such data is not surely without history afterwards. What was cut off stays cut off."""
     for name, value in list(given.attributes.items()):
         if isinstance(value, Tensor) and value.requires_grad.no and not value.is_parameter and value.floating.possible:
-            if value.node is not None and severed([value], ()):
+            if value.node is not None and is_severed(value):
                 continue
             new = Tensor(requires_grad=maybe(reason), origin=value.origin)
             new.form, new.device, new.dtype, new.floating = value.form, value.device, value.dtype, value.floating
