@@ -103,12 +103,12 @@ def on(findings: Iterable[Finding], lines: Iterable[int]) -> bool:
 
 def speaks_of(finding: Finding, raised: Raised) -> bool:
     """Whether the story of a finding ends at the statement that raised."""
-    return any(covers(step.span, raised.lines) for step in finding.trace if step.message.startswith("raises: "))
+    return any(covers(step.span, raised.lines) for step in finding.trace if "raises: " in step.message)
 
 
 def claims_an_error(finding: Finding) -> bool:
     """Whether a finding is certain that torch raises."""
-    return finding.confidence == "certain" and any(step.message.startswith("raises: ") for step in finding.trace)
+    return finding.confidence == "certain" and any("raises: " in step.message for step in finding.trace)
 
 
 def covers(span: Span, lines: Iterable[int]) -> bool:
