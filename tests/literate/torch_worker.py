@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import gc
 import io
 import json
 import os
@@ -90,7 +91,16 @@ def run(directory: Path, probes: list[str]) -> dict[str, Any]:
                 seen.append(_look(eval(probe, module.__dict__)))
             except Exception as error:
                 seen.append({"verdict": f"{type(error).__name__}: {error}"})
+    _forget(module, directory)
     return {"raised": raised, "probes": seen}
+
+
+def _forget(module: types.ModuleType, directory: Path) -> None:
+    """End what the program left suspended: a generator that waits inside `no_grad` sets the mode back when it is
+    collected, and a later program would be the one that is surprised by it."""
+    module.__dict__.clear()
+    if any("yield" in path.read_text(encoding="utf-8") for path in directory.rglob("*.py")):
+        gc.collect()
 
 
 def main() -> None:
