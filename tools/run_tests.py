@@ -2,7 +2,8 @@
 
     python tools/run_tests.py all|fast [PART ...]
 
-Output is passed on as it comes. A part that fails, finds no tests, hangs or is missing fails the whole run; the others
+Output is passed on as it comes; where `CI` is set, only the end of what most parts that pass printed, so that a
+failure is not lost in it. A part that fails, finds no tests, hangs or is missing fails the whole run; the others
 are run all the same. What was skipped is named at the end with its reason, a missing GPU above all.
 """
 
@@ -25,6 +26,10 @@ ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / ".cache" / "tests"
 PY = sys.executable
 WIDTH = 100
+BRIEF = bool(os.environ.get("CI"))
+LAST_LINES = 12
+"""How many lines of a part that passes are shown where `CI` is set."""
+
 SKIPPED_STATUS = 77
 """The exit status by which a script says that it could not run here (its last line tells why), as Automake has it."""
 
@@ -44,6 +49,8 @@ class Part:
     limit: float = 1800
     fast: bool = False
     needs: str = ""
+    whole: bool = False
+    """Whether what it prints is a result to be read also where it passes."""
 
 
 PARTS = (
@@ -54,7 +61,7 @@ PARTS = (
     Part("unit", tests="tests/unit", fast=True),
     Part("corpus tool", tests="tests/corpus", fast=True),
     Part("literate", tests="tests/literate", fast=True),
-    Part("oracle", tests="tests/oracle"),
+    Part("oracle", tests="tests/oracle", whole=True),
     Part("verify", tests="tests/verify"),
     Part("lsp", tests="tests/lsp"),
     Part("robustness", tests="tests/robustness", limit=600),
@@ -93,7 +100,7 @@ def run(part: Part) -> Outcome:
     if needed and not (ROOT / needed).exists():
         status, last = 1, f"{needed} is missing"
     else:
-        status, last = execute(command, part.limit, outcome.counts)
+        status, last = execute(command, part.limit, outcome.counts, BRIEF and not part.whole)
     outcome.seconds = time.monotonic() - started
     if report.exists():
         read_junit(report, outcome)
@@ -110,9 +117,10 @@ def run(part: Part) -> Outcome:
     return outcome
 
 
-def execute(command: tuple[str, ...], limit: float, counts: Counter[str]) -> tuple[int, str]:
-    """Run a command in a process group of its own, its output passed on; (exit status, last line).
+def execute(command: tuple[str, ...], limit: float, counts: Counter[str], brief: bool) -> tuple[int, str]:
+    """Run a command in a process group of its own; (exit status, last line).
 
+    Its output is passed on, or where `brief` its end when it passes and all of it when it does not.
     Tests that Node counted are added to `counts`.
     """
     try:
@@ -136,7 +144,7 @@ def execute(command: tuple[str, ...], limit: float, counts: Counter[str]) -> tup
     with_limit: list[bool] = []
     timer = threading.Timer(limit, stop)
     timer.start()
-    last = ""
+    last, held = "", list[str]()
     try:
         assert process.stdout is not None
         for line in process.stdout:
@@ -147,13 +155,19 @@ def execute(command: tuple[str, ...], limit: float, counts: Counter[str]) -> tup
                 counts[kind] += int(counted[2])
                 counts += Counter()  # forgets the zeros
             last = line.strip() or last
-            print(line, end="", flush=True)
+            if brief:
+                held.append(line)
+            else:
+                print(line, end="", flush=True)
         status = process.wait()
+        if brief and not status:
+            held = [line if len(line) <= 2 * WIDTH else f"{line[: 2 * WIDTH]}...\n" for line in held[-LAST_LINES:]]
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         raise
     finally:
         timer.cancel()
+        print("".join(held), end="", flush=True)
     return (124, f"did not end within {limit:.0f} s") if with_limit else (status, last)
 
 
