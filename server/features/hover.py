@@ -77,12 +77,12 @@ def _headline(item: Shown) -> str:
 
 
 def _torch_says(trace: Sequence[TraceStep], lines: Lines, home: str) -> str:
-    """The sink's message, when it is an error that PyTorch will raise."""
+    """The sink's message, when it is an error that PyTorch will raise; "raises nothing" is none."""
     for step in trace:
-        if step.role == "sink" and step.message.startswith("raises"):
-            words = step.message.removeprefix("raises").lstrip(": ")
+        when, raises, words = step.message.partition("raises: ")
+        if step.role == "sink" and raises:
             at = (lines if step.span.path == home else FILE).words(step.span.start.line)
-            return f"PyTorch will say at {at}: *{words}*" if words else ""
+            return f"PyTorch will say at {at}{' in the next pass' if when else ''}: *{words}*"
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gradsight.analysis.check import Snapshot, check
 from gradsight.analysis.report import (
     Edit,
     FileReport,
@@ -122,6 +123,45 @@ def test_hover_on_a_finding_tells_the_whole_story() -> None:
     assert "╳  5" in answer.markdown and "```text" in answer.markdown
     assert "PyTorch will say at line 7: *element 0 of tensors does not require grad*" in answer.markdown
     assert f"]({RULE_DOCS_BASE}no-grad-block.md)" in answer.markdown
+
+
+def test_hover_quotes_what_only_the_next_pass_raises() -> None:
+    text = """\
+import torch
+
+w = torch.randn(3, requires_grad=True)
+state = torch.zeros(3)
+for _ in range(3):
+    state = torch.tanh(state * w)
+    state.sum().backward()
+"""
+    report, source = check(Snapshot(PATH, text)), SourceText(PATH, text)
+    (finding,) = report.findings
+    start = finding.span.start
+    shown = shown_findings(report, {})
+    answer = hover(source, report, shown, lambda _path, line: source.line_text(line), start.line, start.column)
+    assert finding.rule == "freed-graph" and answer is not None
+    said = "*Trying to backward through the graph a second time*"
+    assert f"PyTorch will say at line 7 in the next pass: {said}" in answer.markdown
+
+
+def test_hover_quotes_nothing_where_nothing_is_raised() -> None:
+    text = """\
+import torch
+
+w = torch.randn(3, requires_grad=True)
+loss = (w * w).sum()
+w.data.mul_(2)
+loss.backward()
+print(w.grad)
+"""
+    report, source = check(Snapshot(PATH, text)), SourceText(PATH, text)
+    (finding,) = report.findings
+    start = finding.span.start
+    shown = shown_findings(report, {})
+    answer = hover(source, report, shown, lambda _path, line: source.line_text(line), start.line, start.column)
+    assert finding.rule == "data-mutation" and answer is not None
+    assert "raises nothing" in answer.markdown and "PyTorch will say" not in answer.markdown
 
 
 def test_hover_on_a_value_begins_with_its_state() -> None:
