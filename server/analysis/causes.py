@@ -356,7 +356,9 @@ class Causes(Wanted):
 
     def frozen_on_the_way(self, sink: Sink) -> list[Tensor]:
         """Parameters on the way to a loss that an optimizer holds and that were told not to require grad."""
-        return [t for t in constants(sink.outcome.roots) if t.frozen is not None and id(t) in self.held]
+        return [
+            t for t in constants(sink.outcome.roots) if self.frozen_at(t, sink.entry) is not None and id(t) in self.held
+        ]
 
     @cached_property
     def nothing_trainable(self) -> list[tuple[Sink, list[Tensor]]]:

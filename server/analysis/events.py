@@ -185,6 +185,19 @@ class Flagged:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftFlag:
+    """What an entry point left of the flag of a tensor that was there before it, and where it froze it if it did.
+
+    The next entry point begins with the flags of before; what is told of this one is told with these.
+    """
+
+    entry: str
+    tensor: Tensor
+    requires_grad: Truth
+    frozen: Span | None
+
+
+@dataclass(frozen=True, slots=True)
 class Copied:
     """Memory that was filled outside of any graph, and a tensor whose values went into it, with its node then.
 
@@ -215,6 +228,7 @@ class Events:
     steps: list[Step] = field(default_factory=list)
     replaced: list[Replaced] = field(default_factory=list)
     flagged: list[Flagged] = field(default_factory=list)
+    flags: list[LeftFlag] = field(default_factory=list)
     grown: list[Grown] = field(default_factory=list)
     assigned: list[Assigned] = field(default_factory=list)
     applied: list[Applied] = field(default_factory=list)

@@ -8,8 +8,9 @@ from typing import Any
 from .autograd.graph import ALWAYS, Node, Path
 from .autograd.reach import Severed, reach, severed
 from .autograd.tensor import Tensor
-from .events import Events, GradRead, Sink
-from .report import Confidence
+from .autograd.truth import Truth
+from .events import Events, GradRead, LeftFlag, Sink
+from .report import Confidence, Span
 from .source.parse import Parsed
 from .wording import Wording
 
@@ -33,6 +34,20 @@ class Wanted(Wording):
         if found is None:
             found = self._severed[id(sink)] = severed(sink.outcome.roots, sink.outcome.reach.leaves)
         return found
+
+    @cached_property
+    def _left_flags(self) -> dict[tuple[str, int], LeftFlag]:
+        return {(each.entry, id(each.tensor)): each for each in self.events.flags}
+
+    def learns_at(self, tensor: Tensor, entry: str) -> Truth:
+        """Whether a tensor requires grad, as an entry point (or the module body) leaves it."""
+        left = self._left_flags.get((entry, id(tensor)))
+        return tensor.requires_grad if left is None else left.requires_grad
+
+    def frozen_at(self, tensor: Tensor, entry: str) -> Span | None:
+        """Where a tensor was told not to require grad, as an entry point (or the module body) leaves it."""
+        left = self._left_flags.get((entry, id(tensor)))
+        return tensor.frozen if left is None else left.frozen
 
     @cached_property
     def reached(self) -> set[int]:

@@ -294,7 +294,7 @@ def constants(roots: Sequence[Tensor]) -> list[Tensor]:
         visited.add(node)
         for edge in node.edges:
             tensor = edge.tensor
-            if tensor is not None and edge.node is None and tensor.floating.possible and not tensor.requires_grad.yes:
+            if tensor is not None and edge.node is None and tensor.floating.possible and not edge.live.yes:
                 seen.setdefault(id(tensor), tensor)
             if edge.node is not None and edge.node not in visited:
                 queue.append(edge.node)

@@ -10,11 +10,12 @@ from typing import Any
 
 from ..autograd.backward import Outcome
 from ..autograd.graph import ALWAYS, Cut, newest_order
+from ..autograd.heap import made_since
 from ..autograd.operation import Mode
 from ..autograd.reach import reach
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
-from ..events import Sink
+from ..events import LeftFlag, Sink
 from ..torch_model import backward, frameworks, module_tree
 from ..values import (
     Call,
@@ -34,6 +35,7 @@ from .functions import PropertyValue
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine
 from .scope import Scope
 
+_FLAGS = ("requires_grad", "frozen")
 _TRACKING_OFF = ("no_grad()", "inference_mode()")
 
 
@@ -120,8 +122,23 @@ def _run_entry(machine: Machine, name: str, run: Callable[[], Any], allowed: int
         pass
     finally:
         machine.autograd.set_mode(mode)
-        machine.heap.undo(mark)
+        _take_back(machine, mark)
         machine.path = ALWAYS
+
+
+def _take_back(machine: Machine, mark: int) -> None:
+    """Take the effects of an entry point back, except what the rules will ask about its tensors: their flags.
+
+    What it made itself nothing else will see, and keeps them; of older tensors they are put down.
+    """
+    now = {id(obj): obj for obj, name, _ in machine.heap.since(mark) if name in _FLAGS and isinstance(obj, Tensor)}
+    flags = [(tensor, tensor.requires_grad, tensor.frozen) for tensor in now.values()]
+    machine.heap.undo(mark)
+    for tensor, flag, frozen in flags:
+        if made_since(tensor, mark.born):  # type: ignore[attr-defined]
+            tensor.requires_grad, tensor.frozen = flag, frozen
+        elif (flag, frozen) != (tensor.requires_grad, tensor.frozen):
+            machine.events.flags.append(LeftFlag(machine.entry, tensor, flag, frozen))
 
 
 def _start(machine: Machine, name: str) -> None:
@@ -193,7 +210,7 @@ def _run_class(machine: Machine, cls: ClassValue) -> None:
             pass
         finally:
             machine.path = ALWAYS
-            machine.heap.undo(mark)
+            _take_back(machine, mark)
     if not lightning and module_tree.is_module(instance):
         _weak_sinks(machine, cls, instance, returned)
 

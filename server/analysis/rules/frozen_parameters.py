@@ -60,11 +60,11 @@ print(model[2].weight.grad)
 def check(facts: Facts) -> Iterator[Finding]:
     """Sinks that raise because all parameters on the way to them were frozen."""
     for sink, candidates in facts.nothing_trainable:
-        frozen = [t for t in candidates if t.is_parameter and t.frozen is not None]
+        frozen = [t for t in candidates if t.is_parameter and facts.frozen_at(t, sink.entry) is not None]
         asked = any(id(t) in facts.read for t in candidates) or held_untracked(facts, sink)
         if not frozen or sink.after_error or asked:
             continue
-        place = frozen[0].frozen
+        place = facts.frozen_at(frozen[0], sink.entry)
         if not facts.here(place) or place is None:
             continue
         names = facts.leaf_text(frozen)

@@ -96,7 +96,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     for sink, candidates in facts.nothing_trainable:
         held = held_untracked(facts, sink)
         read = bool(held) or any(id(t) in facts.read for t in candidates)
-        if not read and any(t.is_parameter and t.frozen is not None and facts.here(t.frozen) for t in candidates):
+        if not read and any(t.is_parameter and facts.here(facts.frozen_at(t, sink.entry)) for t in candidates):
             continue
         here = [t for t in candidates if facts.here(t.origin) and t.note not in ("gradient", "data")]
         asked = (
@@ -158,7 +158,12 @@ def _never_learns(facts: Facts) -> Iterator[Finding]:
             continue
         for tensor in held_untracked(facts, sink) if stepped else ():
             steps = [s for s in stepped.get(id(tensor), ()) if s.sinks_before and not s.after_error]
-            if id(tensor) in told | moved or not steps or tensor.requires_grad.possible or tensor.origin is None:
+            if (
+                id(tensor) in told | moved
+                or not steps
+                or tensor.origin is None
+                or facts.learns_at(tensor, sink.entry).possible
+            ):
                 continue
             told.add(id(tensor))
             name = facts.name_of(tensor)
