@@ -144,7 +144,7 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
     if span is None:
         return
     # The tensor may have other names where it was saved; the one on the line is what its reader sees.
-    name = _written(facts, span) or facts.name_of(saved.tensor)
+    name = _written(facts, span, saved.tensor) or facts.name_of(saved.tensor)
     subject = f"`{name}`" if name else "a tensor"
     operation, ends = operation_name(node), f"{facts.backward_name(sink)} raises"
     what = "its result" if saved.operand.startswith("result") else f"its operand {subject}" if name else "an operand"
@@ -169,7 +169,7 @@ def _writes_items(node: ast.Assign | ast.AugAssign) -> bool:
     return any(isinstance(each, ast.Subscript) for each in targets)
 
 
-def _written(facts: Facts, span: Span) -> str:
+def _written(facts: Facts, span: Span, saved: Tensor) -> str:
     """The name that the statement of a write writes to: `states` of `states[t] = h`, `out` of `self.act(out)`."""
     statement, node = facts.statement_at(span), facts.node_at(span)
     target: ast.AST | None = None
@@ -180,7 +180,10 @@ def _written(facts: Facts, span: Span) -> str:
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
         target = node.func.value
     elif isinstance(node, ast.Call) and node.args:
-        target = node.args[0]
+        # What a `Sequential` is called with is not what its third module changes.
+        seen = facts.machine.recorded.get(node.args[0], ())
+        if not seen or any(each[0].memory is saved.memory for each in seen):
+            target = node.args[0]
     while isinstance(target, ast.Subscript):
         target = target.value
     return facts.text(target, 30) if isinstance(target, (ast.Name, ast.Attribute)) else ""
