@@ -201,6 +201,59 @@ CASES = {
         "inplace-on-saved",
         ("h[t] * x", "h[t].clone() * x"),
     ),
+    "a change behind a detach": (
+        LEAF + "y = x.exp()\ny.detach().mul_(3)\ny.sum().backward()\n",
+        "inplace-on-saved",
+        ("y.detach().mul_(3)", "y = y.mul(3)"),
+    ),
+    "a leaf that is cast by an argument": (
+        "import torch\nw = torch.ones(3, requires_grad=True).to(torch.float64)\nw.sum().backward()\nprint(w.grad)\n",
+        "device-move-leaf",
+        (
+            "torch.ones(3, requires_grad=True).to(torch.float64)",
+            "torch.ones(3, requires_grad=True, dtype=torch.float64)",
+        ),
+    ),
+    "numbers that are unzipped": (
+        TRAINED
+        + "    pairs = [(loss.item(), 1.0)]\n    losses, weights = zip(*pairs)\n"
+        + "    (torch.tensor(losses) * torch.tensor(weights)).sum().backward()\n    optimizer.step()\n",
+        "left-torch",
+        (
+            "loss.item(), 1.0)]\n    losses, weights = zip(*pairs)\n    (torch.tensor(losses)",
+            "loss, 1.0)]\n    losses, weights = zip(*pairs)\n    (torch.stack(losses)",
+        ),
+    ),
+    "two lists made in one statement": (
+        LEAF + "terms, names = [], []\nfor i in range(3):\n    terms.append(x[i] * 2)\n"
+        "torch.tensor(terms, requires_grad=True).sum().backward()\nprint(x.grad)\n",
+        "rewrapped-tensor",
+        ("torch.tensor(terms, requires_grad=True)", "torch.stack(terms)"),
+    ),
+    "a number that a factory asks for": (
+        LEAF + "y = x * torch.full((3,), x[0].item())\n(torch.full((3,), x[1].item()) * 2).sum().backward()\n",
+        "left-torch",
+        None,
+    ),
+    "a result in a list": (
+        LEAF + "both = [x, x * 2]\ntorch.stack(both).sum().backward()\nprint(both[1].grad)\n",
+        "non-leaf-grad",
+        None,
+    ),
+    "a loss or a number": (
+        NET.replace("for _ in range(9)", "total = 0.0\nfor _ in range(99)")
+        + "    loss.backward()\n    total += loss if hasattr(loss, 'item') else 0\nprint(total)\n",
+        "graph-hoarding",
+        ("loss if", "loss.item() if"),
+    ),
+    "what a custom function keeps is changed": (
+        "import torch\nclass F(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n"
+        "        ctx.x = x\n        return x * x\n    @staticmethod\n    def backward(ctx, grad):\n"
+        "        return 2 * ctx.x * grad\nw = torch.ones(3, requires_grad=True)\nx = w * 1\n"
+        "loss = F.apply(x).sum()\nx.mul_(3)\nloss.backward()\n",
+        "function-saved",
+        ("ctx.x = x\n", "ctx.x = x.clone()\n"),
+    ),
     "a parameter by the name of a method": (CLASS.format(name="type"), "unregistered-parameters", None),
 }
 

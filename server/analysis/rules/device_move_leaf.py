@@ -147,31 +147,32 @@ def _finding(
         facts.step(span, "cut", f"a copy, {node.note}: not a leaf any more"),
         facts.step(used, "sink", end),
     ]
-    fix = _fix(facts, leaf, span) or flag_last(facts, leaf)
+    fix = _fix(facts, leaf, node, span) or flag_last(facts, leaf)
     return facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [fix])
 
 
-def _fix(facts: Facts, leaf: Tensor, span: Span) -> Fix | None:
-    """`f(..., requires_grad=True).to(d)` becomes `f(..., device=d, requires_grad=True)`."""
+def _fix(facts: Facts, leaf: Tensor, node: Node, span: Span) -> Fix | None:
+    """`f(..., requires_grad=True).to(d)` becomes `f(..., device=d, requires_grad=True)`; `.to(dtype)` likewise."""
+    keyword, where = ("dtype", "in that dtype") if node.note.startswith("cast") else ("device", "on the device")
     move = facts.node_at(span)
     make = facts.node_at(leaf.origin)
     if not isinstance(move, ast.Call) or not isinstance(move.func, ast.Attribute):
         return None
     if isinstance(make, ast.Call) and move.func.value is make and any(k.arg == "requires_grad" for k in make.keywords):
-        device = '"cuda"' if move.func.attr == "cuda" and not move.args else None
+        value = '"cuda"' if move.func.attr == "cuda" and not move.args else None
         if move.func.attr == "to" and len(move.args) == 1 and not move.keywords:
-            device = facts.source.segment(move.args[0])
-        if device is None or any(k.arg == "device" for k in make.keywords):
+            value = facts.source.segment(move.args[0])
+        if value is None or any(k.arg == keyword for k in make.keywords):
             return None
-        keyword = set_keyword(facts.parsed, make, "device", device)
-        if keyword is None:
+        given = set_keyword(facts.parsed, make, keyword, value)
+        if given is None:
             return None
         start = facts.source.offset_at(facts.source.span(make).end)
         end = facts.source.offset_at(facts.source.span(move).end)
         statement = facts.parsed.statement_of(move)
         drop = edit(facts.parsed, start, end, "")
-        edits = checked(facts.parsed, [*keyword, drop], [statement] if statement is not None else [])
-        return facts.fix(f"create it on the device: `device={device}`", "safe", edits)
+        edits = checked(facts.parsed, [*given, drop], [statement] if statement is not None else [])
+        return facts.fix(f"create it {where}: `{keyword}={value}`", "safe", edits)
     return None
 
 

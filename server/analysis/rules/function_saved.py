@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..events import Applied, Outdated
 from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span, TraceStep
-from ..source.edits import checked, edit
+from ..source.edits import append_call, checked, edit
 from ..torch_model.arguments import as_tensor
 from ..torch_model.custom_backward import backward_of
 from ..values import FunctionValue
@@ -22,7 +22,7 @@ RULE = Rule(
     summary="a custom function keeps an input or result as an attribute of `ctx`",
     family="custom functions",
     severity="warning",
-    fix="`ctx.save_for_backward(x)`",
+    fix="`ctx.save_for_backward(x)`, or a copy where the tensor is changed in between",
     claim=Law("wrong", passes=3),
     what="""\
 Finds a `torch.autograd.Function` whose `forward` puts an input that has a gradient to pass on, or its own result, on
@@ -86,8 +86,10 @@ loss.backward()
 print(w.grad)
 """,
     fix_safety="""\
-The fix is *unsafe*: with saved tensors a second `backward()` through the same graph needs `retain_graph=True`, and a
-change in between raises, which is the point. It is offered where forward keeps one tensor so and saves none.""",
+Saving is *unsafe*: with saved tensors a second `backward()` through the same graph needs `retain_graph=True`, and a
+change in between raises, which is the point. It is offered where forward keeps one tensor so and saves none. Where the
+program does change the tensor in between, keeping a copy (`.clone()`) is *safe*: the gradient is that of the contents
+that forward computed with.""",
     blind_spots="""\
 - Tensors kept in lists or objects on `ctx` are not looked into.
 - The execution check compares with a run in which the attribute is a copy. Where nothing changes the tensor there is
@@ -129,7 +131,8 @@ def _finding(
         message = f"`{text}` is changed before the backward that computes with it: the gradient is silently wrong"
         trace.append(facts.step(changed, "mutation", "changed here, and nothing notices"))
         trace.append(facts.sink_step(outdated.sink, "computes with the new contents"))
-    yield facts.finding(RULE.name, confidence, message, span, trace, [_fix(facts, applied, name, keeping, reads)])
+    fix = _copied(facts, keeping) if confidence == "likely" else _fix(facts, applied, name, keeping, reads)
+    yield facts.finding(RULE.name, confidence, message, span, trace, [fix])
 
 
 def _kind(applied: Applied, name: str) -> str:
@@ -178,6 +181,12 @@ def _reads(applied: Applied, name: str) -> list[ast.Attribute]:
     if any(not isinstance(each.ctx, ast.Load) for each in reads) or all(id(each) in about for each in reads):
         return []
     return reads
+
+
+def _copied(facts: Facts, keeping: ast.Assign) -> Fix | None:
+    """Where a change is known to come, the backward gets what was there before it."""
+    edits = append_call(facts.parsed, keeping.value, ".clone()")
+    return facts.fix(f"keep a copy: `{facts.text(keeping.value, 30)}.clone()`", "safe", edits)
 
 
 def _fix(facts: Facts, applied: Applied, name: str, keeping: ast.Assign, reads: list[ast.Attribute]) -> Fix | None:

@@ -460,10 +460,16 @@ def _base(target: ast.expr) -> ast.Name | None:
 
 def _fix(facts: Facts, growth: Growth) -> Fix | None:
     name = ".item()" if _only_numbers(facts, growth) else ".detach()"
-    term = facts.source.segment(growth.term)
-    if not isinstance(growth.term, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)):
+    tensor = growth.term
+    while isinstance(tensor, ast.IfExp):  # `loss if flag else 0`: the arm that is no number
+        arms = [each for each in (tensor.body, tensor.orelse) if not isinstance(each, ast.Constant)]
+        if len(arms) != 1:
+            return None
+        (tensor,) = arms
+    term = facts.source.segment(tensor)
+    if not isinstance(tensor, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)):
         term = f"({term})"
-    edits = replace_expr(facts.parsed, growth.term, term + name)
+    edits = replace_expr(facts.parsed, tensor, term + name)
     return facts.fix(f"add the {'number' if name == '.item()' else 'value'} only: `{name}`", "safe", edits)
 
 

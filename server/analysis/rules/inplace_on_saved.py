@@ -12,7 +12,14 @@ from ..describe import operation_name
 from ..events import Sink
 from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span
-from ..source.edits import assign_detached, clone_before, clone_reads, drop_inplace_argument, inplace_to_outofplace
+from ..source.edits import (
+    assign_detached,
+    clone_before,
+    clone_reads,
+    drop_inplace_argument,
+    inplace_to_outofplace,
+    without_data,
+)
 from .base import Rule
 from .claims import CHANGED, Law
 
@@ -239,6 +246,9 @@ def _fixes(facts: Facts, sink: Sink, span: Span, saver: Node) -> list[Fix | None
         return [facts.fix("write into a clone", "unsafe", clone_before(facts.parsed, node))]
     if isinstance(node, ast.Call) and any(k.arg == "inplace" for k in node.keywords):
         return [facts.fix("drop `inplace=True`", "safe", drop_inplace_argument(facts.parsed, node))]
+    hidden = without_data(facts.parsed, statement) if isinstance(statement, ast.Expr) else None
+    if hidden is not None:  # `y.detach().mul_(m)`: out of place it would cut the gradient.
+        return [facts.fix("write it out of place", "unsafe", hidden)]
     target = statement if isinstance(statement, (ast.AugAssign, ast.Expr)) else node
     if target is None:
         return []

@@ -197,9 +197,9 @@ def _retain(facts: Facts, event: GradRead) -> Fix | None:
     target = statement.targets[0]
     if not isinstance(target, (ast.Name, ast.Attribute)):
         return None
-    kept = facts.machine.recorded.get(target)
-    if kept and not any(tensor is event.tensor for tensor, _, _ in kept):
-        return None  # The call made it on the way to what it gives back.
+    kept = facts.machine.recorded.get(target, [])
+    if not any(tensor is event.tensor for tensor, _, _ in kept):
+        return None  # The call made it on the way to what it gives back, or it is in a list.
     text = facts.text(target)
     edits = insert_line_after(facts.parsed, statement, f"{text}.retain_grad()")
     return facts.fix(f"insert `{text}.retain_grad()`", "unsafe", edits)

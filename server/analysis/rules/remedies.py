@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Sequence
 
 from ..autograd.graph import Cut, Node
 from ..facts import Cause, Facts
@@ -96,7 +97,7 @@ def _left(facts: Facts, node: Node, cut: Cut) -> Remedy | None:
     if not isinstance(call, ast.Call):
         return None
     wrap, tensor = facts.parsed.parents.get(call), _taken_from(call, written)
-    if tensor is not None and _is_index(facts, call):
+    if tensor is not None and (_is_index(facts, call) or _wants_number(wrap)):
         return None
     if tensor is not None and isinstance(wrap, ast.Call) and _wraps(wrap, call):
         # `torch.tensor(loss.item(), requires_grad=True)`: without `.item()` it would still be a new leaf.
@@ -141,6 +142,17 @@ def _is_index(facts: Facts, call: ast.Call) -> bool:
         names = {each.id for target in parent.targets for each in ast.walk(target) if isinstance(each, ast.Name)}
     indices = [each.slice for each in ast.walk(facts.parsed.tree) if isinstance(each, ast.Subscript)] if names else []
     return any(isinstance(part, ast.Name) and part.id in names for each in indices for part in ast.walk(each))
+
+
+def _wants_number(around: ast.AST | None) -> bool:
+    """Whether the call around takes numbers only, or makes a tensor of its own that knows nothing of a tensor's."""
+    if not isinstance(around, ast.Call):
+        return False
+    name = around.func.attr if isinstance(around.func, ast.Attribute) else getattr(around.func, "id", "")
+    return name in _OF_NUMBERS
+
+
+_OF_NUMBERS = frozenset({"full", "full_like", "new_full", "linspace", "logspace", "arange", "range"})
 
 
 def _taken_from(node: ast.Call, written: str) -> ast.expr | None:
@@ -194,14 +206,31 @@ def _is_parameter_of(facts: Facts, call: ast.Call) -> bool:
 
 
 def is_list(facts: Facts, data: ast.Name | ast.Attribute) -> bool:
-    """Whether the name, or an attribute of this name, is given a list display or comprehension in this file."""
+    """Whether the name, or an attribute of this name, is given a list or tuple in this file."""
     name = _last_name(data)
     for node in ast.walk(facts.parsed.tree):
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, (ast.List, ast.ListComp)):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(_last_name(target) == name for target in targets):
+            if any(_last_name(one) == name and _makes_list(value) for one, value in _bound(targets, node.value)):
                 return True
     return False
+
+
+def _bound(targets: Sequence[ast.expr], value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What an assignment binds, name by name: `a, b = [], []` two lists, `a, b = zip(*pairs)` two tuples."""
+    for target in targets:
+        if not isinstance(target, (ast.Tuple, ast.List)):
+            yield target, value
+        elif isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
+            yield from zip(target.elts, value.elts, strict=True)
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "zip":
+            yield from ((each, value) for each in target.elts)
+
+
+def _makes_list(value: ast.expr) -> bool:
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+        return value.func.id in ("list", "tuple", "sorted", "zip")
+    return isinstance(value, (ast.List, ast.Tuple, ast.ListComp))
 
 
 def _last_name(node: ast.expr) -> tuple[type, str] | None:

@@ -1,6 +1,7 @@
-"""A change through `.data` written as an operation that autograd sees.
+"""A change through `.data` or `.detach()` written as an operation that autograd sees.
 
 y.data.mul_(m)       y = y.mul(m)
+y.detach().mul_(m)   y = y.mul(m)
 y.data += 1          y = y + 1
 y.data = y.data * m  y = y * m
 """
@@ -30,8 +31,10 @@ def without_data(parsed: Parsed, stmt: ast.AST | None) -> Edits | None:
 
 
 def _owner(node: ast.AST) -> ast.expr | None:
-    """`T` of `T.data`, where it can be assigned to."""
-    if not isinstance(node, ast.Attribute) or node.attr != "data":
+    """`T` of `T.data` and `T.detach()`, where it can be assigned to."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "detach":
+        node = node.func
+    elif not isinstance(node, ast.Attribute) or node.attr != "data":
         return None
     inner: ast.expr = node.value
     while isinstance(inner, ast.Attribute):
