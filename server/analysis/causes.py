@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -123,8 +124,7 @@ class Causes(Wanted):
         sure = [s for s in lost if s.learns.yes]
         if raised:
             wanted = [s for s in sure if self.is_wanted(s.leaf)]
-            if not wanted and self.frozen_on_the_way(sink):
-                # What should learn was switched off; that something else was copied without history is no cause.
+            if self._switched_off(sink, wanted):
                 return []
             wanted = wanted or [s for s in sure if not self.is_passive(s)] or sure
             symbolic = not wanted
@@ -360,6 +360,17 @@ class Causes(Wanted):
             t for t in constants(sink.outcome.roots) if self.frozen_at(t, sink.entry) is not None and id(t) in self.held
         ]
 
+    def _switched_off(self, sink: Sink, wanted: Sequence[Severed]) -> bool:
+        """Whether what should learn from a loss was frozen: that something else came in without history is no cause.
+
+        Of what an optimizer holds and is cut off as well, a part that another loss moves can be meant to be: the fake
+        of a discriminator's loss, whose own parameters learned before they were frozen.
+        """
+        frozen = self.frozen_on_the_way(sink)
+        if not wanted or not frozen:
+            return bool(frozen)
+        return any(id(t) in self.reached for t in frozen) and not any(self.is_lost(s.leaf) for s in wanted)
+
     @cached_property
     def nothing_trainable(self) -> list[tuple[Sink, list[Tensor]]]:
         """Sinks that raise although nothing was cut: no tensor on the way requires grad; with what could have."""
@@ -370,7 +381,7 @@ class Causes(Wanted):
                 continue
             lost = severed(sink.outcome.roots, ())
             lost = [s for s in lost if s.learns.yes or s.leaf.group or s.leaf.note]
-            if lost and (any(self.is_wanted(s.leaf) for s in lost) or not self.frozen_on_the_way(sink)):
+            if lost and not self._switched_off(sink, [s for s in lost if self.is_wanted(s.leaf)]):
                 continue
             found.append((sink, constants(sink.outcome.roots)))
         return found

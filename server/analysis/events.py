@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .autograd.backward import Outcome
-from .autograd.graph import Memory, Node, Path, Version
+from .autograd.graph import Frozen, Memory, Node, Path, Version
 from .autograd.tensor import Grad, Tensor
 from .autograd.truth import Truth
 from .made_often import made_often
@@ -194,7 +194,7 @@ class LeftFlag:
     entry: str
     tensor: Tensor
     requires_grad: Truth
-    frozen: Span | None
+    frozen: Frozen | None
 
 
 @dataclass(frozen=True, slots=True)

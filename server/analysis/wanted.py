@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from .autograd.graph import ALWAYS, Node, Path
+from .autograd.graph import ALWAYS, Frozen, Node, Path
 from .autograd.reach import Severed, reach, severed
 from .autograd.tensor import Tensor
 from .autograd.truth import Truth
 from .events import Events, GradRead, LeftFlag, Sink
-from .report import Confidence, Span
+from .report import Confidence
 from .source.parse import Parsed
 from .wording import Wording
 
@@ -44,7 +44,7 @@ class Wanted(Wording):
         left = self._left_flags.get((entry, id(tensor)))
         return tensor.requires_grad if left is None else left.requires_grad
 
-    def frozen_at(self, tensor: Tensor, entry: str) -> Span | None:
+    def frozen_at(self, tensor: Tensor, entry: str) -> Frozen | None:
         """Where a tensor was told not to require grad, as an entry point (or the module body) leaves it."""
         left = self._left_flags.get((entry, id(tensor)))
         return tensor.frozen if left is None else left.frozen

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from .autograd.graph import Node, Version
+from .autograd.graph import Frozen, Node, Version
 from .autograd.reach import Severed
 from .autograd.tensor import Tensor
 from .events import Copied, Sink
@@ -78,7 +78,7 @@ class Wording:
         arguments = "(...)" if node.args or node.keywords else "()"
         return text if function.endswith("…") else function + arguments
 
-    def innermost_here(self, node: Node | Version | Copied) -> Span | None:
+    def innermost_here(self, node: Node | Version | Copied | Frozen) -> Span | None:
         """Where an operation or a write happened as seen from this file: there, or the call that led out of it."""
         if self.here(node.span):
             return node.span

@@ -129,6 +129,15 @@ class Cut:
 
 @made_often
 @dataclass(frozen=True, slots=True)
+class Frozen:
+    """Where a tensor was told not to require grad, and the calls that led there."""
+
+    span: Span
+    stack: tuple[Any, ...] = ()
+
+
+@made_often
+@dataclass(frozen=True, slots=True)
 class Saved:
     """A tensor kept for backward at the version it had; `sure` is False where shapes or backends decide.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..made_often import made_often
 from ..report import Span
-from .graph import Counter, Edge, Memory, Node, Version
+from .graph import Counter, Edge, Frozen, Memory, Node, Version
 from .order import birth
 from .truth import NO, YES, Truth
 
@@ -142,7 +142,7 @@ class Tensor:
         self.dtype = ""
         self.scalar = False
         self.note = ""
-        self.frozen: Span | None = None
+        self.frozen: Frozen | None = None
         self.either: tuple[Tensor, ...] = ()
         self.idle = False
         self.output = 0

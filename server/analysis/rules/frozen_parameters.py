@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
+from ..autograd.graph import Frozen
 from ..facts import Facts
-from ..report import Finding
+from ..report import Finding, Span
 from .base import Rule
 from .claims import CUT
 from .nothing_requires_grad import held_untracked
@@ -64,8 +66,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         asked = any(id(t) in facts.read for t in candidates) or held_untracked(facts, sink)
         if not frozen or sink.after_error or asked:
             continue
-        place = facts.frozen_at(frozen[0], sink.entry)
-        if not facts.here(place) or place is None:
+        place = _place(facts, facts.frozen_at(frozen[0], sink.entry))
+        if place is None:
             continue
         names = facts.leaf_text(frozen)
         message = f"nothing on the way to {facts.sink_name(sink)} requires grad: {names} frozen here"
@@ -74,3 +76,34 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.sink_step(sink, "raises: element 0 of tensors does not require grad"),
         ]
         yield facts.finding(RULE.name, facts.confidence(sink), message, facts.marked(place), trace)
+
+
+def _place(facts: Facts, frozen: Frozen | None) -> Span | None:
+    """Where the flag is set, as seen from this file; of a helper that is told what to set, the call that tells it."""
+    span = facts.innermost_here(frozen) if frozen is not None else None
+    calls = [site.span for site in reversed(frozen.stack)] if frozen is not None else []
+    calls = calls[calls.index(span) + 1 :] if span in calls else calls
+    for call in calls:
+        node = facts.node_at(span)
+        function = facts.enclosing_function(node)
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or not facts.here(call):
+            break
+        if not _passes_on(facts.parsed.statement_of(node) if node is not None else None, function):
+            break
+        span = call
+    return span
+
+
+def _passes_on(statement: ast.stmt | None, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether the flag that a statement sets, or hands to a call, is a parameter of the function around it."""
+    given = function.args
+    names = {each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
+    if isinstance(statement, ast.Assign):
+        return isinstance(statement.value, ast.Name) and statement.value.id in names
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+        return False
+    values = [*statement.value.args, *(each.value for each in statement.value.keywords)]
+    told = any(isinstance(each, ast.Constant) and isinstance(each.value, bool) for each in values)
+    called = statement.value.func
+    least = 1 if isinstance(called, ast.Attribute) and called.attr == "requires_grad_" else 2
+    return not told and len(values) >= least and isinstance(values[-1], ast.Name) and values[-1].id in names

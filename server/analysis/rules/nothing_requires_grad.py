@@ -96,7 +96,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     for sink, candidates in facts.nothing_trainable:
         held = held_untracked(facts, sink)
         read = bool(held) or any(id(t) in facts.read for t in candidates)
-        if not read and any(t.is_parameter and facts.here(facts.frozen_at(t, sink.entry)) for t in candidates):
+        frozen = [facts.frozen_at(t, sink.entry) for t in candidates if t.is_parameter]
+        if not read and any(each is not None and facts.innermost_here(each) for each in frozen):
             continue
         here = [t for t in candidates if facts.here(t.origin) and t.note not in ("gradient", "data")]
         asked = (

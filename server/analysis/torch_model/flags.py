@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..autograd import truth
-from ..autograd.graph import Cut, Memory, Version, join_versions
+from ..autograd.graph import Cut, Frozen, Memory, Version, join_versions
 from ..autograd.heap import MISSING, remember
 from ..autograd.operation import Operation
 from ..autograd.tensor import ANY_FORM, Device, Form, Grad, Tensor
@@ -51,7 +51,7 @@ def _require(rt: Runtime, tensor: Tensor, flag: Truth, site: Site, attribute: bo
     if flag.yes and node is not None and node.tracked.no and not node.is_join and tensor.requires_grad.no:
         rt.events.flagged.append(Flagged(site, tensor, node))
     rt.guard(lambda: rt.autograd.require_grad(tensor, flag, attribute=attribute), site, lambda: None)  # type: ignore[attr-defined]
-    rt.heap.write(tensor, "frozen", site.span if flag.no else None)
+    rt.heap.write(tensor, "frozen", Frozen(site.span, rt.autograd.stack) if flag.no else None)
 
 
 @setter("requires_grad")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..autograd.graph import Frozen
 from ..autograd.heap import MISSING, remember
 from ..autograd.tensor import CPU, NO_GRAD_YET, Grad, Tensor
 from ..autograd.truth import NO, Truth
@@ -162,9 +163,10 @@ def set_requires_grad(rt: Runtime, owner: Value, flag: Truth, call: Call) -> Non
     """What `requires_grad_`, and `freeze` and `unfreeze` of Lightning, do to the parameters of a module."""
     if flag.no:
         _freeze_unknown_parts(owner)
+    frozen = Frozen(call.site.span, rt.autograd.stack) if flag.no else None
     for _, tensor in named_parameters(owner):
         rt.heap.write(tensor, "requires_grad", flag)
-        rt.heap.write(tensor, "frozen", call.site.span if flag.no else None)
+        rt.heap.write(tensor, "frozen", frozen)
 
 
 def _freeze_unknown_parts(owner: Value) -> None:
