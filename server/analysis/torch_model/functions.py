@@ -71,6 +71,41 @@ def _broadcast_tensors(rt: Runtime, call: Call) -> Value:
     )
 
 
+@function("torch.meshgrid", "torch.functional.meshgrid")
+def _meshgrid(rt: Runtime, call: Call) -> Value:
+    """Each tensor with an axis of its own, expanded over those of the others: a view of each one
+    (aten/src/ATen/native/TensorShape.cpp, meshgrid). With `indexing="xy"` the first two axes change places."""
+    given = call.args[0] if len(call.args) == 1 and not isinstance(call.args[0], Tensor) else call.args
+    listed = given.items if isinstance(given, ListValue) and not given.open else given
+    tensors = [as_tensor(each) for each in listed] if isinstance(listed, (tuple, list)) else []
+    if not tensors or any(each is None for each in tensors) or call.open_args:
+        return ops.function(rt, "torch.meshgrid", call)
+    axes = list(range(len(tensors)))
+    indexing = call.kwargs.get("indexing", "ij")
+    if len(axes) > 1 and indexing != "ij":
+        axes[:2] = [1, 0]
+    lengths = [_length(each) for each in tensors]
+    sizes: list[Value] = [Unknown("a size")] * len(axes)
+    for axis, length in zip(axes, lengths, strict=True):
+        if length is not None and (indexing in ("ij", "xy") or axis > 1):
+            sizes[axis] = length
+    results: list[Value] = []
+    for axis, each in zip(axes, tensors, strict=True):
+        alone: list[Value] = [1] * len(axes)
+        alone[axis] = sizes[axis]
+        column = ops.method(rt, "view", Call([each, *alone], {}, call.site))
+        results.append(ops.method(rt, "expand", Call([column, *sizes], {}, call.site)))
+    return tuple(results)
+
+
+def _length(tensor: Tensor | None) -> int | None:
+    """How many elements a vector or a single number has; None if it is not known."""
+    shape = tensor.shape if tensor is not None else None
+    if shape is None or not known(shape):
+        return None
+    return shape[0] if shape else 1
+
+
 def initialise(rt: Runtime, dotted: str, call: Call) -> Value:
     """`torch.nn.init.*_`: writes in place under no_grad."""
     tensor = call.args[0] if call.args else call.kwargs.get("tensor")
