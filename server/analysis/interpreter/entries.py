@@ -50,7 +50,7 @@ def run_entries(machine: Machine, module: ModuleValue) -> None:
     for value in values:
         if first and value.name not in roots:
             first, machine.entry_steps = False, max(machine.entry_steps, 0) + budget.FILE_STEPS
-        machine.after_error = False
+        machine.errors = ()
         if isinstance(value, FunctionValue):
             if not machine.has_entered(value.node):
                 _enter(machine, frame, value, partial(_run_function, machine, value, None))
@@ -142,7 +142,7 @@ def _take_back(machine: Machine, mark: int) -> None:
 
 
 def _start(machine: Machine, name: str) -> None:
-    machine.path, machine.entry, machine.after_error = ALWAYS, name, False
+    machine.path, machine.entry, machine.errors = ALWAYS, name, ()
     machine.loop_passes, machine.active, machine.depth, machine.expecting = [], [], 0, []
 
 

@@ -61,8 +61,8 @@ class Machine(Branches):
             raise ProgramRaises(site.span.start.line, kind if kind != "backward" else message, culprit, self)
         if certain and expected:
             raise DeadEnd
-        if certain:
-            self.after_error = True
+        if certain and not self.after_error:
+            self.errors = (*self.errors, self.path)
 
     def grown(self, site: Site, value: Value) -> None:
         """Record that a sum or a list has taken in a tensor with a history, in a loop whose length is not known."""

@@ -214,11 +214,11 @@ def run_imported(machine: Interpreter, parsed: Any, module: ModuleValue, site: S
     What goes wrong in the body is told where that file is checked: here it counts as after an error. Its names stay
     when the branch with the import is undone, as Python imports once; a grad mode it leaves is the importer's business.
     """
-    outer = (machine.frame, machine.module, machine.statement, machine.path, machine.after_error, machine.entry)
+    outer = (machine.frame, machine.module, machine.statement, machine.path, machine.errors, machine.entry)
     rest = (machine.loop_passes, machine.active, machine.depth, machine.autograd.stack, machine.max_steps)
     mode, before, mark = machine.autograd.mode, machine.steps, machine.heap.mark()
     machine.module, machine.frame, machine.statement = module, _module_frame(module), None
-    machine.path, machine.after_error = ALWAYS, True
+    machine.path, machine.errors = ALWAYS, (ALWAYS,)
     machine.loop_passes, machine.active, machine.depth = [], [], 0
     machine.autograd.stack = (*machine.autograd.stack, site)
     machine.max_steps = before + machine.left_of_all(min(most, IMPORT_STEPS))
@@ -232,7 +232,7 @@ def run_imported(machine: Interpreter, parsed: Any, module: ModuleValue, site: S
         left = machine.autograd.mode
         machine.autograd.set_mode(mode)
         machine.heap.commit(mark)
-        machine.frame, machine.module, machine.statement, machine.path, machine.after_error, machine.entry = outer
+        machine.frame, machine.module, machine.statement, machine.path, machine.errors, machine.entry = outer
         machine.loop_passes, machine.active, machine.depth, machine.autograd.stack, machine.max_steps = rest
         taken, machine.steps = machine.steps - before, before
     if left is not mode:

@@ -92,7 +92,7 @@ class State:
         self.trunk: Any = None
         self.entry = ""
         self.statement: ast.stmt | None = None
-        self.after_error = False
+        self.errors: tuple[Path, ...] = ()
         self.loop_passes: list[int] = []
         self.globals: dict[str, Value] = {}
         self.recorded: dict[ast.AST, list[tuple[Tensor, Any, Any]]] = {}
@@ -107,12 +107,17 @@ class State:
         self._sites: dict[ast.AST, Site] = {}
         self._comparisons: dict[Hashable, Value] = {}
 
+    @property
+    def after_error(self) -> bool:
+        """Whether PyTorch has raised on every way that leads here: what is found then, nobody will see."""
+        return any(path <= self.path for path in self.errors)
+
     def restart(self, token: Token | None) -> None:
         """Forget what was recorded and where the run stopped; what the program made stays (see `trunk`)."""
         self.events, self.named, self.crashes, self.recorded = Events(), [], [], {}
         self.steps, self.max_steps, self.entry_steps, self.token = 0, self.most_steps, 0, token
         self.depth, self.active, self.expecting, self.loop_passes, self.entered = 0, [], [], [], set()
-        self.statement, self.after_error, self.path = None, False, ALWAYS
+        self.statement, self.errors, self.path = None, (), ALWAYS
         self.stopped, self.overflowed, self.spent_all = [], False, False
         self.autograd.stack = ()
         self._sites = {}

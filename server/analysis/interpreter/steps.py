@@ -163,7 +163,7 @@ class Recorder:
         machine = self.machine
         return (
             machine.path,
-            machine.after_error,
+            machine.errors,
             bool(machine.events.held),
             machine.entry,
             machine.autograd.stack,

@@ -277,7 +277,7 @@ class Trunk:
         for obj, name, _, after in older.writes:
             machine.heap.set(obj, name, after)
         machine.steps += older.steps
-        machine.path, machine.after_error = older.after[0], older.after[1]
+        machine.path, machine.errors = older.after[0], older.after[1]
         order.go_on_after(max(order.birth(), older.last))
         self.entered |= older.entered
         self.steps.append(older)

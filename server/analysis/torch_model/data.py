@@ -36,8 +36,12 @@ def _loader(rt: Runtime, call: Call) -> Value:
 
 def made(reason: str, call: Call) -> Unknown:
     """What a class or function of `torch.utils.data` gives: an unknown that is data if all it was made of is."""
+    given = (*call.args, *call.kwargs.values())
     value = Unknown(reason)
-    value.plain = not any(learns(each, _DEPTH) for each in (*call.args, *call.kwargs.values()))
+    value.plain = not any(learns(each, _DEPTH) for each in given)
+    if not value.plain:
+        # A loader of a dataset of what learns: whoever asks about the loader asks about that.
+        value.deps = given
     return value
 
 
@@ -63,7 +67,9 @@ def learns(value: Value, depth: int) -> bool:
     elif isinstance(value, DictValue):
         inside = list(value.items.values())
     elif isinstance(value, Unknown):
-        return value.tensor is not None and not value.plain and value.node is not None
+        inside = [] if value.plain else list(value.deps)
+        if value.tensor is not None and not value.plain and value.node is not None:
+            return True
     return any(learns(each, depth - 1) for each in inside if not isinstance(each, ClassValue))
 
 
