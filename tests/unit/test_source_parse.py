@@ -34,8 +34,18 @@ CASES = {
     ),
     "a missing body": (
         "def f(x):\n\nz = 3\n",
-        ["def f(x):\n    pass", "z = 3"],
+        [f"def f(x):\n    return {B}", "z = 3"],
         ["line 1: expected an indented block"],
+    ),
+    "a missing body of __init__": (
+        "def __init__(self):\n\nz = 3\n",
+        ["def __init__(self):\n    pass", "z = 3"],
+        ["line 1: expected an indented block"],
+    ),
+    "a method call with a placeholder": (
+        "net.add_module('a', <your code>)\nnet.\nz = 3\n",
+        [f"{B}(net)", "pass", "z = 3"],
+        ["line 1: invalid syntax"],
     ),
     "a missing body at the end": ("if x:", ["if x:\n    pass"], ["line 1: expected an indented block"]),
     "a missing colon": ("if x\n    y = 1\nz = 2\n", ["if x:\n    y = 1", "z = 2"], ["line 1: expected ':'"]),
@@ -57,7 +67,7 @@ CASES = {
     ),
     "a docstring that never ends": (
         'def f():\n    """One.\n\n    def is a word.\n    """\n    return 1\ndef g(x):\n    """Unfinished',
-        ['def f():\n    """One.\n    def is a word.\n    """\n    return 1', "def g(x):\n    pass"],
+        ['def f():\n    """One.\n    def is a word.\n    """\n    return 1', f"def g(x):\n    return {B}"],
         ["line 7: expected an indented block", "line 8: unterminated triple-quoted string literal"],
     ),
     "an unexpected indent": (

@@ -22,11 +22,14 @@ def namespace(text: str) -> dict[str, object]:
 
 
 def test_a_name_that_nobody_defines_may_come_from_it() -> None:
-    names = namespace("from absent import *\nvalue = helper\nother = torch\n")
-    value, other = names["value"], names["other"]
+    value = namespace("from absent import *\nvalue = helper\n")["value"]
     assert isinstance(value, Unknown) and value.reason == "`helper` may come from `absent`"
-    assert isinstance(other, Unknown)
-    assert not check(Snapshot("program.py", "from absent import *\n" + CUT), Project()).findings
+
+
+def test_torch_is_torch_wherever_it_comes_from() -> None:
+    assert namespace("from absent import *\nother = torch\n")["other"] == TorchName("torch")
+    (found,) = check(Snapshot("program.py", "from absent import *\n" + CUT), Project()).findings
+    assert found.rule == "no-grad-block"
 
 
 def test_what_is_imported_by_name_stays_what_it_is() -> None:

@@ -16,6 +16,7 @@ from ..autograd.tensor import Tensor
 from ..values import Builtin, Choice, Scalar, Unknown, Value
 from .imports import STAR, LazyImport
 from .machine import Machine
+from .torch_names import USUAL_NAMES
 
 Handler = Callable[[Machine, Any], Value]
 BUILTINS = frozenset([*dir(builtins), "reveal_grad"])
@@ -63,6 +64,8 @@ def load_name(machine: Machine, name: str, node: ast.AST) -> Value:
     if value is MISSING:
         if name in BUILTINS:
             return Builtin(name)
+        if name in USUAL_NAMES:
+            return USUAL_NAMES[name]
         star = machine.module.namespace.get(STAR)
         origin = "is not defined here" if star is None else f"may come from `{getattr(star, 'dotted', '*')}`"
         value = Unknown(f"`{name}` {origin}", name=name)

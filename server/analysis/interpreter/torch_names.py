@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from ..torch_model.registry import FUNCTIONS
 from ..torch_model.table import TABLE
+from ..values import External, TorchName, Value
 
 _MORE = {
     "torch": "nn optim autograd cuda utils linalg Tensor tensor no_grad enable_grad set_grad_enabled inference_mode "
@@ -14,6 +15,16 @@ _MORE = {
     "torch.optim": "Adam AdamW SGD RMSprop Adagrad Adadelta Adamax NAdam RAdam ASGD LBFGS Rprop SparseAdam Optimizer",
     "torch.autograd": "Function Variable grad backward no_grad enable_grad set_grad_enabled",
 }
+
+USUAL_NAMES: dict[str, Value] = {
+    "torch": TorchName("torch"),
+    "nn": TorchName("torch.nn"),
+    "F": TorchName("torch.nn.functional"),
+    "optim": TorchName("torch.optim"),
+    "np": External("numpy"),
+}
+"""What these names mean where nothing that can be read binds them: a notebook takes them by a star from its helpers
+(`from fastai.vision.all import *`), or another file runs first (`%run setup.py`)."""
 
 
 @lru_cache(maxsize=16)

@@ -21,6 +21,7 @@ _TARGETS = re.compile(
     r"(?:(?:[-+*/%@&|^]|//|\*\*|<<|>>)?=(?!=)|:=)"
 )
 _NAME_AFTER = re.compile(r"(?:async\s+)?(def|class)\s+([A-Za-z_]\w*)")
+_CALL_ON = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)\.\w+\s*\(")
 _FOR_TARGET = re.compile(r"(?:async\s+)?for\s+(.+?)\s+in\b")
 
 
@@ -60,16 +61,24 @@ def mend(code: str, closers: str, has_body: bool, force: bool = False) -> str:
         return code + closers if closers and parses_alone(body + closers) else ""
     header = word in _HEADERS or (word in _SOFT_HEADERS and has_body)
     if header or has_body:
-        tail = ":" if has_body else ": pass"
+        missing = missing_body(body)
+        tail = ":" if has_body else f": {missing}"
         if header and not force:
             completed = [code + closers + tail]
             if body.endswith(":"):
-                completed = [code[:-1].rstrip() + closers + tail, code + ("" if has_body else " pass")]
+                completed = [code[:-1].rstrip() + closers + tail, code + ("" if has_body else f" {missing}")]
             for candidate in completed:
                 if parses_alone(candidate.lstrip(" \t\f")):
                     return candidate
         return indent + _cautious_header(body, word, force) + tail[1:]
-    return indent + _cautious_statement(body, word)
+    return indent + _cautious_statement(body, word, closed=not closers)
+
+
+def missing_body(header: str) -> str:
+    """The body of a header that has none. What a function returns that is not written yet is not known;
+    `__init__` returns None."""
+    named = _NAME_AFTER.match(header.lstrip(" \t\f"))
+    return f"return {BROKEN}" if named and named[1] == "def" and named[2] != "__init__" else "pass"
 
 
 def _cautious_header(body: str, word: str, force: bool) -> str:
@@ -93,13 +102,19 @@ def _cautious_header(body: str, word: str, force: bool) -> str:
     return candidate if candidate and parses_alone(candidate) else f"if {BROKEN}:"
 
 
-def _cautious_statement(body: str, word: str) -> str:
+def _cautious_statement(body: str, word: str, closed: bool) -> str:
     match = _TARGETS.match(body)
     if match:
         bound = f"{match['targets']} = {BROKEN}"
         if _parses(bound):
             return bound
-    return f"return {BROKEN}" if word == "return" else "pass"
+    if word == "return":
+        return f"return {BROKEN}"
+    # `net.add_module("out", <your code>)`: whatever it says, it was written to change `net`. While somebody types a
+    # call its bracket is open, and nothing is changed yet.
+    call = _CALL_ON.match(body) if closed else None
+    changed = f"{BROKEN}({call[1]})" if call else ""
+    return changed if changed and _parses(changed) else "pass"
 
 
 def _word(statement: str) -> str:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from ..report import Problem
 from .lexer import lex
 from .logical import LogicalLine, LogicalLines, indent_width, logical_lines
-from .mending import BROKEN, mend, parses_alone
+from .mending import BROKEN, mend, missing_body, parses_alone
 from .text import SourceText
 
 _MAX_ROUNDS = 40
@@ -116,7 +116,7 @@ class _Recovery:
         elif message.startswith("expected an indented block"):
             match = _ON_LINE.search(message)
             header = _at(logical, int(match[1])) if match else max(index - 1, 0)
-            self._insert(logical[header], " pass")
+            self._insert(logical[header], f" {missing_body(self.lines[logical[header].first - 1])}")
             self._report(logical[header].first, logical[header].last, "expected an indented block")
         elif message == "unexpected indent":
             target = logical[index - 1].indent if index else 0

@@ -159,7 +159,9 @@ def _forward(rt: Runtime, value: ModuleObject, call: Call) -> Value:
         for item in value.items:
             result = rt.call(item, Call([result], {}, call.site))
         if value.open:
-            result = rt.torch.opaque(value, [result], call.site, "a Sequential whose elements are not all known")  # type: ignore[attr-defined]
+            # What is not known of it may be trainable, whatever goes in.
+            others = Unknown("a Sequential whose elements are not all known", name=value.name)
+            result = rt.torch.opaque(others, [value, result], call.site, others.reason)  # type: ignore[attr-defined]
         return result
     short = value.dotted.rpartition(".")[2]
     if short in ("Identity", "Flatten", "Unflatten") and short == "Identity":

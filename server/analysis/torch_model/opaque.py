@@ -9,9 +9,10 @@ from ..autograd.operation import Operation
 from ..autograd.reach import is_severed, reach
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO, YES, maybe
-from ..values import Instance, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
+from ..values import DictValue, Instance, ListValue, ModuleObject, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
 from . import module_tree
 from .arguments import operands_for
+from .containers import CONTAINERS
 
 METHOD = "method"
 """The note on a call of a method of an unknown object: `agent.error(x, target)` may use all that the object has."""
@@ -41,6 +42,7 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
             if isinstance(dep.data.get("unknown"), Unknown):
                 operands += operands_for("input", dep.data["unknown"], True)
             _may_replace(rt, dep, reason)
+        may_fill(rt, dep)
     for operand in operands:
         if operand.tensor is not None:
             if operand.tensor.node is not None:
@@ -104,6 +106,19 @@ def _may_replace(rt: Runtime, given: Instance, reason: str) -> None:
             new = Tensor(requires_grad=maybe(reason), origin=value.origin)
             new.form, new.device, new.dtype, new.floating = value.form, value.device, value.dtype, value.floating
             rt.heap.put(given.attributes, name, new)
+
+
+def may_fill(rt: Runtime, given: Value) -> None:
+    """Nobody gives an empty container away but to have it filled: code that is not known may have put anything in."""
+    if isinstance(given, ListValue):
+        if not given.items:
+            rt.heap.write(given, "items", (Unknown("an element that unknown code puts in"),))
+            rt.heap.write(given, "open", True)
+    elif isinstance(given, DictValue):
+        if not given.items and given.rest is None:
+            rt.heap.write(given, "rest", Unknown("an entry that unknown code puts in"))
+    elif isinstance(given, ModuleObject) and given.dotted in CONTAINERS and not given.items and not given.open:
+        rt.heap.write(given, "open", True)
 
 
 def another(rt: Runtime, value: Value, site: Site) -> Value:
