@@ -29,7 +29,8 @@ _COMPUTED = """
 {a} + 1|{a} + {b}|{a} * {a}|{b} - {a}|{a}.exp()|{a}.clone()|torch.relu({a})|torch.zeros_like({a})|{a} > 0|{a}.double()
 torch.where({a} > 0, {a}, {b})|{a}.clamp(0.1, 0.9)|torch.lerp({a}, {b}, 0.5)|{a} @ {b}|{a}.sum(0)|{a}.softmax(-1)
 torch.maximum({a}, {b})|{a}.sigmoid()|{a} / 2|torch.stack([{a}, {a}])|torch.cat([{a}, {b}])
-{a}.masked_fill({a} > 2, 0.0)
+{a}.masked_fill({a} > 2, 0.0)|{a}.sum(-1)|{a}.max(0)[0]|{a}.mean(0, keepdim=True)|{a}.logsumexp(1)|{a}.std(1)|2 ** {a}
+torch.pow(2, {a})|torch.nn.functional.logsigmoid({a})|{a}.argmax(0)|{a}.amin(1)
 """
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..report import Span
 from . import truth
@@ -298,8 +298,16 @@ def _depends_on(node: Node, edge: Edge) -> list[Edge]:
     if node.derivative == "linear" or dividend:
         used = [s for s in used if s.operand != edge.name]
     edges = [s.tensor.edge() for s in used]
-    if not node.saved and node.has_saved and not node.derivative:
-        # It keeps values that it computed on the way, and they depend on what went in.
+    if node.derivative in ("whole", "norm"):
+        own = node.derivative == "norm" and edge.name in ("", "input")
+        used = [s for s in used if edge.name != "bias" and (own or s.operand != edge.name)]
+        takes = {s.operand for s in used}
+        taken = [e for e in node.edges if e.live.possible and e.name != "bias"]
+        return [e if not e.name or e.name in takes else replace(e, flows=False) for e in taken]
+    inside = node.derivative == "inside" or (not node.saved and node.has_saved and not node.derivative)
+    if inside or (used and not node.derivative and all(s.tensor.floating.no for s in used)):
+        # It keeps values that it computed on the way (`cross_entropy` the probabilities), and they depend on what went
+        # in.
         edges = list(node.edges)
     return [each for each in edges if each.live.possible]
 
@@ -312,12 +320,12 @@ def gradient_graph(autograd: Autograd, executed: Iterable[Node], target: Tensor,
     """
     way = _way_to(list(executed), target)
     # Of what several nodes saved, one edge each: gradients of gradients would hold a multiple of it at every step.
-    edges: dict[tuple[int, int, int], Edge] = {}
+    edges: dict[tuple[int, int, int, bool], Edge] = {}
     saved: dict[int, Saved] = {}
     for node, along in way.items():
         for edge in along:
             for each in _depends_on(node, edge):
-                edges.setdefault((id(each.tensor), id(each.node), id(each.live)), each)
+                edges.setdefault((id(each.tensor), id(each.node), id(each.live), each.flows), each)
         for one in node.saved:
             saved[id(one)] = one
     if not edges:

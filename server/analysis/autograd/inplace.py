@@ -95,7 +95,7 @@ class InPlace(Forward):
             self.refresh(target)
         if tracked.yes:
             self._require_current([o for o in operation.operands if o.tensor is not target])
-        base = target.base
+        base = target if operation.reshapes else target.base
         if base is target:
             edges = self._edges(operation.operands)
         else:
@@ -131,6 +131,8 @@ class InPlace(Forward):
         if base is target:
             self.heap.write(target, "node", node)
             self.heap.write(target, "requires_grad", tracked)
+            if tracked.possible and target.view_of is not None:
+                self.heap.write(target, "seen", target.counter.version)
         else:
             self.heap.write(base, "node", node)
             self.heap.write(base, "requires_grad", tracked)

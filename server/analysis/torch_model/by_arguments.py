@@ -124,9 +124,15 @@ def holds_numbers(name: str, overload: Overload, bound: dict[str, Value], casts:
     if plain == "lerp" and isinstance(bound.get("weight"), (int, float)):
         return False
     if plain in PRODUCTS and overload.diff and not casts:
+        other = as_tensor(bound.get("other"))
+        if overload.mutates and other is not None and other.live.possible:
+            # A copy of what is overwritten (gen_variable_type.py, original_self): no one changes it, but it is freed.
+            return True
         # Of a number only for the gradient of the other factor, which a view without a grad_fn does not ask for.
         factors = [as_tensor(value) for value in bound.values()]
         return None in factors and any(each is not None and each.live.possible for each in factors)
+    if plain == "interpolate" and bound.get("mode", "nearest") == "area":
+        return True
     if plain in KEEPS_OPERANDS or (plain == "pad" and bound.get("mode", "constant") == "constant"):
         return False
     return name not in KEEPS_NOTHING and not overload.view_of and bool(overload.diff)

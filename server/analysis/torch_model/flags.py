@@ -208,7 +208,8 @@ def _resize_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 @method("retain_grad")
 def _retain_grad(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     rt.autograd.refresh(tensor, False)
-    if tensor.requires_grad.possible and not tensor.is_leaf.yes:
+    if tensor.requires_grad.possible and not tensor.is_leaf.yes and not tensor.retains_grad:
+        # Who is asked a second time has nothing to do, and does not look at the grad_fn (variable.cpp, retain_grad).
         _current(rt, tensor, call.site)
     if tensor.requires_grad.no:
         rt.error("hook", "can't retain_grad on Tensor that has requires_grad=False", call.site, tensor)

@@ -35,7 +35,12 @@ def get(rt: Runtime, tensor: Tensor, index: Value, site: Site) -> Value:
     operands = [*operands_for("self", tensor, True), *operands_for("indices", index, False)]
     if advanced:
         operation = Operation(
-            "index", site.span, tuple(operands), saves=(Save("indices", frozenset({"self"})),), holds_numbers=True
+            "index",
+            site.span,
+            tuple(operands),
+            saves=(Save("indices", frozenset({"self"})),),
+            holds_numbers=True,
+            derivative="linear",
         )
     else:
         operation = Operation("__getitem__", site.span, tuple(operands), view="view", view_of="self")
@@ -55,7 +60,7 @@ def put(rt: Runtime, tensor: Tensor, index: Value, value: Value, site: Site) -> 
     if advanced:
         operands = (*operands_for("self", tensor, True), *operands_for("indices", index, False), *written)
         saves = (Save("indices", frozenset({"self", "value"})),)
-        operation = Operation("index_put_", site.span, operands, saves=saves, holds_numbers=True)
+        operation = Operation("index_put_", site.span, operands, saves=saves, holds_numbers=True, derivative="linear")
         in_place(rt, operation, tensor, site)
         return
     if indexed.writes_all(index, tensor.shape):

@@ -10,7 +10,7 @@ from ..values import Call, Runtime, Value
 from . import autocast, recurrent
 from .arguments import as_tensor, operands_for
 from .effects import apply, in_place
-from .keeps import KEEPS_OPERANDS
+from .keeps import KEEPS_OPERANDS, derivative
 from .rows import VIEWS, saves_of
 from .table import ModuleOp
 
@@ -50,6 +50,7 @@ def module_forward(
         view_of=overload.view_of,
         holds_numbers=not overload.view_of and name.lower() not in KEEPS_OPERANDS,
         implemented=overload.backward,
+        derivative=derivative(name) or derivative(name.lower()),
     )
     if in_place_flag and target is not None and op.forward_inplace is not None:
         return in_place(rt, operation, target, call.site)

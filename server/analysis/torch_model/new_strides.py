@@ -102,8 +102,9 @@ def of_gradient(target: Tensor, node: Node | None) -> Form:
 
 
 _IN_ORDER = frozenset(
-    "softmax log_softmax cumsum cumprod cummax cummin logcumsumexp roll tril triu renorm layer_norm group_norm "
-    "matmul mm bmm linear stack cat masked_fill".split()
+    "softmax log_softmax softmin cumsum cumprod cummax cummin logcumsumexp roll tril triu renorm layer_norm group_norm "
+    "matmul mm bmm linear stack cat masked_fill logsigmoid rpow sum mean prod amax amin norm var std median nanmedian "
+    "mode logsumexp all any argmax argmin nansum nanmean".split()
 )
 _AS_A_COPY = frozenset("flip sort argsort normalize".split())
 """They lay their results as `clone` does (measured on torch 2.13, for turned, expanded and cut operands)."""
@@ -114,7 +115,9 @@ def computed(name: str, bound: Bound, shape: Shape) -> Form:
     if len(shape) < 2:
         return Form(shape, True)
     name = plain_name(name)
-    if name in _IN_ORDER:
+    if name in _IN_ORDER or (name == "pow" and not isinstance(bound.get("self"), Tensor)):
+        return Form(shape, True)
+    if name in ("max", "min") and "other" not in bound:
         return Form(shape, True)
     tensors = [t for t in map(as_tensor, bound.values()) if t is not None]
     if name in _AS_A_COPY and tensors:

@@ -88,6 +88,7 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         untracked=untracked,
         implemented=overload.backward,
         derivative=derivative(shapes.plain_name(name)),
+        reshapes=bool(mutated) and shapes.plain_name(name) in RESHAPING,
     )
     if overload.out_variant and bound.get("out") is not None:
         return write_out(rt, overload, operation, bound["out"], site)

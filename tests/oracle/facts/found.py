@@ -785,4 +785,116 @@ y = x + x
 z = Square.apply(y)
 y.detach_()
 z.sum().backward()
+=== largest_of_an_expanded_tensor_and_its_row
+x = torch.ones(3, 3)
+y = x.broadcast_to((3, *x.shape)).max(dim=0)[0]
+a, b, c = y
+y.copy_(a)
+=== sum_of_a_turned_tensor_and_its_row
+x = torch.rand(2, 3, 3).permute(2, 1, 0).sum(2)
+x.copy_(x[0])
+=== power_of_a_number_lies_in_order
+x = 2 ** torch.rand(2, 3, requires_grad=True).t()
+y = x.contiguous()
+y.mul_(2)
+torch.exp(x).sum().backward()
+=== logsigmoid_lies_in_order
+x = F.logsigmoid(torch.rand(2, 3, requires_grad=True).t())
+x.contiguous().detach_()
+=== overwritten_by_a_product_is_copied_and_freed
+x = torch.ones(3)
+w = torch.ones(3, requires_grad=True)
+x.mul_(w)
+x.sum().backward()
+(x + 0).sum().backward()
+=== overwritten_by_a_product_with_a_frozen_factor
+x = torch.ones(3, requires_grad=True) + 0
+x *= 2
+x.sum().backward()
+(x + 0).sum().backward()
+=== overwritten_row_by_augmented_product
+x = torch.ones(3, 3)
+w = torch.ones((), requires_grad=True)
+x *= w
+x.sum().backward()
+x[0].sum().backward()
+=== retained_twice_asks_no_stale_view
+x = torch.ones(3, 3, requires_grad=True)
+y = x * 2
+a, b, c = y.chunk(3)
+a.retain_grad()
+y.neg_()
+a.retain_grad()
+y.sum().backward()
+=== turned_in_place_leaves_the_base_alone
+x = torch.rand(2, 3, 3, requires_grad=True)
+y = x + 0
+v = y[0]
+v.t_()
+y.sum().backward()
+y.sum().backward()
+=== squeezed_in_place_and_written
+x = torch.rand(2, 1, 3, requires_grad=True)
+y = x + 0
+v = y[0]
+v.squeeze_()
+v.mul_(2)
+y.sum().backward()
+v.sum().backward()
+=== gradient_of_cross_entropy_depends_on_its_input
+x = torch.rand(4, 3)
+y = torch.zeros(4, dtype=torch.long)
+w = torch.rand(3, 2, requires_grad=True)
+g, = torch.autograd.grad(F.cross_entropy(x @ w, y), w, create_graph=True)
+g.pow(2).sum().backward()
+=== gradient_of_cross_entropy_with_soft_targets
+a = torch.rand(3, 3, requires_grad=True)
+b = torch.rand(3, 3)
+g, = torch.autograd.grad(F.cross_entropy(a, b), a, create_graph=True)
+g.sum().backward()
+=== gradient_of_a_frozen_convolution_has_an_empty_graph
+a = torch.rand(1, 3, 3, requires_grad=True)
+b = torch.rand(3, 3, 1)
+g, = torch.autograd.grad(F.conv1d(a, b).sum(), a, create_graph=True)
+g.sum().backward()
+=== gradient_of_a_convolution_for_its_bias
+m = nn.Conv1d(3, 3, 1)
+g, = torch.autograd.grad(m(torch.rand(1, 3, 3)).sum(), m.bias, create_graph=True)
+g.sum().backward()
+=== gradient_of_a_linear_layer_is_a_constant
+m = nn.Linear(3, 3)
+g, = torch.autograd.grad(m(torch.rand(1, 3)).sum(), m.weight, create_graph=True)
+g.sum().backward()
+=== gradient_of_a_norm_for_its_weight
+m = nn.LayerNorm(3)
+g, = torch.autograd.grad(m(torch.rand(3, 3)).sum(), m.weight, create_graph=True)
+g.sum().backward()
+=== gradient_of_a_recurrent_layer
+m = nn.GRU(3, 3)
+a = torch.rand(4, 1, 3, requires_grad=True)
+g, = torch.autograd.grad(m(a)[0].sum(), a, create_graph=True)
+g.sum().backward()
+=== gradient_of_chosen_rows_is_a_constant
+a = torch.rand(3, 3, requires_grad=True)
+g, = torch.autograd.grad(a[[0, 1]].sum(), a, create_graph=True)
+g.sum().backward()
+=== logarithm_of_a_frozen_factor
+a = torch.rand(3, requires_grad=True)
+g, = torch.autograd.grad(torch.xlogy(a, torch.rand(3)).sum(), a, create_graph=True)
+g.sum().backward()
+=== scaled_up_twice_backward
+a = torch.rand(1, 3, 3, requires_grad=True)
+y = F.interpolate(a, scale_factor=2).sum()
+y.backward()
+y.backward()
+=== scaled_by_areas_twice_backward
+a = torch.rand(1, 3, 3, requires_grad=True)
+y = F.interpolate(a, size=2, mode="area").sum()
+y.backward()
+y.backward()
+=== shuffled_pixels_twice_backward
+a = torch.rand(1, 4, 3, 3, requires_grad=True)
+y = F.pixel_shuffle(a, 2).sum()
+y.backward()
+y.backward()
 """
