@@ -94,6 +94,36 @@ def only_asked(facts: Facts, event: GradRead) -> bool:
     return isinstance(parent, ast.Attribute) and parent.attr in ("zero_", "detach_")
 
 
+def in_vain(facts: Facts, event: GradRead) -> bool:
+    """Whether a test of `.grad` keeps a use of it from ever running: `if x.grad is not None: x -= x.grad`.
+
+    Or `if x.grad is None: break` before the use. In another pass, or another call, the test may find a gradient.
+    """
+    node = event.site.node
+    test = facts.parsed.parents.get(node) if node is not None else None
+    place = facts.parsed.parents.get(test) if test is not None else None
+    if not isinstance(test, ast.Compare) or not isinstance(place, ast.If) or place.test is not test:
+        return False
+    others = [r for r in facts.events.reads if r.site.span == event.site.span and r.present.possible]
+    if any(r.tensor.name == event.tensor.name for r in others):
+        return False
+    asked, kept = ast.dump(node), place.body  # type: ignore[arg-type]
+    if isinstance(test.ops[0], ast.Is):
+        kept = place.orelse
+        if place.body and isinstance(place.body[-1], (ast.Break, ast.Continue, ast.Return, ast.Raise)):
+            block = getattr(facts.parsed.parents.get(place), "body", [])
+            kept = kept + (block[block.index(place) + 1 :] if place in block else [])
+    found = [each for statement in kept for each in ast.walk(statement) if isinstance(each, ast.Attribute)]
+    uses = [each for each in found if isinstance(each.ctx, ast.Load) and ast.dump(each) == asked]
+    parents = [facts.parsed.parents.get(each) for each in uses]
+    return any(isinstance(parent, (ast.BinOp, ast.AugAssign)) or _is_step(parent) for parent in parents)
+
+
+def _is_step(parent: ast.AST | None) -> bool:
+    """`grad.sign()`, `grad.detach()`: what an update is made of; and not `grad.zero_()`, `grad.data`."""
+    return isinstance(parent, ast.Attribute) and not parent.attr.endswith("_") and parent.attr != "data"
+
+
 def check(facts: Facts) -> Iterator[Finding]:
     """Reads of `.grad`, and optimizers, that get the moved copy instead of the leaf."""
     said: set[Span] = set()
@@ -101,7 +131,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         leaf = moved_leaf(event.node)
         if leaf is None or event.leaf.yes or not event.requires_grad.possible or event.retained or event.node is None:
             continue
-        if not event.present.no or only_asked(facts, event) or event.node.span in said:
+        if not event.present.no or event.node.span in said:
+            continue
+        if only_asked(facts, event) and not in_vain(facts, event):
             continue
         span = facts.innermost_here(event.node)
         if span is None or not leaf.requires_grad.yes:

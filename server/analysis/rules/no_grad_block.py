@@ -80,6 +80,7 @@ operations that autograd refuses (an update in place of a leaf, for one).""",
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made by a grad-mode block or call (decorated functions have their own rule)."""
+    told: set[Span] = set()
     for cause in facts.causes:
         cut = cause.why
         if cut.kind != "grad-mode" or cut.function is not None:
@@ -104,9 +105,12 @@ def check(facts: Facts) -> Iterator[Finding]:
         if isinstance(block, (ast.FunctionDef, ast.AsyncFunctionDef)) and facts.here(cause.sink.site.span):
             # Tracking is off in all that evaluates, and rightly: what asks for a gradient there is what cannot work.
             marked = facts.marked(cause.sink.site.span)
+            if marked in told:
+                continue
+            told.add(marked)
             message = f"{sink} has no graph here: `{block.name}` runs with tracking off, as part of {cut.detail}"
-        told = f"cut: {lost} has no grad_fn" if not place else "cut: the result has no grad_fn"
-        trace = cut_story(facts, cause, told, place=facts.marked(span), lead=lead)
+        line = f"cut: {lost} has no grad_fn" if not place else "cut: the result has no grad_fn"
+        trace = cut_story(facts, cause, line, place=facts.marked(span), lead=lead)
         flags = flags_between(facts, cause)
         alone = with_node is None or not _goes_on(facts, cause, with_node, span)
         found = block_fixes(facts, with_node, span, cut.detail, alone)

@@ -14,7 +14,7 @@ from ..report import Finding, Fix, Span
 from ..source.edits import insert_line_after
 from .base import Rule
 from .claims import NON_LEAF, Law
-from .device_move_leaf import flag_last, moved_leaf, only_asked
+from .device_move_leaf import flag_last, in_vain, moved_leaf, only_asked
 
 RULE = Rule(
     name="non-leaf-grad",
@@ -87,7 +87,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if moved_leaf(event.node) is not None:
             continue
         born = _anonymous(facts, event)
-        if only_asked(facts, event) and (born is None or not _in_vain(facts, event)):
+        if only_asked(facts, event) and (born is None or not in_vain(facts, event)):
             continue
         name = facts.name_of(event.tensor)
         subject = f"`{name}`" if name else facts.value_name(event.site.span)
@@ -135,36 +135,6 @@ def _anonymous(facts: Facts, event: GradRead) -> Span | None:
     if event.node is not None and any(r.leaf.yes and r.site.span == event.site.span for r in reads):
         return facts.innermost_here(event.node)
     return born
-
-
-def _in_vain(facts: Facts, event: GradRead) -> bool:
-    """Whether a test of `.grad` keeps a use of it from ever running: `if x.grad is not None: x -= x.grad`.
-
-    Or `if x.grad is None: break` before the use. In another pass, or another call, the test may find a gradient.
-    """
-    node = event.site.node
-    test = facts.parsed.parents.get(node) if node is not None else None
-    place = facts.parsed.parents.get(test) if test is not None else None
-    if not isinstance(test, ast.Compare) or not isinstance(place, ast.If) or place.test is not test:
-        return False
-    others = [r for r in facts.events.reads if r.site.span == event.site.span and r is not event]
-    if any(r.present.possible for r in others):
-        return False
-    asked, kept = ast.dump(node), place.body  # type: ignore[arg-type]
-    if isinstance(test.ops[0], ast.Is):
-        kept = place.orelse
-        if place.body and isinstance(place.body[-1], (ast.Break, ast.Continue, ast.Return, ast.Raise)):
-            block = getattr(facts.parsed.parents.get(place), "body", [])
-            kept = kept + (block[block.index(place) + 1 :] if place in block else [])
-    found = [each for statement in kept for each in ast.walk(statement) if isinstance(each, ast.Attribute)]
-    uses = [each for each in found if isinstance(each.ctx, ast.Load) and ast.dump(each) == asked]
-    parents = [facts.parsed.parents.get(each) for each in uses]
-    return any(isinstance(parent, (ast.BinOp, ast.AugAssign)) or _is_step(parent) for parent in parents)
-
-
-def _is_step(parent: ast.AST | None) -> bool:
-    """`grad.sign()`, `grad.detach()`: what an update is made of; and not `grad.zero_()`, `grad.data`."""
-    return isinstance(parent, ast.Attribute) and not parent.attr.endswith("_") and parent.attr != "data"
 
 
 def lost_leaf(facts: Facts, result: Tensor, node: Node | None) -> Span | None:

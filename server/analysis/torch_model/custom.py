@@ -6,16 +6,17 @@ Sources: torch/csrc/autograd/{python_function.cpp, custom_function.cpp}.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..autograd.graph import Node, first_write_after
+from ..autograd.graph import Cut, Node, first_write_after
 from ..autograd.heap import MISSING
 from ..autograd.operation import Mode, Operand, Operation, Save
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..events import Applied
-from ..values import Call, ClassValue, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
+from ..values import Call, ClassValue, FunctionValue, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
 from .arguments import as_tensor, operands_for
 from .custom_backward import gradients_of, materializes, reads_saved
 from .effects import in_place
@@ -156,7 +157,7 @@ def _forward(rt: Runtime, cls: ClassValue, ctx: Context, call: Call) -> Value:
     if forward is None:
         return Unknown(f"`{cls.name}.apply`")
     mode = rt.autograd.mode
-    rt.autograd.set_mode(Mode(NO, None, mode.inference))
+    rt.autograd.set_mode(Mode(NO, _untracked(cls, forward[0]), mode.inference))
     try:
         if setup is None:
             return rt.call(forward[0], Call([ctx, *call.args], call.kwargs, call.site))
@@ -166,6 +167,16 @@ def _forward(rt: Runtime, cls: ClassValue, ctx: Context, call: Call) -> Value:
         return result
     finally:
         rt.autograd.set_mode(mode)
+
+
+def _untracked(cls: ClassValue, forward: Value) -> Cut | None:
+    """Why a loss that forward makes for itself has no graph: `apply` runs it with tracking off."""
+    if not isinstance(forward, FunctionValue) or isinstance(forward.node, ast.Lambda):
+        return None
+    span = getattr(forward.node, "gradsight_span", None)
+    if span is None:
+        span = forward.node.gradsight_span = forward.module.source.span(forward.node)
+    return Cut("grad-mode", span, f"{cls.name}.apply")
 
 
 def _output(ctx: Context, tensor: Tensor | None) -> str:
