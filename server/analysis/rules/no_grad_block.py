@@ -13,6 +13,7 @@ from ..source.edits import drop_with, move_out_of_with, replace_expr, set_keywor
 from ..story import cut_story, elsewhere, lost_value
 from .base import Rule
 from .claims import CUT
+from .wrapping import wrapped
 
 RULE = Rule(
     name="no-grad-block",
@@ -83,7 +84,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     told: set[Span] = set()
     for cause in facts.causes:
         cut = cause.why
-        if cut.kind != "grad-mode" or cut.function is not None:
+        if cut.kind != "grad-mode" or cut.function is not None or wrapped(facts, cause) is not None:
             continue
         block = facts.node_at(cut.span)
         with_node = with_of(facts, block)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..facts import Facts
+from ..facts import Cause, Facts
 from ..late import flags_between, without_flags
 from ..report import Finding
 from ..source.edits import drop_decorator
 from ..story import cut_story
 from .base import Rule
 from .claims import CUT
+from .wrapping import wrapped
 
 RULE = Rule(
     name="no-grad-function",
@@ -72,7 +73,8 @@ that relied on it builds graphs (memory), and operations that are only allowed w
 leaves) raise. The numbers stay the same. Where only one caller trains, split the function and decorate the wrapper
 that the others call.""",
     blind_spots="""\
-- Decorators that switch tracking off under another name are followed only when their source can be read.
+- Decorators that switch tracking off under another name are followed only when their source can be read; where that is
+  in another file, the call is told.
 - A function that is chosen at run time (`getattr(module, name)`, a registry filled elsewhere) is unknown, and the rule
   stays silent.
 - `@torch.no_grad()` on a generator applies to the generator's own frames; what its caller does between two values
@@ -84,6 +86,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Cuts made inside a function that a decorator runs with tracking off."""
     for cause in facts.causes:
         cut = cause.why
+        if cut.kind == "grad-mode" and cut.function is None:
+            yield from _wrapped(facts, cause)
         if cut.kind != "grad-mode" or cut.function is None:
             continue
         function = cut.function
@@ -109,3 +113,23 @@ def check(facts: Facts) -> Iterator[Finding]:
                 fixes.append(facts.fix(f"drop `@{written}` from `{function.name}`", "unsafe", edits))
         fixes = [without_flags(facts, fix, flags_between(facts, cause)) for fix in fixes]
         yield facts.finding(RULE.name, cause.confidence, message, span, trace, fixes)
+
+
+def _wrapped(facts: Facts, cause: Cause) -> Iterator[Finding]:
+    """A function whose decorator, one of the program's own, calls it in a block with tracking off."""
+    found = wrapped(facts, cause)
+    if found is None:
+        return
+    function, decorator = found
+    written, sink = facts.text(decorator), facts.sink_name(cause.sink)
+    message = f"`{function.name}()` gives no gradient to {sink}: `@{written}` calls it under `{cause.why.detail}`"
+    lead = [facts.step(cause.why.span, "note", f"`@{written}` switches tracking off")]
+    trace = cut_story(facts, cause, "cut: the result has no grad_fn", place=cause.cut.span, lead=lead)
+    edits = drop_decorator(facts.parsed, function, decorator)
+    fix = without_flags(
+        facts,
+        facts.fix(f"drop `@{written}` from `{function.name}`", "unsafe", edits),
+        flags_between(facts, cause),
+    )
+    span = facts.source.span(decorator)
+    yield facts.finding(RULE.name, cause.confidence, message, span, trace, [fix])
