@@ -12,21 +12,26 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 def wrapped(facts: Facts, cause: Cause) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ast.expr] | None:
     """The function of this file whose calls a block in its decorator leaves untracked, with that decorator.
 
-    The block is right for what it was written for; which function gets it is decided where the decorator stands.
+    The block is right for the others that are decorated with it; where there are none, the block itself is told.
     """
     outer = _decorating(facts, cause)
-    if outer is None:
+    if outer is None or sum(outer in _names_of(each) for each in ast.walk(facts.parsed.tree)) < 2:
         return None
     for place in (cause.cut.span, *(site.span for site in reversed(cause.cut.stack))):
         node = facts.node_at(place) if facts.here(place) else None
         function = facts.enclosing_function(node)
         while function is not None:
-            for decorator in function.decorator_list if isinstance(function, _FUNCTIONS) else ():
-                called = decorator.func if isinstance(decorator, ast.Call) else decorator
-                if isinstance(called, ast.Name) and called.id == outer and isinstance(function, _FUNCTIONS):
-                    return function, decorator
+            if isinstance(function, _FUNCTIONS) and outer in _names_of(function):
+                return function, function.decorator_list[_names_of(function).index(outer)]
             function = facts.enclosing_function(function)
     return None
+
+
+def _names_of(node: ast.AST) -> list[str]:
+    """What the decorators of a function are called; "" for those without a plain name."""
+    decorators = node.decorator_list if isinstance(node, _FUNCTIONS) else []
+    called = [each.func if isinstance(each, ast.Call) else each for each in decorators]
+    return [each.id if isinstance(each, ast.Name) else "" for each in called]
 
 
 def _decorating(facts: Facts, cause: Cause) -> str | None:
