@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..analysis.check import Project, Snapshot, check
 from ..analysis.names import Resolver, site_directories
 from ..analysis.report import FileReport
+from ..analysis.tried import tried_fixes, with_fixes
 from ..verify import InterpreterNotFound, find_interpreter
 
 SECONDS_PER_FILE = 3.0
@@ -24,8 +25,18 @@ class Names:
         self._left = SECONDS_PER_RUN
 
     def check(self, snapshot: Snapshot, project: Project) -> FileReport:
-        """The report of a file, made again when something it did not know could be found out in time."""
-        report = check(snapshot, replace(project, known=dict(self._known)) if self._known else project)
+        """The report of a file, made again when something it did not know could be found out in time.
+
+        Its fixes have been tried.
+        """
+        report = self._report(snapshot, project)
+        return with_fixes(report, tried_fixes(report, snapshot, self._knowing(project)))
+
+    def _knowing(self, project: Project) -> Project:
+        return replace(project, known=dict(self._known)) if self._known else project
+
+    def _report(self, snapshot: Snapshot, project: Project) -> FileReport:
+        report = check(snapshot, self._knowing(project))
         if not self._wanted or self._left <= 0:
             return report
         questions = [name for name in report.unresolved if name not in self._known]
@@ -37,7 +48,7 @@ class Names:
         self._known.update(answers)
         if "module" not in answers.values():
             return report
-        return check(snapshot, replace(project, known=dict(self._known)))
+        return check(snapshot, self._knowing(project))
 
     def close(self) -> None:
         """End jedi's processes."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 from pygls.capabilities import get_capability
 
+from ..analysis.report import Finding
 from ..features.actions import Action, actions, fix_all
-from ..features.findings import on_lines
+from ..features.findings import Shown, on_lines
 from ..session.session import View
 from .diagnostics import diagnostic
 from .edits import workspace_edit
@@ -35,17 +36,19 @@ def register(server: GradsightServer) -> None:
 @guarded
 async def code_action(ls: GradsightServer, params: types.CodeActionParams) -> list[types.CodeAction]:
     """`textDocument/codeAction`: fixes, checks and ignoring for the findings in the range, and fix-all."""
-    view = await ls.session.settled_view(params.text_document.uri)
+    everything = _wanted(params, FIX_ALL, only_asked=True)
+
+    def asked(view: View) -> list[Finding]:
+        return [item.finding for item in (view.shown if everything else _here(ls, view, params))]
+
+    view = await ls.session.tried_view(params.text_document.uri, asked)
     if view is None:
         return []
     result: list[types.CodeAction] = []
     if _wanted(params, QUICK_FIX.value):
-        places, uri = ls.places(view.document), params.text_document.uri
-        first, last = (places.position(uri, place).line for place in (params.range.start, params.range.end))
-        here = on_lines(view.shown, first, last) if _inside(view, params.range) else []
-        offered = actions(view.document.source, here, ls.session.client.trusted)
+        offered = actions(view.document.source, _here(ls, view, params), ls.session.client.trusted)
         result += [_quick_fix(ls, view, index, action) for index, action in enumerate(offered)]
-    if _wanted(params, FIX_ALL, only_asked=True) and fix_all(view.shown):
+    if everything and fix_all(view.shown):
         action = types.CodeAction(
             title="Fix all safe gradient findings", kind=FIX_ALL, data={"uri": view.document.uri, "all": True}
         )
@@ -63,6 +66,13 @@ async def resolve(ls: GradsightServer, params: types.CodeAction) -> types.CodeAc
     if view is not None and ("version" not in data or view.document.version == data["version"]):
         params.edit = _edit(ls, view, data)
     return params
+
+
+def _here(ls: GradsightServer, view: View, params: types.CodeActionParams) -> list[Shown]:
+    """The findings in the range that the client asks about."""
+    places, uri = ls.places(view.document), params.text_document.uri
+    first, last = (places.position(uri, place).line for place in (params.range.start, params.range.end))
+    return on_lines(view.shown, first, last) if _inside(view, params.range) else []
 
 
 def _quick_fix(ls: GradsightServer, view: View, index: int, action: Action) -> types.CodeAction:

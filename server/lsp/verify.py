@@ -61,7 +61,7 @@ async def _command(
             raise checks.Refused("The gradient check needs a whole number as its line.")
         if not ls.session.client.trusted:
             raise checks.Refused(checks.UNTRUSTED)
-        view = await ls.session.settled_view(uri)
+        view = await ls.session.tried_view(uri, lambda view: view.report.findings if fix else ())
         if view is None:
             raise checks.Refused(f"There is no analysis of {path or uri}: open the file first.")
         if line is not None:

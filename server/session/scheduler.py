@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Scheduler(Generic[Job, Result]):
         self._take, self._work, self._done, self._rest = take, work, done, rest
         self._delay = delay
         self._runs: dict[str, _Run] = {}
+        self._asked: dict[str, set[threading.Event]] = {}
         self._aside: threading.Event | None = None
         # One thread: the analysis is pure Python, so a second one would only slow the first down.
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gradsight-analysis")
@@ -73,6 +75,8 @@ class Scheduler(Generic[Job, Result]):
 
     def forget(self, key: str) -> None:
         """Cancel what runs or waits for `key`; its result, if one still comes, is dropped."""
+        for token in self._asked.get(key, ()):
+            token.set()
         run = self._runs.pop(key, None)
         if run is not None:
             run.cancel()
@@ -101,9 +105,28 @@ class Scheduler(Generic[Job, Result]):
         finally:
             self._pause()
 
+    async def asked(self, key: str, work: Callable[[threading.Event], Answer]) -> Answer:
+        """Do what a person waits for about `key` in the worker thread, before jobs that matter less.
+
+        Raises Cancelled when `key` is scheduled again meanwhile.
+        """
+        token = threading.Event()
+        self._asked.setdefault(key, set()).add(token)
+        if self._aside is not None:
+            self._aside.set()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work, token)
+        finally:
+            token.set()  # The request itself may have been cancelled.
+            waiting = self._asked.get(key, set())
+            waiting.discard(token)
+            if not waiting:
+                self._asked.pop(key, None)
+            self._pause()
+
     def close(self) -> None:
         """Cancel everything; the worker thread ends after its current poll of the token."""
-        for key in list(self._runs):
+        for key in [*self._runs, *self._asked]:
             self.forget(key)
         if self._aside is not None:
             self._aside.set()

@@ -11,13 +11,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ..analysis.check import Cancelled, Project, Snapshot, collect_if_due
 from ..analysis.recheck import Analyzer
-from ..analysis.report import FileReport, Problem
+from ..analysis.report import FileReport, Finding, Fix, Problem
 from ..analysis.source.text import SourceText
+from ..analysis.tried import tried_fixes, with_fixes
 from ..features.findings import Outcome, Shown, shown_findings
 from .closed import ClosedFiles
 from .config import ClientSettings, Config, VerifyConfig, load_config, read_client_settings
@@ -71,6 +74,7 @@ class Session:
         self._reports: dict[str, tuple[int, FileReport]] = {}
         self._analyzers: dict[str, Analyzer] = {}
         self._outcomes: dict[str, tuple[int, dict[str, Outcome]]] = {}
+        self._tried: dict[str, tuple[int, dict[Finding, tuple[Fix, ...]]]] = {}
         self._configs: dict[str, Config] = {}
         self._warned: set[str] = set()
         self.scheduler: Scheduler[AnalysisJob, FileReport] = Scheduler(
@@ -148,6 +152,7 @@ class Session:
             return None
         if not self.client.enable:
             return View(document, FileReport(document.path), ())
+        report = with_fixes(report, self._tried_of(document))
         return View(document, report, shown_findings(report, self.outcomes(document.uri)))
 
     async def settled_view(self, uri: str) -> View | None:
@@ -158,6 +163,28 @@ class Session:
             self.scheduler.schedule(uri, delay=0)
         await self.scheduler.settled(uri)
         return self.view(uri)
+
+    async def tried_view(self, uri: str, wanted: Callable[[View], Iterable[Finding]]) -> View | None:
+        """The settled view, in which the fixes of the `wanted` findings of it have been tried: it has those that hold.
+
+        The engine runs the text with each fix in it, once per text.
+        """
+        while (view := await self.settled_view(uri)) is not None:
+            document = view.document
+            tried = self._tried_of(document)
+            asked = tuple(each for each in wanted(view) if each.fixes and not _known(each, tried))
+            if not asked:
+                break
+            job = self._job(document, Analyzer(keeps=False))
+            with suppress(Cancelled):  # Typed meanwhile: the new text is looked at.
+                found = await self.scheduler.asked(document.uri, partial(_try_fixes, job, view.report, asked))
+                self._tried[document.uri] = (document.generation, {**tried, **found})
+                break
+        return self.view(uri)
+
+    def _tried_of(self, document: Document) -> dict[Finding, tuple[Fix, ...]]:
+        generation, tried = self._tried.get(document.uri, (None, {}))
+        return tried if generation == document.generation else {}
 
     def line_of(self, path: str, line: int) -> str:
         """A source line, of the open text if the file is open, else of the file on disk; "" if there is none."""
@@ -259,6 +286,7 @@ class Session:
         self._analyzers.pop(uri, None)
         self._reports.pop(uri, None)
         self._outcomes.pop(uri, None)
+        self._tried.pop(uri, None)
 
     def _neighbours_of(self, uri: str) -> None:
         """Open documents that seem to import this one see its new text; a name in their text is reason enough."""
@@ -326,6 +354,26 @@ class Session:
         """Something the report of a document did not know is known now."""
         if uri in self._documents and not self.scheduler.busy(uri):
             self.scheduler.schedule(uri, delay=0)
+
+
+def _known(finding: Finding, tried: dict[Finding, tuple[Fix, ...]]) -> bool:
+    """Whether a finding of a view is one whose fixes were tried: it has those that hold."""
+    return any(finding == replace(each, fixes=fixes) for each, fixes in tried.items())
+
+
+def _try_fixes(
+    job: AnalysisJob, report: FileReport, wanted: tuple[Finding, ...], token: threading.Event
+) -> dict[Finding, tuple[Fix, ...]]:
+    """Runs in the worker thread. A defect of the engine leaves the fixes as they are."""
+    document = job.document
+    snapshot = Snapshot(document.path, document.text, document.version)
+    try:
+        return tried_fixes(report, snapshot, job.project, token, wanted)
+    except Cancelled:
+        raise
+    except Exception:
+        log.exception("gradsight could not try the fixes of %s", document.path)
+        return {each: each.fixes for each in wanted}
 
 
 def _analyse(job: AnalysisJob, token: threading.Event) -> FileReport:

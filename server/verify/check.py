@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..analysis.report import Finding
+from ..analysis.source.moved import move_finding
 from .entry import Entry, parse_entry
 from .environment import memory_limit
 from .facts import Facts, facts_of
-from .fixes import choose_fix, edited_text, judge_fix, move_finding
+from .fixes import choose_fix, edited_text, judge_fix
 from .interpreter import InterpreterNotFound, find_interpreter
 from .judge import judge
 from .laws import law_of

@@ -150,5 +150,5 @@ def test_a_program_that_kills_the_process_does_not_stop_the_next(tmp_path: Path)
     with pytest.raises(OracleError):
         worker.run(tmp_path, ())
     (tmp_path / MAIN).write_text("x = None\n", encoding="utf-8")
-    assert worker.run(tmp_path, (Probe("x", "none"),)) == {"raised": None, "probes": [{"verdict": "none"}]}
+    assert worker.run(tmp_path, (Probe("x", "none"),))["probes"] == [{"verdict": "none"}]
     worker.close()

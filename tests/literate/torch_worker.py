@@ -2,7 +2,8 @@
 
 Request (JSON): `directory` holding the program's files, `probes` (expressions to look at afterwards). Answer (JSON):
 `raised` (type, message, file, line) or null, and one verdict per probe: "none", "zero", "present", or the error that
-looking at it gave; `values` has the smallest and largest element of a probe that is a tensor.
+looking at it gave; `values` has the smallest and largest element of a probe that is a tensor. `leaves` has the verdict
+on the gradient of every leaf with a global name.
 """
 
 from __future__ import annotations
@@ -91,8 +92,22 @@ def run(directory: Path, probes: list[str]) -> dict[str, Any]:
                 seen.append(_look(eval(probe, module.__dict__)))
             except Exception as error:
                 seen.append({"verdict": f"{type(error).__name__}: {error}"})
+    leaves = _leaves(module.__dict__)
     _forget(module, directory)
-    return {"raised": raised, "probes": seen}
+    return {"raised": raised, "probes": seen, "leaves": leaves}
+
+
+def _leaves(names: dict[str, Any]) -> dict[str, str]:
+    """The gradients of the leaves that the program has a global name for, alone, in a module or in a list."""
+    found: dict[str, torch.Tensor] = {}
+    for name, value in names.items():
+        for index, each in enumerate(value) if isinstance(value, (list, tuple)) else [("", value)]:
+            if isinstance(each, torch.Tensor):
+                found[f"{name}{index}"] = each
+            elif isinstance(each, torch.nn.Module):
+                found.update((f"{name}{index}.{inner}", p) for inner, p in each.named_parameters())
+    leaves = {name: t for name, t in found.items() if t.is_leaf and t.requires_grad}
+    return {name: _look(t.grad)["verdict"] for name, t in leaves.items()}
 
 
 def _forget(module: types.ModuleType, directory: Path) -> None:

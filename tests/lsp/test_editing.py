@@ -74,6 +74,21 @@ async def test_the_fix_makes_the_diagnostic_go(editor: Editor, tmp_path: Path, t
     compile(editor.texts[uri], "fixed", "exec")
 
 
+async def test_a_fix_says_what_comes_next_and_is_not_preferred(editor: Editor, tmp_path: Path) -> None:
+    uri = editor.open(tmp_path / "two.py", EX2.replace("loss = y.sum()", "z = y.exp()\nz.add_(1)\nloss = z.sum()"))
+    fix = (await editor.actions(uri, 4))[0]
+    assert fix.title.endswith("(then comes `inplace-on-saved`)") and not fix.is_preferred
+    await editor.choose(fix)
+    assert [one.code for one in await editor.diagnostics(uri)] == ["inplace-on-saved"]
+
+
+async def test_a_fix_that_does_not_help_is_not_offered(editor: Editor, tmp_path: Path) -> None:
+    text = EX2.replace("with torch.no_grad():\n    y = x * 2", "y = x.detach().argmax(-1) * x.new_ones(1)")
+    uri = editor.open(tmp_path / "argmax.py", text)
+    assert "detached-value" in [one.code for one in await editor.diagnostics(uri)]
+    assert not [action.title for action in await editor.actions(uri, 3) if action.title.startswith("Drop")]
+
+
 async def test_the_ignore_comment(editor: Editor, tmp_path: Path) -> None:
     uri = editor.open(tmp_path / "ex2.py", EX2)
     await editor.choose((await editor.actions(uri, 4))[-1])

@@ -46,6 +46,7 @@ ANALYSIS: dict[str, set[str]] = {
     "story": {"facts", "late", "autograd", "events"},
 }
 ANALYSIS["check"] = {*ANALYSIS} - {"predict", "dump"}
+ANALYSIS["tried"] = {"check", "names", "source"}
 ANALYSIS["recheck"] = {"check", "interpreter", "source"}
 
 ONLY_IN = {"pygls": ("lsp",), "lsprotocol": ("lsp",), "rich": ("cli",), "torch": ("verify/probe",)}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from gradsight.analysis.report import Edit, Finding, Fix, Position, Span, apply_edits
 from gradsight.analysis.rules import ALL_RULES
 from gradsight.analysis.rules.claims import CUT
-from gradsight.verify.fixes import choose_fix, edited_text, move_finding
+from gradsight.analysis.source.moved import move_finding
+from gradsight.verify.fixes import choose_fix, edited_text
 from gradsight.verify.frames import FrameReader
 from gradsight.verify.laws import law_of
 from gradsight.verify.plan import make_plan
