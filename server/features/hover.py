@@ -31,11 +31,13 @@ def hover(
     line: int,
     column: int,
     lines: Lines = FILE,
+    beside: bool = False,
 ) -> HoverText | None:
     """The hover at a 1-based position of a text with its report, or None when nothing is known there.
 
     A tensor's own facts come first, then the findings whose span holds the position. A suppression comment shows the
-    page of the rules it names. `lines` says what the lines are called.
+    page of the rules it names. `lines` says what the lines are called. `beside`: the editor itself puts the
+    sentences and links of findings into the same hover, so they are not said again.
     """
     page = _suppression(source, line, column)
     if page:
@@ -51,14 +53,14 @@ def hover(
     if facts is not None:
         parts.append(told_state(facts, lines))
     trace = _trace(facts, here)
-    for item in here:
-        parts.append(_headline(item))
+    unsaid = [item for item in here if not (beside and item.finding.span.contains(line, column))]
+    parts += [_headline(item) for item in unsaid]
     parts.append(fenced(draw(trace, line_of, report.path, lines)))
     if facts is not None:
         parts += facts.notes
     parts.append(_torch_says(trace, lines, report.path))
     parts += [f"Checked: {item.outcome}." for item in here if item.outcome is not None]
-    parts += dict.fromkeys(f"What this rule means: {rule_link(item.finding.rule)}" for item in here)
+    parts += dict.fromkeys(f"What this rule means: {rule_link(item.finding.rule)}" for item in unsaid)
     span = here[0].finding.span if facts is None else facts.span
     return HoverText("\n\n".join(dict.fromkeys(part for part in parts if part)), span)
 

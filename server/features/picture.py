@@ -23,7 +23,8 @@ _MARKS: dict[Role, str] = {"source": "●", "cut": "╳", "mutation": "!", "save
 _WIDTH = 90
 """Columns a hover shows in one row."""
 _CODE_WIDTH = 56
-_LEAST_CODE = 44
+_LEAST_CODE = 30
+"""The sentences come first: the line itself stands in the editor too."""
 
 LineOf = Callable[[str, int], str]
 """Gives a source line for (path, 1-based line); an empty string when it cannot be had."""
@@ -37,8 +38,10 @@ def draw(steps: Sequence[TraceStep], line_of: LineOf, home: str, lines: Lines = 
     numbers = [(lines if step.span.path == home else FILE).short(step.span.start.line) for step, _ in rows]
     number_width = max(map(len, numbers))
     room = _WIDTH - len("●") - number_width - len("       ")
-    longest = max(len(message) for _, message in rows)
+    longest = max((len(message) for step, message in rows if not _is_error(step)), default=0)
     codes = textwrap.dedent("\n".join(_code(step, line_of, home) for step, _ in rows)).split("\n")
+    if max(map(len, codes)) > max(room - longest, _LEAST_CODE):
+        codes = [code.strip() for code in codes]
     code_width = min(max(map(len, codes)), _CODE_WIDTH, max(room - longest, _LEAST_CODE))
     cut = False
     drawn = []
@@ -65,6 +68,11 @@ def _merged(steps: Iterable[TraceStep]) -> Iterable[tuple[TraceStep, str]]:
         if key != before:
             yield step, " ".join(step.message.split())
         before = key
+
+
+def _is_error(step: TraceStep) -> bool:
+    """PyTorch's own words: a hover says them again in full."""
+    return step.role == "sink" and "raises: " in step.message
 
 
 def _code(step: TraceStep, line_of: LineOf, home: str) -> str:

@@ -27,7 +27,8 @@ async def hover(ls: GradsightServer, params: types.HoverParams) -> types.Hover |
     document, places = view.document, ls.places(view.document)
     position = places.position(params.text_document.uri, params.position)
     line, column, line_of = position.line, position.column, ls.session.line_of
-    answer = feature.hover(document.source, view.report, view.shown, line_of, line, column, document.lines)
+    beside = ls.client_commands  # our own client: VS Code's hover begins with the diagnostics
+    answer = feature.hover(document.source, view.report, view.shown, line_of, line, column, document.lines, beside)
     if answer is None:
         return None
     return types.Hover(

@@ -106,8 +106,12 @@ def _leaves(names: dict[str, Any]) -> dict[str, str]:
                 found[f"{name}{index}"] = each
             elif isinstance(each, torch.nn.Module):
                 found.update((f"{name}{index}.{inner}", p) for inner, p in each.named_parameters())
-    leaves = {name: t for name, t in found.items() if t.is_leaf and t.requires_grad}
-    return {name: _look(t.grad)["verdict"] for name, t in leaves.items()}
+    states = {}
+    for name, tensor in found.items():
+        with contextlib.suppress(RuntimeError):  # A view that autograd refuses to be asked about.
+            if tensor.is_leaf and tensor.requires_grad:
+                states[name] = _look(tensor.grad)["verdict"]
+    return states
 
 
 def _forget(module: types.ModuleType, directory: Path) -> None:
