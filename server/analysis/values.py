@@ -100,8 +100,22 @@ class Scalar:
         return f"<Scalar {self.kind}>"
 
 
+class AtLeast(Scalar):
+    """A whole number of which only a lower bound is known: the index of a pass over something of unknown length."""
+
+    __slots__ = ("least",)
+
+    def __init__(self, least: int) -> None:
+        super().__init__("int")
+        self.least = least
+
+
+RANGE = "range"
+"""The kind of a `ListValue` whose numbers count up (or down) from one to the next."""
+
+
 class ListValue:
-    """A list, set or deque. `items` (journaled) is a tuple; `open` says that there may be more or fewer of them."""
+    """A list, set, deque or range. `items` (journaled) is a tuple; `open`: there may be more or fewer of them."""
 
     __slots__ = ("born", "items", "kind", "open")
 
@@ -129,13 +143,14 @@ class IterValue:
     """An iterator with known elements (a generator's yields, zip, map), or, `open`, one repeated element.
 
     `source` (journaled) is a generator that has not started yet; `modes` are the grad modes in which it stopped at each
-    element, where they are known.
+    element, where they are known. `counts`: each element is a pair of its index and what is there.
     """
 
-    __slots__ = ("born", "items", "modes", "open", "source", "used")
+    __slots__ = ("born", "counts", "items", "modes", "open", "source", "used")
 
-    def __init__(self, items: Sequence[Value], open_: bool = False) -> None:
+    def __init__(self, items: Sequence[Value], open_: bool = False, *, counts: bool = False) -> None:
         self.items, self.open, self.used = tuple(items), open_, False
+        self.counts = counts
         self.born = birth()
         self.source: Source | None = None
         self.modes: tuple[Any, ...] = ()

@@ -9,6 +9,7 @@ from ..autograd.graph import Path, contradicts
 from ..autograd.heap import Pending
 from ..autograd.tensor import Tensor
 from ..values import (
+    AtLeast,
     Choice,
     DictValue,
     Instance,
@@ -168,7 +169,7 @@ class Branches(State):
         if isinstance(value, ModuleObject):
             return True if not value.keys and not value.dotted.endswith("List") else bool(value.items) or None
         if isinstance(value, (Tensor, Unknown, Scalar, Negation)):
-            return None
+            return True if isinstance(value, AtLeast) and value.least > 0 else None
         if isinstance(value, Instance):
             found = value.cls.find("__bool__") or value.cls.find("__len__")
             return None if found or value.cls.unknown_base() else True

@@ -9,7 +9,19 @@ from typing import Any
 
 from ..autograd.heap import MISSING
 from ..autograd.tensor import Tensor
-from ..values import Choice, DictValue, Instance, ListValue, ModuleObject, Scalar, Site, TorchName, Unknown, Value
+from ..values import (
+    AtLeast,
+    Choice,
+    DictValue,
+    Instance,
+    ListValue,
+    ModuleObject,
+    Scalar,
+    Site,
+    TorchName,
+    Unknown,
+    Value,
+)
 from .expressions import evaluate, expression, record
 from .keys import CONSTANTS, key_of
 from .machine import Machine, Negation
@@ -80,11 +92,39 @@ def compare(machine: Machine, op: ast.cmpop, left: Value, right: Value, site: Si
         return _compare_choice(machine, op, left, right, site)
     if isinstance(left, TorchName) and isinstance(right, TorchName):
         return (left == right) is isinstance(op, ast.Eq)
+    if isinstance(left, AtLeast) or isinstance(right, AtLeast):
+        known = _bounded(op, left, right)
+        if known is not None:
+            return known
     if isinstance(left, (Unknown, Scalar)) and isinstance(right, CONSTANTS):
         key = (left, type(ast.Eq() if isinstance(op, ast.NotEq) else op), right)
         result = machine.comparison(key, lambda: Scalar("bool"))
         return Negation(result) if isinstance(op, ast.NotEq) else result
     return Scalar("bool")
+
+
+_MIRRORED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.Gt,
+    ast.Gt: ast.Lt,
+    ast.LtE: ast.GtE,
+    ast.GtE: ast.LtE,
+    ast.Eq: ast.Eq,
+    ast.NotEq: ast.NotEq,
+}
+
+
+def _bounded(op: ast.cmpop, left: Value, right: Value) -> bool | None:
+    """The answer that a lower bound of one side and a number on the other give; None if they give none."""
+    kind: type[ast.cmpop] | None = type(op)
+    if isinstance(right, AtLeast):
+        left, right, kind = right, left, _MIRRORED.get(type(op))
+    if not isinstance(left, AtLeast) or not isinstance(right, (int, float)):
+        return None
+    if right < left.least:
+        return {ast.Gt: True, ast.GtE: True, ast.NotEq: True, ast.Lt: False, ast.LtE: False, ast.Eq: False}.get(kind)  # type: ignore[arg-type]
+    if right == left.least:
+        return {ast.GtE: True, ast.Lt: False}.get(kind)  # type: ignore[arg-type]
+    return None
 
 
 def _compare_members(op: ast.cmpop, left: Value, right: Value) -> bool | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..values import Scalar, Unknown, Value
+from ..values import AtLeast, Scalar, Unknown, Value
 from .keys import CONSTANTS
 from .machine import Machine
 
@@ -14,11 +14,17 @@ def any_of(machine: Machine, values: list[Value]) -> Value:
     return machine.join_all(values)
 
 
-def open_elements(machine: Machine, items: list[Value]) -> list[Value]:
-    """Two elements that stand for the first and a later pass over an iterable of unknown length."""
+def open_elements(machine: Machine, items: list[Value], counts: bool = False) -> list[Value]:
+    """Two elements that stand for the first and a later pass over an iterable of unknown length.
+
+    `counts`: it is a range or an `enumerate`, whose numbers grow from pass to pass.
+    """
     if not items:
         return []
     if len(items) > 2:
+        if all(type(item) is int for item in items):
+            least = min(items)  # type: ignore[type-var]
+            return [AtLeast(least), AtLeast(least + counts)]  # type: ignore[operator]
         if all(isinstance(item, (int, float)) for item in items):
             return [Scalar(type(items[0]).__name__), Scalar(type(items[0]).__name__)]
         if len(items) <= 64 and not all(isinstance(item, CONSTANTS) for item in items):
@@ -28,7 +34,16 @@ def open_elements(machine: Machine, items: list[Value]) -> list[Value]:
     if isinstance(first, (int, float, str)):
         scalar = Scalar(type(first).__name__)
         return [scalar, Scalar(scalar.kind)]
-    return [first, fresh(last) if first is last else last]
+    if first is last:
+        last = fresh(last)
+    return [first, _counted_on(last) if counts else last]
+
+
+def _counted_on(value: Value) -> Value:
+    """What a later pass has in place of what the first one had: an index that is greater by one at least."""
+    if isinstance(value, AtLeast):
+        return AtLeast(value.least + 1)
+    return (_counted_on(value[0]), *value[1:]) if type(value) is tuple and value else value
 
 
 def fresh(value: Value) -> Value:
@@ -37,6 +52,8 @@ def fresh(value: Value) -> Value:
         return value.another()
     if type(value) is tuple:
         return tuple(fresh(item) for item in value)
+    if isinstance(value, AtLeast):
+        return AtLeast(value.least)
     if isinstance(value, Scalar):
         return Scalar(value.kind, value.node)
     return value

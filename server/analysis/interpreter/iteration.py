@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from ..autograd.tensor import Tensor
 from ..values import (
+    RANGE,
+    AtLeast,
     BoundMethod,
     Call,
     DictValue,
@@ -64,9 +66,16 @@ def _range(machine: Machine, call: Call) -> Value:
         except (TypeError, ValueError):
             return IterValue([Scalar("int")], True)
         if not numbers[_MAX_RANGE:]:  # Not its length: that is refused beyond a machine's word.
-            return ListValue(tuple(numbers))
-        return ListValue([Scalar("int"), Scalar("int")], open_=True)
-    return ListValue([Scalar("int")], open_=True)
+            return ListValue(tuple(numbers), RANGE)
+    return ListValue([_index(call)], RANGE, open_=True)
+
+
+def _index(call: Call) -> Value:
+    """The first number of a range that is not known as a whole: those after it are greater if it counts up."""
+    start: Value = call.args[0] if len(call.args) > 1 else 0
+    step: Value = call.args[2] if len(call.args) > 2 else 1
+    counts_up = isinstance(step, int) and step > 0 and not call.open_args
+    return AtLeast(start) if isinstance(start, int) and counts_up else Scalar("int")
 
 
 def _len(machine: Machine, call: Call) -> Value:
@@ -111,9 +120,11 @@ def _zip(machine: Machine, call: Call) -> Value:
 
 def _enumerate(machine: Machine, call: Call) -> Value:
     items, open_ = machine.iterate(call.args[0], call.site) if call.args else ([], True)
+    start = call.argument(1, "start", 0)
+    if open_ and isinstance(start, int):
+        return IterValue([(AtLeast(start), item) for item in items], True, counts=True)
     if open_:
         return IterValue([(Scalar("int"), item) for item in items], True)
-    start = call.argument(1, "start", 0)
     if not isinstance(start, int):
         return IterValue([(Scalar("int"), item) for item in items])
     return IterValue([(start + index, item) for index, item in enumerate(items)])

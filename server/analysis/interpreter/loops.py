@@ -13,7 +13,7 @@ from typing import Any
 
 from ..autograd.graph import newest_order
 from ..autograd.heap import Pending
-from ..values import Instance, IterValue, Scalar, Value
+from ..values import RANGE, AtLeast, Instance, IterValue, Scalar, Value
 from . import body_names, carried, comparisons, generators, operators
 from .blocks import DEAD, Leave, run_block, settle
 from .elements import open_elements
@@ -164,9 +164,20 @@ def run_for(machine: Machine, node: ast.For | ast.AsyncFor) -> Leave | None:
     exact = not open_ and len(items) <= MAX_EXACT_PASSES
     if not exact:
         _widen_counters(machine, node.body)
-        items = open_elements(machine, items)
+        counts = iterable.counts if isinstance(iterable, IterValue) else getattr(iterable, "kind", "") == RANGE
+        items = open_elements(machine, items, counts)
     steps: list[Callable[[], None]] = [partial(assign, machine, node.target, item) for item in items]
-    return _passes(machine, node, steps, exact, _same_from(node, items))
+    ended = _passes(machine, node, steps, exact, _same_from(node, items))
+    if not exact:
+        _forget_bounds(machine, node.target)
+    return ended
+
+
+def _forget_bounds(machine: Machine, target: ast.expr) -> None:
+    """Behind a loop its index may be that of the first pass: there need not have been another one."""
+    for node in ast.walk(target):
+        if isinstance(node, ast.Name) and isinstance(machine.frame.scope.lookup(node.id), AtLeast):
+            machine.frame.scope.store(machine.heap, node.id, Scalar("int"))
 
 
 def _over_generator(machine: Machine, node: ast.For | ast.AsyncFor, iterable: IterValue) -> Leave | None:
