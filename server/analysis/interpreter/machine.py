@@ -6,12 +6,13 @@ errors and the reading of values.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from ..autograd.graph import ALWAYS
-from ..autograd.operation import AutogradError
+from ..autograd.operation import AutogradError, Mode
 from ..autograd.tensor import Tensor
 from ..autograd.truth import maybe
 from ..events import Forbidden, Grown
@@ -73,6 +74,18 @@ class Machine(Branches):
     def expected(self) -> bool:
         """Whether the program expects an error of the statement that is running."""
         return any(each is None or id(self.statement) in each for each in self.expecting)
+
+    def aside(self, mode: Mode, action: Callable[[], Value]) -> None:
+        """Run what PyTorch runs at another time, in a mode of its own: what is found is kept, its effects are not."""
+        mark, before, errors, path = self.heap.mark(), self.autograd.mode, self.errors, self.path
+        self.autograd.set_mode(mode)
+        try:
+            with contextlib.suppress(DeadEnd):
+                action()
+        finally:
+            self.autograd.set_mode(before)
+            self.undo(mark)
+            self.errors, self.path = errors, path
 
     def guard(self, action: Callable[[], Value], site: Site, fallback: Callable[[], Value]) -> Value:
         """Run an autograd action; what PyTorch forbids becomes an event, and the analysis goes on with `fallback`."""

@@ -1,6 +1,6 @@
 """`torch.autograd.Function`: what its forward keeps and marks, and which inputs its backward gives a gradient.
 
-The forward is run; the backward is only read (`custom_backward`).
+The forward is run; the backward is only read (`custom_backward`), unless it differentiates (`custom_inner`).
 Sources: torch/csrc/autograd/{python_function.cpp, custom_function.cpp}.
 """
 
@@ -14,9 +14,10 @@ from ..autograd.graph import Cut, Node, first_write_after
 from ..autograd.heap import MISSING
 from ..autograd.operation import Mode, Operand, Operation, Save
 from ..autograd.tensor import Tensor
-from ..autograd.truth import NO
+from ..autograd.truth import NO, maybe
 from ..events import Applied
 from ..values import Call, ClassValue, FunctionValue, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
+from . import custom_inner
 from .arguments import as_tensor, operands_for
 from .custom_backward import gradients_of, materializes, reads_saved
 from .effects import in_place
@@ -128,6 +129,7 @@ def apply(rt: Runtime, cls: ClassValue, call: Call) -> Value:
         node.saved = tuple(
             replace(s, version=s.tensor.counter.version, contents=s.tensor.memory.version) for s in node.saved
         )
+    custom_inner.run(rt, cls, _handed(ctx), made, call.site)
     return tuple(made) if isinstance(result, tuple) else made[0]
 
 
@@ -167,6 +169,20 @@ def _forward(rt: Runtime, cls: ClassValue, ctx: Context, call: Call) -> Value:
         return result
     finally:
         rt.autograd.set_mode(mode)
+
+
+def _handed(ctx: Context) -> Context:
+    """The `ctx` a backward sees: what it was given to keep, whose own history is no business of a backward's."""
+    later = Context()
+    later.saved = tuple(_without_history(each) for each in ctx.saved)
+    later.attributes = {name: _without_history(each) for name, each in ctx.attributes.items()}
+    return later
+
+
+def _without_history(value: Value) -> Value:
+    if not isinstance(value, Tensor):
+        return value
+    return Tensor(requires_grad=maybe("it depends on what was saved"), floating=value.floating, origin=value.origin)
 
 
 def _untracked(cls: ClassValue, forward: Value) -> Cut | None:
