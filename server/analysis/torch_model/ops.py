@@ -59,6 +59,12 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         if weight is not None and isinstance(bound.get("max_norm"), (int, float)):
             rt.autograd.bump(weight, name, site.span)
         mutated = ()
+    elif mutated and not overload.returns_self and not overload.out_variant and name == "instance_norm":
+        # It keeps statistics and gives back a result of its own.
+        for statistic in map(as_tensor, map(bound.get, mutated)):
+            if statistic is not None:
+                rt.autograd.bump(statistic, name, site.span)
+        mutated = ()
     inplace_flag = bound.get("inplace") is True
     target_name = mutated[0] if mutated else "input" if inplace_flag else ""
     saves = by_arguments.certain(name, bound, saves_of(overload))

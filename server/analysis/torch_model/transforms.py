@@ -52,14 +52,18 @@ def _checkpoint(rt: Runtime, call: Call) -> Value:
     asked = [
         a if isinstance(a, Tensor) else unknown_tensor(a) for a in call.args[1:] if isinstance(a, (Tensor, Unknown))
     ]
-    if reentrant is True and asked and all(t.requires_grad.no for t in asked) and isinstance(result, Tensor):
+    results = result if isinstance(result, tuple) else (result,)
+    made = [each for each in results if isinstance(each, Tensor)]
+    if reentrant is True and asked and all(t.requires_grad.no for t in asked):
         cut = Cut("grad-mode", call.site.span, "checkpoint(use_reentrant=True) without an input that requires grad")
-        return rt.autograd.cut_off(result, cut, "checkpoint", share="")
-    for tensor in result if isinstance(result, tuple) else (result,):
-        if isinstance(tensor, Tensor) and tensor.node is not None:
+        ends = [rt.autograd.cut_off(e, cut, "checkpoint", share="") if isinstance(e, Tensor) else e for e in results]
+        return tuple(ends) if isinstance(result, tuple) else ends[0]
+    for tensor in made:
+        if tensor.node is not None:
             _forget(tensor.node, start, tuple(inputs))
-    if reentrant is True and isinstance(result, Tensor) and result.requires_grad.possible:
-        return _reentrant(rt, result, given, call)
+    if reentrant is True and any(each.requires_grad.possible for each in made):
+        outputs = [_reentrant(rt, e, made, given, call) if isinstance(e, Tensor) else e for e in results]
+        return tuple(outputs) if isinstance(result, tuple) else outputs[0]
     return result
 
 
@@ -107,14 +111,19 @@ def _forget(node: Node, start: int, inputs: tuple[Saved, ...]) -> None:
         todo += [edge.node for edge in current.edges if edge.node is not None]
 
 
-def _reentrant(rt: Runtime, result: Tensor, given: list[Tensor], call: Call) -> Tensor:
-    """The result of the custom function, which saves its inputs and goes through all that happened inside."""
+def _reentrant(rt: Runtime, result: Tensor, results: list[Tensor], given: list[Tensor], call: Call) -> Tensor:
+    """A result of the custom function, which saves its inputs and goes through all that happened inside.
+
+    The backward of one function runs for all `results`, with zeros for those that no gradient comes to.
+    """
     others = tuple(Operand(f"input{i}", tensor, None, False) for i, tensor in enumerate(given))
+    beside = tuple(Operand(f"result{i}", each) for i, each in enumerate(results) if each is not result)
     saves = tuple(Save(other.name, frozenset({"self"})) for other in others)
-    operation = Operation(
-        "CheckpointFunction", call.site.span, (Operand("self", result), *others), saves=saves, holds_numbers=True
-    )
+    operands = (Operand("self", result), *beside, *others)
+    operation = Operation("CheckpointFunction", call.site.span, operands, saves=saves, holds_numbers=True)
     made = effects.apply(rt, operation, call.site)[0]
+    if made.node is not None:
+        made.node.materializes = True
     made.form = result.form
     return made
 

@@ -897,4 +897,54 @@ a = torch.rand(1, 4, 3, 3, requires_grad=True)
 y = F.pixel_shuffle(a, 2).sum()
 y.backward()
 y.backward()
+=== reentrant_checkpoint_makes_zeros
+class Nothing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        return a * 1
+    @staticmethod
+    def backward(ctx, grad):
+        return None
+x = torch.rand(2, 3, requires_grad=True)
+w = torch.rand(3, requires_grad=True)
+y = torch.utils.checkpoint.checkpoint(lambda t: t.exp() * w, x, use_reentrant=True)
+Nothing.apply(y).sum().backward()
+=== checkpoint_without_reentry_makes_none
+class Nothing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        return a * 1
+    @staticmethod
+    def backward(ctx, grad):
+        return None
+x = torch.rand(2, 3, requires_grad=True)
+y = torch.utils.checkpoint.checkpoint(lambda t: t.exp(), x, use_reentrant=False)
+Nothing.apply(y).sum().backward()
+=== reentrant_checkpoint_of_two_results
+x = torch.rand(2, 3, requires_grad=True)
+w = torch.rand(3, requires_grad=True)
+y = torch.utils.checkpoint.checkpoint(lambda t: (t.exp() * w, t * 2), x, use_reentrant=True)
+y[1].sum().backward()
+=== checkpoint_of_two_results
+x = torch.rand(2, 3, requires_grad=True)
+w = torch.rand(3, requires_grad=True)
+y = torch.utils.checkpoint.checkpoint(lambda t: (t.exp() * w, t * 2), x, use_reentrant=False)
+y[1].sum().backward()
+=== reentrant_checkpoint_of_two_results_without_a_trained_input
+m = nn.Linear(3, 3)
+a, b = torch.utils.checkpoint.checkpoint(lambda t: (m(t), t * 2), torch.rand(2, 3), use_reentrant=True)
+a.sum().backward()
+=== instance_norm_alone
+a = torch.rand(1, 3, 3, requires_grad=True)
+r = F.instance_norm(a)
+with torch.no_grad():
+    r.add_(1)
+r.sum().backward()
+r.sum().backward()
+=== instance_norm_with_statistics
+a = torch.rand(1, 3, 3, requires_grad=True)
+mean = torch.zeros(3)
+r = F.instance_norm(a, mean, torch.ones(3))
+r.sum().backward()
+mean.mul_(2)
 """
