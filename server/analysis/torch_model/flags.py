@@ -50,6 +50,9 @@ def _require(rt: Runtime, tensor: Tensor, flag: Truth, site: Site, attribute: bo
     node = tensor.node
     if flag.yes and node is not None and node.tracked.no and not node.is_join and tensor.requires_grad.no:
         rt.events.flagged.append(Flagged(site, tensor, node))
+    if (attribute or flag.no) and tensor.is_leaf.maybe:
+        message = "you can only change requires_grad flags of leaf variables."
+        rt.error("non-leaf-flag", message, site, tensor, False)
     rt.guard(lambda: rt.autograd.require_grad(tensor, flag, attribute=attribute), site, lambda: None)  # type: ignore[attr-defined]
     rt.heap.write(tensor, "frozen", Frozen(site.span, rt.autograd.stack) if flag.no else None)
 
