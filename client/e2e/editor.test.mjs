@@ -27,6 +27,18 @@ loss.backward()
 print(x.grad)
 `;
 
+const cell = (source) => ({ cell_type: "code", execution_count: null, metadata: {}, outputs: [], source });
+const NOTEBOOK = {
+  cells: [
+    cell("import torch\nx = torch.randn(3, requires_grad=True)"),
+    cell("with torch.no_grad():\n    y = (x * 2).exp()"),
+    cell("loss = y.sum()\nloss.backward()"),
+  ],
+  metadata: { language_info: { name: "python" } },
+  nbformat: 4,
+  nbformat_minor: 4,
+};
+
 let browser;
 let profile;
 
@@ -46,6 +58,7 @@ function copyExamples() {
   const examples = path.join(folder, "examples");
   fs.cpSync(path.join(REPOSITORY, "examples"), examples, { recursive: true });
   fs.writeFileSync(path.join(examples, "endless.py"), ENDLESS);
+  fs.writeFileSync(path.join(examples, "cells.ipynb"), JSON.stringify(NOTEBOOK));
   return examples;
 }
 
@@ -170,6 +183,13 @@ describe("the other programs", () => {
     await window().lightBulb("y.add_(1)", "add_");
     await window().choose(CHECK);
     await window().waitForNotification("refuted", (seen) => /refuted/i.test(seen), CHECK_MS);
+  });
+
+  test("a notebook is one program: the squiggle is in the cell that cuts the gradient", { timeout: TEST_MS }, async () => {
+    await window().openFile("cells.ipynb");
+    await window().page.locator(".notebook-editor .squiggly-error").first().waitFor();
+    assert.equal(await window().page.locator(".notebook-editor .squiggly-error").count(), 1, "one cause, one finding");
+    await window().closeTab("cells.ipynb");
   });
 
   test("a half-typed line leaves the finding of the rest in place", { timeout: TEST_MS }, async () => {

@@ -69,7 +69,7 @@ export class Workbench {
       },
       (open) => open,
     );
-    await this.editor.waitFor();
+    await (name.endsWith(".ipynb") ? this.page.locator(".notebook-editor .monaco-editor").first() : this.editor).waitFor();
   }
 
   async closeTab(title) {

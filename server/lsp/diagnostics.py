@@ -1,7 +1,8 @@
 """Diagnostics: pushed to clients of the old kind, pulled with result ids by those that can.
 
 A client counts as pulling only if the server can also ask it to pull again: after a check or a change of settings the
-text is the same, and nobody would see what has been found out.
+text is the same, and nobody would see what has been found out. The cells of a notebook are pushed to every client:
+VS Code's pulls for files alone.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def pulls(ls: GradsightServer) -> bool:
 async def pull(ls: GradsightServer, params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
     """Waits for the analysis of the newest text, so that no half-old report is ever given."""
     view = await ls.session.settled_view(params.text_document.uri)
-    items = of_view(ls, view).get(params.text_document.uri, []) if view is not None else []
+    pulled = view if view is not None and not view.document.cells else None
+    items = of_view(ls, pulled).get(params.text_document.uri, []) if pulled is not None else []
     result_id = _result_id(ls, items)
     if result_id == params.previous_result_id:
         return types.RelatedUnchangedDocumentDiagnosticReport(result_id=result_id)
@@ -64,7 +66,8 @@ async def pull(ls: GradsightServer, params: types.DocumentDiagnosticParams) -> t
 def published(ls: GradsightServer, uri: str) -> None:
     """What is shown for a document has changed: push it, or let a pulling client know if it cannot know by itself."""
     document = ls.session.document(uri)
-    if pulls(ls):
+    is_notebook = uri in ls.pushed or (document is not None and bool(document.cells))
+    if pulls(ls) and not is_notebook:
         version = document.version if document is not None else None
         if ls.refresh.is_news(uri, version):
             ls.refresh.soon(ls)

@@ -9,7 +9,7 @@ from lsprotocol import types
 
 from gradsight.lsp.names import VERIFY
 
-from .conftest import Editor
+from .conftest import Editor, StartEditor
 
 pytestmark = pytest.mark.asyncio
 
@@ -36,6 +36,19 @@ def change(editor: Editor, uri: str, version: int, cells: types.NotebookDocument
     identifier = types.VersionedNotebookDocumentIdentifier(version, uri)
     event = types.NotebookDocumentChangeEvent(cells=cells)
     editor.client.notebook_document_did_change(types.DidChangeNotebookDocumentParams(identifier, event))
+
+
+async def test_a_client_that_pulls_for_files_is_told_of_cells(start: StartEditor, tmp_path: Path) -> None:
+    editor = await start(pull=True)
+    uri, cells = open_notebook(editor, tmp_path / "a.ipynb", CELLS)
+    await editor.until(lambda: set(editor.published) == set(cells), "diagnostics of every cell")
+    assert [one.code for one in editor.published[cells[1]].diagnostics] == ["no-grad-block"]
+    assert not (await editor.pull(cells[1])).items, "they would be shown twice"
+    closed = types.DidCloseNotebookDocumentParams(
+        types.NotebookDocumentIdentifier(uri), [types.TextDocumentIdentifier(cell) for cell in cells]
+    )
+    editor.client.notebook_document_did_close(closed)
+    await editor.until(lambda: not editor.published[cells[1]].diagnostics, "the diagnostics to be taken back")
 
 
 async def test_a_finding_over_cells(editor: Editor, tmp_path: Path) -> None:
