@@ -110,6 +110,14 @@ class AtLeast(Scalar):
         self.least = least
 
 
+class Emptied(tuple[Any, ...]):
+    """No elements, where a branch has gone backward and begins its list anew: what was in it is gone with its graph."""
+
+    __slots__ = ()
+
+
+EMPTIED = Emptied()
+
 RANGE = "range"
 """The kind of a `ListValue` whose numbers count up (or down) from one to the next."""
 

@@ -9,6 +9,7 @@ from ..autograd.graph import Path, contradicts
 from ..autograd.heap import Pending
 from ..autograd.tensor import Tensor
 from ..values import (
+    EMPTIED,
     AtLeast,
     Choice,
     DictValue,
@@ -38,6 +39,11 @@ class Branches(State):
     def join(self, left: Value, right: Value) -> Value:
         """Join two values that carry no paths of their own."""
         return self.joiner.values(left, right, self.path, self.path)
+
+    def no_elements(self) -> tuple[Value, ...]:
+        """What an empty list holds; a branch that has just gone backward empties it for the next pass."""
+        sinks = self.events.sinks
+        return EMPTIED if self.path and sinks and sinks[-1].path >= self.path else ()
 
     def join_all(self, values: Sequence[Value]) -> Value:
         """Join the values (at least one) that an unknown index or key may mean."""

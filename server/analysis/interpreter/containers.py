@@ -98,7 +98,7 @@ def _list_method(machine: Machine, owner: ListValue, name: str, call: Call) -> V
         heap.write(owner, "items", tuple(items_list))
         return value
     if name == "clear":
-        heap.write(owner, "items", ())
+        heap.write(owner, "items", machine.no_elements())
         heap.write(owner, "open", False)
         return None
     if name == "reverse":

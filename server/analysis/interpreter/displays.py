@@ -37,7 +37,10 @@ def _tuple(machine: Machine, node: ast.Tuple) -> Value:
 @expression(ast.List)
 def _list(machine: Machine, node: ast.List) -> Value:
     items, open_ = _sequence(machine, node.elts)
-    return ListValue(items, open_=open_)
+    value = ListValue(items, open_=open_)
+    if not items and not open_:
+        value.items = machine.no_elements()
+    return value
 
 
 @expression(ast.Set)

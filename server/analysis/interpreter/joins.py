@@ -11,7 +11,7 @@ from ..autograd.heap import MISSING
 from ..autograd.operation import Mode
 from ..autograd.tensor import ANY_FORM, UNKNOWN_DEVICE, Device, Form, Grad, Tensor
 from ..autograd.truth import Truth, maybe
-from ..values import Choice, Scalar, Source, Unknown, Value, unknown_tensor
+from ..values import Choice, Emptied, ListValue, Scalar, Source, Unknown, Value, unknown_tensor
 
 _NUMBERS = (int, float, complex, bool)
 _MAX_ALTERNATIVES = 4
@@ -32,6 +32,9 @@ class Joiner:
             return right
         if right is MISSING:
             return left
+        emptied = _emptied(left, right) if isinstance(left, (tuple, ListValue)) else None
+        if emptied is not None:
+            return emptied
         if type(left) is type(right):
             same = self._same_type(left, right, left_path, right_path)
             if same is not None:
@@ -136,6 +139,17 @@ class Joiner:
                 return Scalar("str")
             return Unknown("one of many values", deps=tuple(v for _, v in alternatives))
         return Choice(tuple(alternatives))
+
+
+def _emptied(left: Value, right: Value) -> Value:
+    """The side on which a list (or its elements) went with a backward, if it did on one: the next time it is sent
+    backward, it holds nothing of that graph. What the other side holds was not sent backward. None otherwise."""
+    for one, other in ((left, right), (right, left)):
+        if isinstance(one, Emptied) and isinstance(other, tuple):
+            return one
+        if isinstance(one, ListValue) and isinstance(one.items, Emptied) and isinstance(other, ListValue):
+            return one
+    return None
 
 
 def _never_where(tensor: Tensor, path: Path) -> bool:

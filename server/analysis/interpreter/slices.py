@@ -27,6 +27,7 @@ def delete_slice(machine: Machine, owner: ListValue, index: SliceValue) -> None:
     bounds = _bounds(index)
     if _everything(index):
         _store(machine, owner, [], False)
+        machine.heap.write(owner, "items", machine.no_elements())
     elif bounds is not None and bounds.step != 0 and not owner.open:
         items = list(owner.items)
         del items[bounds]
