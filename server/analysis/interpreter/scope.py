@@ -30,6 +30,15 @@ class Scope:
             scope = scope.parent
         return self.module.namespace.get(name, MISSING)
 
+    def table_holding(self, name: str) -> dict[str, Value] | None:
+        """The dict that holds a name of an enclosing function or of the module; None if it is not bound."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names
+            scope = scope.parent
+        return self.module.namespace if name in self.module.namespace else None
+
     def table_for(self, name: str) -> dict[str, Value]:
         """The dict a store to this name goes to."""
         if name in self.declared_global:

@@ -321,9 +321,14 @@ def _trained_on(facts: Facts, growth: Growth, once: _Once) -> bool:
     takers = [
         node
         for node in ast.walk(scope)
-        if isinstance(node, ast.Call) and any(_is_name(facts, each, growth.name) for each in node.args)
+        if isinstance(node, ast.Call)
+        and any(_is_name(facts, each, growth.name) for each in (*node.args, *(each.value for each in node.keywords)))
     ]
-    names = {each.func.id for each in takers if isinstance(each.func, ast.Name)}
+    names = {
+        each.func.id if isinstance(each.func, ast.Name) else each.func.attr
+        for each in takers
+        if isinstance(each.func, (ast.Name, ast.Attribute))
+    }
     return bool(names) and any(once.runs(names, sink) for sink in facts.events.sinks)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 
 from ..autograd.heap import remember
@@ -9,11 +10,26 @@ from ..autograd.operation import Operation
 from ..autograd.reach import is_severed, reach
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO, YES, maybe
-from ..values import DictValue, Instance, ListValue, ModuleObject, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
+from ..values import (
+    BoundMethod,
+    DictValue,
+    FunctionValue,
+    Instance,
+    ListValue,
+    ModuleObject,
+    Runtime,
+    Scalar,
+    Site,
+    Unknown,
+    Value,
+    unknown_tensor,
+)
 from . import module_tree
 from .arguments import operands_for
 from .containers import CONTAINERS
 
+_FILLS = frozenset({"append", "appendleft", "add", "extend", "insert", "update", "setdefault"})
+_SET_LATER = "what a function sets that unknown code was given"
 METHOD = "method"
 """The note on a call of a method of an unknown object: `agent.error(x, target)` may use all that the object has."""
 
@@ -42,6 +58,8 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
             if isinstance(dep.data.get("unknown"), Unknown):
                 operands += operands_for("input", dep.data["unknown"], True)
             _may_replace(rt, dep, reason)
+        elif isinstance(dep, (FunctionValue, BoundMethod)):
+            _may_run(rt, dep)
         may_fill(rt, dep)
     for operand in operands:
         if operand.tensor is not None:
@@ -106,6 +124,44 @@ def _may_replace(rt: Runtime, given: Instance, reason: str) -> None:
             new = Tensor(requires_grad=maybe(reason), origin=value.origin)
             new.form, new.device, new.dtype, new.floating = value.form, value.device, value.dtype, value.floating
             rt.heap.put(given.attributes, name, new)
+
+
+def _may_run(rt: Runtime, given: FunctionValue | BoundMethod) -> None:
+    """Code that is not known may run a function of the program at any time (a hook of a layer that is not seen): what
+    it stores in objects and in names outside of it is not known from now on."""
+    function, owner = (given.function, given.self_value) if isinstance(given, BoundMethod) else (given, None)
+    if not isinstance(function, FunctionValue) or not isinstance(function.node, (ast.FunctionDef, ast.Lambda)):
+        return
+    arguments = function.node.args.args
+    first = arguments[0].arg if arguments and owner is not None else ""
+    outer: set[str] = set()
+
+    def found(node: ast.expr) -> Value:
+        """What an outer name, or an attribute of one, holds now."""
+        if isinstance(node, ast.Name):
+            return owner if node.id == first else function.scope.lookup(node.id)
+        if isinstance(node, ast.Attribute):
+            holder = found(node.value)
+            return holder.attributes.get(node.attr) if isinstance(holder, Instance) else None
+        return None
+
+    for each in ast.walk(function.node):
+        if isinstance(each, (ast.Global, ast.Nonlocal)):
+            outer.update(each.names)
+        elif isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr in _FILLS:
+            may_fill(rt, found(each.func.value))
+        elif not isinstance(getattr(each, "ctx", None), ast.Store):
+            continue
+        elif isinstance(each, ast.Subscript):
+            may_fill(rt, found(each.value))
+        elif isinstance(each, ast.Name) and each.id in outer:
+            table = function.scope.table_holding(each.id)
+            if table is not None:
+                rt.heap.put(table, each.id, Unknown(_SET_LATER, name=each.id))
+        elif isinstance(each, ast.Attribute):
+            holder = found(each.value)
+            if isinstance(holder, Instance) and each.attr in holder.attributes:
+                rt.heap.put(holder.attributes, each.attr, Unknown(_SET_LATER, name=each.attr))
 
 
 def may_fill(rt: Runtime, given: Value) -> None:

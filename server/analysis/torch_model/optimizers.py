@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ..autograd.graph import Version, join_versions
 from ..autograd.heap import MISSING
+from ..autograd.operation import Mode
 from ..autograd.order import birth
 from ..autograd.tensor import Tensor
+from ..autograd.truth import YES
 from ..events import Held
 from ..values import Call, Choice, DictValue, IterValue, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
 from .module_methods import clear_gradients
@@ -106,7 +108,7 @@ def _add(rt: Runtime, optimizer: Optimizer, params: Value, site: Site) -> None:
 def step(rt: Runtime, optimizer: Optimizer, call: Call) -> Value:
     """`optimizer.step()`: writes every parameter that has a gradient."""
     closure = call.argument(0, "closure")
-    result = rt.call(closure, Call([], {}, call.site)) if closure is not None else None
+    result = _evaluated(rt, closure, call.site) if closure is not None else None
     rt.stepped(call.site, optimizer)  # type: ignore[attr-defined]
     for tensor in optimizer.tensors:
         present = tensor.grad.present
@@ -124,8 +126,19 @@ def step(rt: Runtime, optimizer: Optimizer, call: Call) -> Value:
         )
     if closure is not None and optimizer.name == "LBFGS" and not optimizer.once:
         # It evaluates again after it has moved the parameters (torch/optim/lbfgs.py, `max_iter` is 20 unless given).
-        rt.call(closure, Call([], {}, call.site))
+        _evaluated(rt, closure, call.site)
     return result
+
+
+def _evaluated(rt: Runtime, closure: Value, site: Site) -> Value:
+    """What a closure returns: every optimizer of torch calls it under `enable_grad` (torch/optim/sgd.py, `step`)."""
+    mode = rt.autograd.mode
+    if not mode.inference:
+        rt.autograd.set_mode(Mode(YES, None, False, mode.casts))
+    try:
+        return rt.call(closure, Call([], {}, site))
+    finally:
+        rt.autograd.set_mode(mode)
 
 
 def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
