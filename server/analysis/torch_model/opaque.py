@@ -29,6 +29,7 @@ from .arguments import operands_for
 from .containers import CONTAINERS
 
 _FILLS = frozenset({"append", "appendleft", "add", "extend", "insert", "update", "setdefault"})
+_MOST_USED = 64
 _SET_LATER = "what a function sets that unknown code was given"
 METHOD = "method"
 """The note on a call of a method of an unknown object: `agent.error(x, target)` may use all that the object has."""
@@ -59,6 +60,10 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
                 operands += operands_for("input", dep.data["unknown"], True)
             _may_replace(rt, dep, reason)
         elif isinstance(dep, (FunctionValue, BoundMethod)):
+            for value in _used_by(rt, dep):
+                if isinstance(value, Tensor):
+                    rt.autograd.refresh(value)
+                operands += operands_for("input", value, True)
             _may_run(rt, dep)
         may_fill(rt, dep)
     for operand in operands:
@@ -124,6 +129,32 @@ def _may_replace(rt: Runtime, given: Instance, reason: str) -> None:
             new = Tensor(requires_grad=maybe(reason), origin=value.origin)
             new.form, new.device, new.dtype, new.floating = value.form, value.device, value.dtype, value.floating
             rt.heap.put(given.attributes, name, new)
+
+
+def _used_by(rt: Runtime, given: FunctionValue | BoundMethod) -> list[Tensor | Unknown]:
+    """What a function of the program has from outside of it: code that is given the function may compute with all that
+    (`odeint(field, x0, times)`)."""
+    found: dict[int, Tensor | Unknown] = {}
+    waiting: list[Value] = [given]
+    seen: set[int] = set()
+    while waiting and len(seen) < _MOST_USED:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, BoundMethod):
+            waiting += [value.function, value.self_value]
+        elif isinstance(value, FunctionValue):
+            names = {each.id for each in ast.walk(value.node) if isinstance(each, ast.Name)}
+            waiting += [value.scope.lookup(name) for name in sorted(names)]
+        elif isinstance(value, Unknown):
+            if not value.plain:
+                found[id(value)] = value
+        elif isinstance(value, (Tensor, Instance, ModuleObject)):
+            found |= {id(each): each for each in rt.tensors_in(value)}
+            if module_tree.is_module(value):
+                found |= {id(each): each for _, each in module_tree.named_parameters(value)}
+    return list(found.values())
 
 
 def _may_run(rt: Runtime, given: FunctionValue | BoundMethod) -> None:
