@@ -11,6 +11,7 @@ run, is run when something of it is used: a large package must not cost what nob
 from __future__ import annotations
 
 import ast
+import math
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -33,7 +34,11 @@ STAR = "*"
 """The name that holds a module which any name may come from, as nobody knows what is in it."""
 HALF = "*half"
 """The name that holds the modules whose names were taken by a star before they had run to their end."""
-CONSTANTS: dict[str, Value] = {"typing.TYPE_CHECKING": False, "typing_extensions.TYPE_CHECKING": False}
+CONSTANTS: dict[str, Value] = {
+    "typing.TYPE_CHECKING": False,
+    "typing_extensions.TYPE_CHECKING": False,
+    **{f"{module}.{name}": getattr(math, name) for module in ("math", "numpy") for name in ("inf", "pi", "e")},
+}
 """Names of other libraries whose value decides what the program does."""
 
 
