@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..autograd.heap import MISSING, remember
-from ..autograd.tensor import CPU, Form, Tensor
+from ..autograd.tensor import CPU, Tensor
 from ..autograd.truth import YES
 from ..events import Replaced
 from ..values import (
@@ -17,7 +17,7 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import hooks, recurrent, shapes
+from . import hooks, new_strides, recurrent, shapes
 from .arguments import device_of
 from .containers import CONTAINERS, DICTS, LISTS
 from .module_forward import module_forward
@@ -173,7 +173,7 @@ def _forward(rt: Runtime, value: ModuleObject, call: Call) -> Value:
     parameters = {n: t for n, t in value.attributes.items() if isinstance(t, Tensor)}
     result = module_forward(rt, value.op, parameters, call, value.config, short)
     if isinstance(result, Tensor) and result.shape is None:
-        result.form = Form(shapes.module(short, value.config, call.args), short == "Linear")
+        result.form = new_strides.of_module(short, call.args, shapes.module(short, value.config, call.args))
     return result
 
 

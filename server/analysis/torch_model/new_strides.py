@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ..autograd.graph import Node
 from ..autograd.tensor import ANY_FORM, Form, Tensor
+from ..values import Value
 from . import shapes
 from .arguments import as_tensor
 from .shapes import plain_name
@@ -126,3 +127,20 @@ def computed(name: str, bound: Bound, shape: Shape) -> Form:
         return _together(shape, tensors, "other" in bound and not isinstance(bound["other"], Tensor))
     parts = [t for t in tensors if t.shape is None or len(t.shape) > 1]
     return Form(shape, bool(parts) and shapes.keeps_shape(name) and all(t.form.plain for t in parts))
+
+
+_MODULES_IN_ORDER = frozenset("Linear Softmax LogSoftmax Softmin LayerNorm GroupNorm LogSigmoid".split())
+_MODULES_ONE_BY_ONE = frozenset(
+    "ReLU ReLU6 LeakyReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh Softplus Softsign Hardtanh Hardsigmoid Hardswish "
+    "Tanhshrink Threshold Dropout".split()
+)
+
+
+def of_module(name: str, given: Sequence[Value], shape: Shape | None) -> Form:
+    """The form of what a module of torch returns, that has this shape."""
+    if shape is not None and (len(shape) < 2 or name in _MODULES_IN_ORDER):
+        return Form(shape, True)
+    tensor = as_tensor(given[0]) if given else None
+    if shape is not None and name in _MODULES_ONE_BY_ONE and tensor is not None and tensor.shape == shape:
+        return _together(shape, [tensor], False)
+    return Form(shape, name == "Linear")

@@ -947,4 +947,18 @@ mean = torch.zeros(3)
 r = F.instance_norm(a, mean, torch.ones(3))
 r.sum().backward()
 mean.mul_(2)
+=== row_added_to_what_a_module_gives
+x = torch.ones(3, 3, requires_grad=True)
+y = nn.Sigmoid()(x)
+y.add_(y[1])
+=== turned_result_of_a_module_is_copied
+x = torch.ones(2, 3, requires_grad=True)
+y = nn.Tanh()(x.t())
+y.reshape(-1).mul_(2)
+y.sum().backward()
+=== softmax_module_lies_in_order
+x = torch.ones(2, 3, requires_grad=True)
+y = nn.Softmax(0)(x.t())
+y.reshape(-1).mul_(2)
+y.sum().backward()
 """
