@@ -364,11 +364,14 @@ class Causes(Wanted):
         """Whether what should learn from a loss was frozen: that something else came in without history is no cause.
 
         Of what an optimizer holds and is cut off as well, a part that another loss moves can be meant to be: the fake
-        of a discriminator's loss, whose own parameters learned before they were frozen.
+        of a discriminator's loss, whose own parameters learned before they were frozen. And so is a sample that only
+        its own gradient was read of, which another loss gave it.
         """
         frozen = self.frozen_on_the_way(sink)
         if not wanted or not frozen:
             return bool(frozen)
+        if all(id(s.leaf) in self.reached and id(s.leaf) not in self.held for s in wanted):
+            return True
         return any(id(t) in self.reached for t in frozen) and not any(self.is_lost(s.leaf) for s in wanted)
 
     @cached_property

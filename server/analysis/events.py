@@ -103,6 +103,8 @@ class Step:
     sinks_before: int
     unknown_before: int
     after_error: bool
+    frozen: tuple[Frozen, ...] = ()
+    """Where all that it holds, known parameters without a gradient, were told not to require grad."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,7 +311,7 @@ def untracked(roots: Sequence[Tensor]) -> list[Tensor]:
     queue = [root.edge() for root in roots]
     for edge in queue:
         tensor, node = edge.tensor, edge.node
-        plain = node is None or (node.tracked.no and node.cut is None and not node.is_join)
+        plain = node is None or (node.tracked.no and node.cut is None)
         if tensor is not None and plain and tensor.floating.possible:
             found.setdefault(id(tensor), tensor)
         if node is not None and node not in visited:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -69,13 +70,15 @@ def enter(machine: Machine, manager: Value, site: Any) -> Value:
     """`__enter__` of a manager; for one of several possible managers, a grad mode that may be either."""
     if isinstance(manager, Choice):
         modes = [each for _, each in manager.alternatives if isinstance(each, GradModeValue)]
+        if any(each.kind == "autocast" and each.enabled is not False for each in modes):
+            machine.autograd.set_mode(replace(machine.autograd.mode, casts=True))
         outer = machine.autograd.mode
         flags = [_enabled_in(each, outer.enabled) for _, each in manager.alternatives]
         flag = reduce(join, flags)
         if modes and flag is not outer.enabled:
-            off = next((each for each in modes if each.enabled is not True), None)
+            off = next((each for each in modes if each.kind != "autocast" and each.enabled is not True), None)
             cut = off.cut() if off is not None and outer.enabled.possible else outer.cut
-            machine.autograd.set_mode(Mode(flag, cut, outer.inference))
+            machine.autograd.set_mode(Mode(flag, cut, outer.inference, outer.casts))
         return Unknown("one of several context managers")
     if isinstance(manager, ExitStackValue):
         return manager
@@ -84,8 +87,8 @@ def enter(machine: Machine, manager: Value, site: Any) -> Value:
 
 
 def _enabled_in(manager: Value, outer: Truth) -> Truth:
-    """Grad mode inside a manager; one that is not torch's leaves it as it is."""
-    if not isinstance(manager, GradModeValue):
+    """Grad mode inside a manager; one that is not torch's leaves it as it is, and so does `autocast`."""
+    if not isinstance(manager, GradModeValue) or manager.kind == "autocast":
         return outer
     return YES if manager.enabled is True else NO if manager.enabled is False else maybe("the flag is not known")
 

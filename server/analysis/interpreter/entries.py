@@ -45,6 +45,8 @@ def run_entries(machine: Machine, module: ModuleValue) -> None:
     values = [v for v in module.namespace.values() if _belongs(v, module) and not _done(machine, v)]
     roots = _called_by_nobody(values)
     values.sort(key=lambda v: (v.name not in roots, getattr(v.node, "lineno", 0)))
+    values = [*_not_entered(machine, 0), *values]
+    roots |= {value.name for value in machine.inner}
     frame = Frame(Scope(module, None, module.namespace))
     first = True
     for value in values:
@@ -53,7 +55,7 @@ def run_entries(machine: Machine, module: ModuleValue) -> None:
         machine.errors = ()
         if isinstance(value, FunctionValue):
             if not machine.has_entered(value.node):
-                _enter(machine, frame, value, partial(_run_function, machine, value, None))
+                _enter(machine, frame, value, partial(_run_with_inner, machine, value))
         else:
             _enter(machine, frame, value, partial(_run_class, machine, value))
 
@@ -141,6 +143,38 @@ def _take_back(machine: Machine, mark: int) -> None:
             machine.events.flags.append(LeftFlag(machine.entry, tensor, flag, frozen))
 
 
+def _not_entered(machine: Machine, first: int) -> list[Value]:
+    """What was made inside other functions since there were so many of them, and never called: one for each `def`."""
+    made = {value.node: value for value in machine.inner[first:]}
+    return [value for node, value in made.items() if not machine.has_entered(node)]
+
+
+def _run_with_inner(machine: Machine, function: FunctionValue) -> None:
+    first = len(machine.inner)
+    _run_function(machine, function, None)
+    _run_inner(machine, first)
+
+
+def _run_inner(machine: Machine, first: int) -> None:
+    """Run the functions that an entry point leaves to whoever called it: `def make_step(model): def step(batch): ...`.
+
+    Each from the state that the entry point left, whose names it sees.
+    """
+    outer, entry, frame = machine.statement, machine.entry, machine.frame
+    for value in _not_entered(machine, first):
+        mark, mode = machine.heap.mark(), machine.autograd.mode
+        machine.autograd.set_mode(Mode())
+        _start(machine, f"{entry}.{value.name}")
+        try:
+            _run_function(machine, value, None)
+        except (DeadEnd, RecursionError):
+            pass
+        finally:
+            machine.autograd.set_mode(mode)
+            _take_back(machine, mark)
+            machine.frame, machine.statement, machine.entry, machine.path = frame, outer, entry, ALWAYS
+
+
 def _start(machine: Machine, name: str) -> None:
     machine.path, machine.entry, machine.errors = ALWAYS, name, ()
     machine.loop_passes, machine.active, machine.depth, machine.expecting = [], [], 0, []
@@ -204,7 +238,9 @@ def _run_class(machine: Machine, cls: ClassValue) -> None:
         if function.kind == "class":
             owner = cls
         try:
+            inner = len(machine.inner)
             value = _run_method(machine, cls, function, owner)
+            _run_inner(machine, inner)
             returned.append((function, _return_site(machine, function), value))
         except (DeadEnd, RecursionError):
             pass

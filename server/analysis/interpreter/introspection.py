@@ -27,7 +27,7 @@ from .functions import PropertyValue
 from .keys import CONSTANTS
 from .machine import Machine, Negation
 from .scope import Scope
-from .targets import set_attribute
+from .targets import delete_attribute, set_attribute
 
 _PYTHON_KINDS: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -112,6 +112,12 @@ def _setattr(machine: Machine, call: Call) -> Value:
     return None
 
 
+def _delattr(machine: Machine, call: Call) -> Value:
+    if len(call.args) == 2:
+        machine.each(call.args[0], lambda each: delete_attribute(machine, each, call.args[1]))
+    return None
+
+
 def _type(machine: Machine, call: Call) -> Value:
     value = call.args[0] if call.args else None
     if isinstance(value, Instance):
@@ -176,6 +182,7 @@ BUILTINS: dict[str, Callable[[Machine, Call], Value]] = {
     "hasattr": _hasattr,
     "getattr": _getattr,
     "setattr": _setattr,
+    "delattr": _delattr,
     "type": _type,
     "super": _super,
     "callable": _callable,

@@ -148,7 +148,7 @@ class Machine(Branches):
         elif isinstance(value, Choice):
             children = [v for _, v in value.alternatives]
         elif isinstance(value, Instance):
-            children = list(value.attributes.values())
+            children = [*value.attributes.values(), value.data.get("distribution")]
         elif isinstance(value, ModuleObject):
             children = [*value.attributes.values(), *value.items]
         elif isinstance(value, Distribution):

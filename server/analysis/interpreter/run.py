@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..autograd.backward import Outcome
-from ..autograd.graph import ALWAYS, first_write_after, newest_order
+from ..autograd.graph import ALWAYS, Frozen, first_write_after, newest_order
 from ..autograd.heap import listen
 from ..autograd.tensor import Tensor
 from ..check_types import Cancelled, Token
 from ..events import InplaceWrite, Outdated, Sink, Step
+from ..report import Span
 from ..torch_model.model import TorchModel
 from ..values import Call, Choice, ModuleValue, Site, Value
 from . import calls, displays, introspection, objects, primaries, statements
@@ -113,6 +114,7 @@ class Interpreter(Machine):
                 len(events.sinks),
                 events.unknown_calls,
                 self.after_error,
+                _frozen(optimizer),
             )
         )
 
@@ -120,6 +122,16 @@ class Interpreter(Machine):
         """Record an in-place operation a person wrote."""
         if site.module is self.main and self.statement is not None:
             self.events.writes.append(InplaceWrite(site, tensor, before, tensor.node, name, self.entry, self.path))
+
+
+def _frozen(optimizer: Any) -> tuple[Frozen, ...]:
+    """Where everything that an optimizer holds was frozen; empty unless that is so of all of it."""
+    found: dict[Span, Frozen] = {}
+    for tensor in () if optimizer.open else optimizer.tensors:
+        if tensor.frozen is None or tensor.requires_grad.possible or tensor.group or not tensor.grad.present.no:
+            return ()
+        found[tensor.frozen.span] = tensor.frozen
+    return tuple(found.values())
 
 
 def run_file(

@@ -14,6 +14,7 @@ from ..check_types import Cancelled, StartOver, Token
 from ..events import Events
 from ..report import Span
 from ..values import (
+    FunctionValue,
     Instance,
     ModuleObject,
     ModuleValue,
@@ -103,6 +104,8 @@ class State:
         self.overflowed = self.spent_all = False
         self.crashes: list[str] = []
         self.named: list[Instance | ModuleObject] = []
+        self.inner: list[FunctionValue] = []
+        """Functions of the checked file that were made inside others."""
         self.observer: Callable[[Any, ast.stmt], None] | None = None
         self._sites: dict[ast.AST, Site] = {}
         self._comparisons: dict[Hashable, Value] = {}
@@ -114,7 +117,7 @@ class State:
 
     def restart(self, token: Token | None) -> None:
         """Forget what was recorded and where the run stopped; what the program made stays (see `trunk`)."""
-        self.events, self.named, self.crashes, self.recorded = Events(), [], [], {}
+        self.events, self.named, self.crashes, self.recorded, self.inner = Events(), [], [], {}, []
         self.steps, self.max_steps, self.entry_steps, self.token = 0, self.most_steps, 0, token
         self.depth, self.active, self.expecting, self.loop_passes, self.entered = 0, [], [], [], set()
         self.statement, self.errors, self.path = None, (), ALWAYS

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from ..values import Unknown, Value
+from ..values import FunctionValue, Unknown, Value
 from . import classes, contexts, expected, loops, matching
 from .blocks import DEAD, HANDLERS, Leave, branch, run_block
 from .decorators import decorate
@@ -79,6 +79,8 @@ def _function(machine: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef) ->
     value: Value = make_function(machine, node, node.name)
     for decorator in reversed(node.decorator_list):
         value = decorate(machine, decorator, value)
+    if isinstance(value, FunctionValue) and machine.frame.function is not None and machine.module is machine.main:
+        machine.inner.append(value)
     machine.frame.scope.store(machine.heap, node.name, value)
 
 

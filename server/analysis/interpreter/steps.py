@@ -44,6 +44,7 @@ class Step:
     calls: int = 0
     recorded: dict[ast.AST, list[Any]] = field(default_factory=dict)
     named: list[Any] = field(default_factory=list)
+    inner: list[Any] = field(default_factory=list)
     entered: set[Any] = field(default_factory=set)
     questions: dict[str, None] = field(default_factory=dict)
     loaded: tuple[str, ...] = ()
@@ -97,7 +98,7 @@ class Recorder:
         self._start = 0
         self._lengths: tuple[int, ...] = ()
         self._before_foreign = 0
-        self._before_named = 0
+        self._before_named = self._before_inner = 0
         self._before_loaded: set[str] = set()
 
     def open(self, what: Any, scope: Scope | None = None) -> Step:
@@ -111,6 +112,7 @@ class Recorder:
         machine.recorded, machine.entered, machine.third_party.unknown = {}, set(), {}
         self._lengths = tuple(len(getattr(events, name)) for name in LISTS)
         self._before_named, self._before_foreign = len(machine.named), len(machine.foreign.log)
+        self._before_inner = len(machine.inner)
         self._before_loaded = set(machine.importer.loaded)
         step.counts = self._counts()
         step.before = self.registers()
@@ -137,6 +139,7 @@ class Recorder:
         step.calls = events.unknown_calls - step.counts[-1]
         step.recorded, step.entered, step.questions = machine.recorded, machine.entered, machine.third_party.unknown
         step.named, step.foreign = machine.named[self._before_named :], machine.foreign.log[self._before_foreign :]
+        step.inner = machine.inner[self._before_inner :]
         step.loaded = tuple(path for path in machine.importer.loaded if path not in self._before_loaded)
         step.after = self.registers()
         step.steps = machine.steps - step.steps

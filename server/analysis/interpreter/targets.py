@@ -16,6 +16,9 @@ from .keys import key_of
 from .machine import Machine
 from .subscripts import subscript
 
+_REGISTERED = frozenset({"_parameters", "_buffers", "_modules"})
+"""The tables in which a module keeps what it has registered: `del module._parameters["weight"]`."""
+
 
 def assign(machine: Machine, target: ast.expr, value: Value) -> None:
     """Store a value into a target."""
@@ -210,16 +213,29 @@ def delete(machine: Machine, target: ast.expr) -> None:
     if isinstance(target, ast.Name):
         machine.heap.put(machine.frame.scope.table_for(target.id), target.id, MISSING)
     elif isinstance(target, ast.Attribute):
-        owner = evaluate(machine, target.value)
-        if isinstance(owner, Instance) and target.attr in owner.attributes:
-            machine.heap.put(owner.attributes, target.attr, MISSING)
+        owner, name = evaluate(machine, target.value), target.attr
+        machine.each(owner, lambda each: delete_attribute(machine, each, name))
     elif isinstance(target, ast.Subscript):
+        table = target.value.attr if isinstance(target.value, ast.Attribute) else ""
+        if table in _REGISTERED:
+            owner = evaluate(machine, target.value.value)  # type: ignore[attr-defined]
+            index = evaluate(machine, target.slice)
+            machine.each(owner, lambda each: delete_attribute(machine, each, index))
+            return
         owner = evaluate(machine, target.value)
         index = evaluate(machine, target.slice)
         machine.each(owner, lambda each: delete_item(machine, each, index))
     elif isinstance(target, (ast.Tuple, ast.List)):
         for each in target.elts:
             delete(machine, each)
+
+
+def delete_attribute(machine: Machine, owner: Value, name: Value) -> None:
+    """`del owner.name`; of a module also what torch's `__init__` registered under the name."""
+    inner = owner.data.get("torch") if isinstance(owner, Instance) else None
+    for each in (owner, inner):
+        if isinstance(each, (Instance, ModuleObject, Unknown)) and isinstance(name, str) and name in each.attributes:
+            machine.heap.put(each.attributes, name, MISSING)
 
 
 def delete_item(machine: Machine, owner: Value, index: Value) -> None:

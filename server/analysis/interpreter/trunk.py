@@ -274,6 +274,7 @@ class Trunk:
                 getattr(events, name).extend(older.events[name])
         events.unknown_calls += older.calls
         machine.named += older.named
+        machine.inner += older.inner
         for obj, name, _, after in older.writes:
             machine.heap.set(obj, name, after)
         machine.steps += older.steps

@@ -112,6 +112,13 @@ def check(facts: Facts) -> Iterator[Finding]:
             span = carried or sink.site.span
             message = f"{what} carries the graph of an earlier pass into {name}, whose backward has already freed it"
             once = carried is not None and is_before_the_loop(facts, carried, sink)
+            made = facts.statement_at(carried)
+            local = isinstance(made, ast.Assign) and all(isinstance(each, ast.Name) for each in made.targets)
+            called = _beside(facts, shared, sink) if shared is not None and local and not once else None
+            if called is not None and is_before_the_loop(facts, called, sink):
+                # What a helper computes is as old as its call.
+                carried, span, once = called, called, True
+                what = carried_name(facts, called) or facts.value_name(called)
             if once:
                 message = f"{what} is computed before the loop, and the first pass's backward frees its graph"
         else:
@@ -148,8 +155,8 @@ def check(facts: Facts) -> Iterator[Finding]:
 def _met_again(facts: Facts) -> Iterator[tuple[Sink, Node, Confidence]]:
     """Backwards that raise for a freed graph, each with a node of it.
 
-    And those that meet parameters as they were in an earlier pass, where a branch decides if the graph is met: that it
-    is an old graph is the cause, that the optimizer has stepped since is not.
+    And those that meet parameters as they were before an earlier backward, where a branch decides if the graph is met:
+    that it is an old graph is the cause, that the optimizer has stepped since is not.
     """
     for sink in facts.events.sinks:
         raised = sink.outcome.raises
@@ -161,9 +168,12 @@ def _met_again(facts: Facts) -> Iterator[tuple[Sink, Node, Confidence]]:
 
 
 def is_old(facts: Facts, sink: Sink, node: Node) -> bool:
-    """Whether a node is of a graph that an earlier pass of the same backward may have freed."""
+    """Whether a node is of a graph that an earlier backward may have freed, in this pass or the one before.
+
+    What it saved is then gone, and nobody looks at which version it was.
+    """
     first = _first(facts, sink, node) if node in sink.outcome.freed_before else None
-    return first is not None and first.site.span == sink.site.span and _carried(sink, first) is not None
+    return first is not None and (first.site.span != sink.site.span or _carried(sink, first) is not None)
 
 
 def _carried(sink: Sink, first: Sink) -> Node | None:
@@ -291,8 +301,9 @@ def _first(facts: Facts, sink: Sink, node: Node) -> Sink | None:
 
 def _leaves(sink: Sink, node: Node) -> list[Tensor]:
     """The trainable leaves at the end of a node's edges."""
-    below = set(_below(node))
-    ends = [edge.tensor for each in below for edge in each.edges if edge.node is None and edge.tensor is not None]
+    ends = [
+        edge.tensor for each in _below(node) for edge in each.edges if edge.node is None and edge.tensor is not None
+    ]
     return [leaf for leaf in dict.fromkeys(ends) if leaf.requires_grad.yes]
 
 

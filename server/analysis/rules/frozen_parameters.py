@@ -21,7 +21,8 @@ RULE = Rule(
     claim=CUT,
     what="""\
 Finds a `backward()` on a loss none of whose tensors requires grad because `requires_grad_(False)` or
-`requires_grad = False` froze all parameters on the way.
+`requires_grad = False` froze all parameters on the way. Also an optimizer whose steps find every one of its parameters
+frozen, and none with a gradient: it never changes anything, whatever else the loss reaches.
 
 Freezing a part of a model, or a model whose input requires grad, is not reported.""",
     why="""\
@@ -60,10 +61,11 @@ print(model[2].weight.grad)
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """Sinks that raise because all parameters on the way to them were frozen."""
+    """Sinks that raise because all parameters on the way were frozen, and optimizers that step with nothing else."""
+    told: set[Span] = set()
     for sink, candidates in facts.nothing_trainable:
         frozen = [t for t in candidates if t.is_parameter and facts.frozen_at(t, sink.entry) is not None]
-        asked = any(id(t) in facts.read for t in candidates) or held_untracked(facts, sink)
+        asked = any(id(t) in facts.read and t not in frozen for t in candidates) or held_untracked(facts, sink)
         if not frozen or sink.after_error or asked:
             continue
         place = _place(facts, facts.frozen_at(frozen[0], sink.entry))
@@ -76,6 +78,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.sink_step(sink, "raises: element 0 of tensors does not require grad"),
         ]
         yield facts.finding(RULE.name, facts.confidence(sink), message, facts.marked(place), trace)
+        told.add(place)
+    yield from _idle_steps(facts, told)
 
 
 def _place(facts: Facts, frozen: Frozen | None) -> Span | None:
@@ -107,3 +111,29 @@ def _passes_on(statement: ast.stmt | None, function: ast.FunctionDef | ast.Async
     called = statement.value.func
     least = 1 if isinstance(called, ast.Attribute) and called.attr == "requires_grad_" else 2
     return not told and len(values) >= least and isinstance(values[-1], ast.Name) and values[-1].id in names
+
+
+def _idle_steps(facts: Facts, told: set[Span]) -> Iterator[Finding]:
+    """Optimizers that only ever step with frozen parameters."""
+    if facts.machine.exhausted or facts.machine.foreign.hides:
+        return
+    awake: set[int] = set(facts.events.exposed)
+    for step in facts.events.steps:
+        if not step.frozen or step.open:
+            awake |= {id(tensor) for tensor, _ in step.grads}
+    for step in facts.events.steps:
+        place = _place(facts, step.frozen[-1]) if step.frozen else None
+        tensors = [tensor for tensor, _ in step.grads]
+        sinks = [s for s in facts.events.sinks[: step.sinks_before] if s.kind == "backward" and s.entry == step.entry]
+        if place is None or place in told or step.after_error or not sinks or not awake.isdisjoint(map(id, tensors)):
+            continue
+        told.add(place)
+        names = facts.leaf_text(tensors)
+        several = len(tensors) > 1
+        message = f"the optimizer never changes {names}: {'they are' if several else 'it is'} frozen"
+        trace = [
+            facts.step(place, "cut", "frozen: does not require grad from here"),
+            facts.sink_step(sinks[-1], f"brings {'them' if several else 'it'} no gradient"),
+            facts.step(step.site.span, "note", "finds no gradient and changes nothing"),
+        ]
+        yield facts.finding(RULE.name, "likely", message, facts.marked(place), trace)

@@ -140,11 +140,15 @@ def _lost(facts: Facts, tensor: Tensor) -> list[Tensor]:
 
 
 def _place(facts: Facts, applied: Applied, index: int) -> Span | None:
-    """The first `return` of the class's backward, in this file, when all have None for that input."""
+    """The first `return` of the class's backward, in this file, when all have None for that input; or its `def`, when
+    it comes to its end without any."""
     function = backward_of(applied.cls)
     if applied.fault is not None or function is None or function.module.path != facts.path:
         return None
     returned = returns_of(function, applied.inputs)
+    body = [] if isinstance(function.node, ast.Lambda) else function.node.body
+    if body and not returned and not any(isinstance(each, ast.Raise) for each in body):
+        return facts.source.span(function.node)
     if not returned or any(row is None or index >= len(row) or row[index] for _, row in returned):
         return None
     node: ast.Return = returned[0][0]

@@ -114,10 +114,12 @@ def check(facts: Facts) -> Iterator[Finding]:
 def _untracked_input(facts: Facts, event: Forbidden) -> Iterator[Finding]:
     """An input of `autograd.grad`, or of `backward(inputs=...)`, that requires no grad, told where it is made."""
     tensor = event.tensor
-    if tensor is None or not facts.here(event.site.span):
+    if tensor is None:
         return
     span = facts.innermost_here(tensor.node) if tensor.node is not None else tensor.origin
     made = span if facts.here(span) else None
+    if made is None and not facts.here(event.site.span):
+        return
     name = facts.name_of(tensor)
     subject = f"`{name}`" if name else "an input"
     asks = "`backward(inputs=...)`" if "retain_grad" in event.message else "`autograd.grad`"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
+from ..events import Forbidden
 from ..facts import Facts
 from ..report import Finding
 from ..story import cut_story, elsewhere, lost_value
@@ -91,7 +93,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield facts.finding(RULE.name, cause.confidence, message, facts.marked(span), trace, fixes)
 
     for event in facts.refused():
-        if not event.message.startswith("Can't call numpy()"):
+        if not event.message.startswith("Can't call numpy()") or _for_a_caller(facts, event):
             continue
         name = facts.name_of(event.tensor) if event.tensor is not None else ""
         subject = f"`{name}`" if name else "the tensor"
@@ -103,3 +105,13 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.step(event.site.span, "sink", f"raises: {event.message}"),
         ]
         yield facts.finding(RULE.name, facts.confidence_on(event.path), message, facts.marked(event.site.span), trace)
+
+
+def _for_a_caller(facts: Facts, event: Forbidden) -> bool:
+    """Whether a function only gives its caller an array, and nothing in the file calls it.
+
+    `with torch.no_grad(): action = agent.act(observation)` stands in the file that plays.
+    """
+    inside = facts.enclosing_function(event.site.node)
+    uncalled = event.entry.rpartition(".")[2] == getattr(inside, "name", "")
+    return uncalled and isinstance(facts.statement_at(event.site.span), ast.Return)

@@ -95,7 +95,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Sinks that raise because no tensor on the way to them requires grad, though nothing was cut."""
     for sink, candidates in facts.nothing_trainable:
         held = held_untracked(facts, sink)
-        read = bool(held) or any(id(t) in facts.read for t in candidates)
+        thawed = [t for t in candidates if not t.is_parameter or facts.frozen_at(t, sink.entry) is None]
+        read = bool(held) or any(id(t) in facts.read for t in thawed)
         frozen = [facts.frozen_at(t, sink.entry) for t in candidates if t.is_parameter]
         if not read and any(each is not None and facts.innermost_here(each) for each in frozen):
             continue

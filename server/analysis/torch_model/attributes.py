@@ -57,7 +57,10 @@ def get(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
         if value is not MISSING:
             return value
     if isinstance(owner, (ModuleObject, Instance)):
-        return module_methods.attribute(rt, owner, name, site) if module_tree.is_module(owner) else MISSING
+        if module_tree.is_module(owner):
+            return module_methods.attribute(rt, owner, name, site)
+        distribution = distributions.behind(owner)
+        return distributions.attribute(rt, distribution, name, site) if distribution is not None else MISSING
     if isinstance(owner, Unknown):
         return unknowns.attribute(rt, owner, name, site)
     if isinstance(owner, Device):
@@ -138,7 +141,9 @@ def put(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> Value
         return None
     if module_tree.is_module(owner) and isinstance(value, Tensor) and not value.is_parameter and not value.note:
         held = owner.attributes.get(name)
-        if isinstance(held, Tensor) and held.is_parameter and not held.note:
+        # `register_buffer("weight", w)` after `register_parameter("weight_orig", w)`: it is a parameter no more.
+        again = isinstance(held, Tensor) and sum(each is held for each in owner.attributes.values()) > 1
+        if isinstance(held, Tensor) and held.is_parameter and not held.note and not again:
             # Behind a condition it may be for another of the modules that a loop goes through.
             # And one of several tensors may be the parameter that is there.
             certain = rt.autograd.path == ALWAYS and not any(each.is_parameter or each.note for each in value.either)
@@ -181,7 +186,10 @@ def of_base(rt: Runtime, owner: Value, cls: Value, name: str, site: Site) -> Val
     """`super().name` where the base is torch's."""
     if isinstance(owner, Instance):
         if name == "__init__":
-            return NativeMethod(owner, name, lambda call: modules.initialise(rt, owner, call))
+            return NativeMethod(owner, name, lambda call: rt.torch.initialise(owner, call))
+        distribution = distributions.behind(owner)
+        if distribution is not None:
+            return distributions.attribute(rt, distribution, name, site)
         if name == "__setattr__":
             return NativeMethod(
                 owner,

@@ -211,16 +211,23 @@ def _of_type(name: str) -> FunctionModel:
             isinstance(a, (int, Scalar)) and not (isinstance(a, Scalar) and a.kind == "array") for a in call.args
         )
         if numbers:
-            return make(rt, call, truth.of(name != "LongTensor"))
-        tensor = wrap(rt, data, Call([], {}, call.site), f"torch.{name}")
-        tensor.floating = truth.of(name != "LongTensor")
+            tensor = make(rt, call, floating)
+        else:
+            tensor = wrap(rt, data, Call([], {}, call.site), f"torch.{name}")
+            tensor.floating = floating
+        if name.startswith("cuda."):
+            tensor.device = Device("cuda")
         return tensor
 
+    floating = truth.of(name.rpartition(".")[2] not in _WHOLE)
     return model
 
 
-for _name in ("FloatTensor", "Tensor", "LongTensor", "DoubleTensor"):
+_WHOLE = ("LongTensor", "IntTensor", "ShortTensor", "CharTensor", "ByteTensor", "BoolTensor")
+for _name in ("FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor", *_WHOLE):
     function(f"torch.{_name}")(_of_type(_name))
+    function(f"torch.cuda.{_name}")(_of_type(f"cuda.{_name}"))
+function("torch.Tensor")(_of_type("Tensor"))
 
 
 @method("new_tensor")

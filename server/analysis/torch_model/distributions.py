@@ -6,11 +6,11 @@ differentiable where the class has it, and `log_prob` is in the parameters and i
 
 from __future__ import annotations
 
-from ..autograd.heap import MISSING
+from ..autograd.heap import MISSING, remember
 from ..autograd.operation import Operand, Operation, Save
 from ..autograd.tensor import Tensor
 from ..autograd.truth import YES
-from ..values import Call, Distribution, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
+from ..values import Call, Distribution, Instance, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
 from .arguments import operands_for
 from .effects import apply
 
@@ -95,6 +95,24 @@ def build(rt: Runtime, dotted: str, call: Call) -> Value:
     return Distribution(name, parameters)
 
 
+def initialise(rt: Runtime, instance: Instance, call: Call) -> None:
+    """`super().__init__(loc, scale)` of a class that derives from one of these."""
+    for dotted in instance.cls.torch_bases():
+        name = dotted.rpartition(".")[2]
+        if dotted.startswith("torch.distributions.") and (name in _PARAMETERS or name == "TransformedDistribution"):
+            inner = build(rt, dotted, call)
+            if isinstance(inner, Distribution):
+                remember(instance.data, "distribution", inner)
+            return
+
+
+def behind(value: Value) -> Distribution | None:
+    """A distribution, or that of an object whose class derives from one."""
+    if isinstance(value, Instance):
+        value = value.data.get("distribution")
+    return value if isinstance(value, Distribution) else None
+
+
 def _is_open(value: Value) -> bool:
     return isinstance(value, Unknown) and value.node is None and not value.symbolic and not value.plain
 
@@ -106,11 +124,12 @@ def _given(names: tuple[str, ...], call: Call) -> tuple[tuple[str, Value], ...]:
 
 def _operands(value: Value) -> list[Operand]:
     """The parameters of a distribution, also of those inside it, as operands."""
-    if not isinstance(value, Distribution):
+    distribution = behind(value)
+    if distribution is None:
         return operands_for("self", value, True)
     found: list[Operand] = []
-    for name, inner in value.parameters:
-        if isinstance(inner, Distribution):
+    for name, inner in distribution.parameters:
+        if behind(inner) is not None:
             found += _operands(inner)
         elif isinstance(inner, ListValue):
             found += [o for each in inner.items for o in operands_for(name, each, True)]
@@ -138,14 +157,14 @@ def _apply(
 def can_rsample(value: Distribution) -> bool:
     """Whether `rsample` is there: a wrapper has it where what it wraps has it."""
     if value.name in _WRAPPERS and value.name not in _NO_RSAMPLE:
-        inner = value.parameter("base_distribution")
-        return can_rsample(inner) if isinstance(inner, Distribution) else True
+        inner = behind(value.parameter("base_distribution"))
+        return can_rsample(inner) if inner is not None else True
     return value.name not in _NO_RSAMPLE
 
 
 def _draws_integers(value: Distribution) -> bool:
-    inner = value.parameter("base_distribution")
-    return value.name in _INTEGERS or (isinstance(inner, Distribution) and _draws_integers(inner))
+    inner = behind(value.parameter("base_distribution"))
+    return value.name in _INTEGERS or (inner is not None and _draws_integers(inner))
 
 
 def attribute(rt: Runtime, owner: Distribution, name: str, site: Site) -> Value:

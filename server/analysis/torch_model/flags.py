@@ -54,7 +54,8 @@ def _require(rt: Runtime, tensor: Tensor, flag: Truth, site: Site, attribute: bo
         message = "you can only change requires_grad flags of leaf variables."
         rt.error("non-leaf-flag", message, site, tensor, False)
     rt.guard(lambda: rt.autograd.require_grad(tensor, flag, attribute=attribute), site, lambda: None)  # type: ignore[attr-defined]
-    rt.heap.write(tensor, "frozen", Frozen(site.span, rt.autograd.stack) if flag.no else None)
+    for each in (tensor, *tensor.either):
+        rt.heap.write(each, "frozen", Frozen(site.span, rt.autograd.stack) if flag.no else None)
 
 
 @setter("requires_grad")

@@ -22,6 +22,7 @@ from . import (
     attributes,
     copies,
     dispatch,
+    distributions,
     elements,
     grad_modes,
     instances,
@@ -149,6 +150,7 @@ class TorchModel:
     def initialise(self, instance: Instance, call: Call) -> None:
         """`__init__` of torch's base class."""
         modules.initialise(self.rt, instance, call)
+        distributions.initialise(self.rt, instance, call)
 
     def call_instance(self, instance: Instance, call: Call) -> Value:
         """Call an object of the program: the `forward` of a module; MISSING otherwise."""

@@ -8,6 +8,7 @@ from ..autograd.heap import remember
 from ..autograd.tensor import CPU, Tensor
 from ..autograd.truth import YES, Truth, maybe
 from ..values import (
+    Choice,
     ClassValue,
     External,
     Instance,
@@ -92,6 +93,8 @@ def _add_parameters(value: Value, prefix: str, seen: set[int], found: list[tuple
             unknown.append((name, child))
             if child.module_like:
                 layers.append((name, child))
+        elif kind is Choice:
+            layers += [(name, each) for each in _alternatives(child)]
     if isinstance(value, ModuleObject):
         for index, item in enumerate(value.items):
             name = value.keys[index] if value.keys and index < len(value.keys) else str(index)
@@ -116,6 +119,11 @@ def _add_parameters(value: Value, prefix: str, seen: set[int], found: list[tuple
             seen.add(id(child))
             found.append((prefix + name, child.parameters))
             found += parts_of_unknown(child, f"{prefix}{name}.", seen)
+
+
+def _alternatives(value: Choice) -> list[Value]:
+    """The layers of which a module has one or another, by a branch of its `__init__`."""
+    return [each for _, each in value.alternatives if is_module(each)]
 
 
 def parts_of_unknown(value: Unknown, prefix: str = "", seen: set[int] | None = None) -> list[tuple[str, Tensor]]:
@@ -204,6 +212,9 @@ def _add_below(value: Value, seen: set[int], found: list[Value]) -> None:
             or (kind_of_child is Unknown and child.module_like)
         ):
             _add_modules(child, seen, found)
+        elif kind_of_child is Choice:
+            for each in _alternatives(child):
+                _add_modules(each, seen, found)
     inner = value.data.get("torch") if kind is Instance else None
     if inner is not None:
         _add_below(inner, seen, found)
