@@ -38,7 +38,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("paths", nargs="*", metavar="PATH", help="files and folders (default: the current folder)")
-    command.add_argument("--output-format", choices=("text", "json", "sarif", "github"), default="text")
+    command.add_argument("--output-format", "--format", choices=("text", "json", "sarif", "github"), default="text")
     command.add_argument("--select", action="append", default=[], metavar="RULES", help="only these rules (a,b)")
     command.add_argument("--ignore", action="append", default=[], metavar="RULES", help="not these rules (a,b)")
     command.add_argument(

@@ -56,7 +56,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="limit for one run (default: 60)")
     command.add_argument("--entry", metavar="ENTRY", help='what to run instead of the file: "pytest tests/test_x.py"')
     command.add_argument("--fix", action="store_true", help="also apply the quick fix in memory and run again")
-    command.add_argument("--output-format", choices=("text", "json"), default="text")
+    command.add_argument("--output-format", "--format", choices=("text", "json"), default="text")
     command.set_defaults(run=run)
 
 
