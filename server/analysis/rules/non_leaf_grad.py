@@ -108,7 +108,11 @@ def check(facts: Facts) -> Iterator[Finding]:
 
 def _held(facts: Facts) -> Iterator[Finding]:
     for held in facts.events.held:
-        if held.tensor.is_leaf.no and held.node is not None and moved_leaf(held.node) is None and not held.tensor.note:
+        # A tensor that was cut off afterwards (`detach_()`) is a leaf by now.
+        computed = held.tensor.is_leaf.no or held.tensor.node is not held.node
+        if held.tensor.retains_grad:
+            continue  # optimizers take what keeps its gradient
+        if computed and held.node is not None and moved_leaf(held.node) is None and not held.tensor.note:
             if not held.node.tracked.yes or not facts.here(held.site.span):
                 continue
             name = facts.name_of(held.tensor)
