@@ -36,10 +36,22 @@ def run(rt: Runtime, cls: ClassValue, ctx: Value, results: Sequence[Tensor], sit
 
 
 def _differentiates(function: ast.AST) -> bool:
-    """Whether a function calls `torch.autograd.grad`, `torch.autograd.backward` or a `backward()`; found once."""
+    """Whether a function calls `autograd.grad`, `autograd.backward` or the `backward` of what it makes; found once.
+
+    `extension.backward(grad, x)` is a kernel that has nothing to do with autograd.
+    """
     known: bool | None = getattr(function, "gradsight_differentiates", None)
     if known is None:
-        called = (each.func for each in ast.walk(function) if isinstance(each, ast.Call))
-        known = any(isinstance(each, ast.Attribute) and each.attr in ("grad", "backward") for each in called)
+        nodes = list(ast.walk(function))
+        made = {each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+        called = [each.func for each in nodes if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute)]
+        known = any(_starts_one(each, made) for each in called)
         function.gradsight_differentiates = known  # type: ignore[attr-defined]
     return known
+
+
+def _starts_one(called: ast.Attribute, made: set[str]) -> bool:
+    owner = called.value
+    if (isinstance(owner, ast.Name) and owner.id == "autograd") or getattr(owner, "attr", "") == "autograd":
+        return called.attr in ("grad", "backward")
+    return called.attr == "backward" and isinstance(owner, ast.Name) and owner.id in made
