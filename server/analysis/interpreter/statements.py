@@ -8,6 +8,7 @@ from typing import Any
 
 from ..values import FunctionValue, Unknown, Value
 from . import classes, contexts, expected, loops, matching
+from .assumed import assume
 from .blocks import DEAD, HANDLERS, Leave, branch, run_block
 from .decorators import decorate
 from .expressions import evaluate
@@ -100,9 +101,12 @@ def _if(machine: Machine, node: ast.If) -> Leave | None:
         return run_block(machine, node.body)
     if known is False:
         return run_block(machine, node.orelse)
-    return branch(
-        machine, key, polarity, lambda: run_block(machine, node.body), lambda: run_block(machine, node.orelse)
-    )
+
+    def arm(outcome: bool, body: list[ast.stmt]) -> Leave | None:
+        assume(machine, node, outcome)
+        return run_block(machine, body)
+
+    return branch(machine, key, polarity, lambda: arm(True, node.body), lambda: arm(False, node.orelse))
 
 
 def _match(machine: Machine, node: ast.Match) -> Leave | None:
