@@ -6,7 +6,7 @@ from typing import Any
 
 from ..autograd import truth
 from ..autograd.engine import Autograd
-from ..autograd.graph import Edge, Memory, Node, Path, Version, contradicts, join_versions
+from ..autograd.graph import Edge, Frozen, Memory, Node, Path, Version, contradicts, join_versions
 from ..autograd.heap import MISSING
 from ..autograd.operation import Mode
 from ..autograd.tensor import ANY_FORM, UNKNOWN_DEVICE, Device, Form, Grad, Tensor
@@ -46,6 +46,9 @@ class Joiner:
             as_tensor = self._tensor_of(other)
             if as_tensor is not None:
                 return self.autograd.joined(one, as_tensor)
+        if isinstance(left, Frozen) or isinstance(right, Frozen):
+            # One place is told, that of the one branch if the other froze nothing; the flag says if it was for sure.
+            return left if isinstance(left, Frozen) else right
         if isinstance(left, Source) or isinstance(right, Source):
             # A generator that was started on one of the paths is taken as one that was not.
             return left if isinstance(left, Source) else right
