@@ -34,8 +34,7 @@ class Autograd(InPlace):
             result.memory = tensor.memory
         if share == "counter":
             result.counter = tensor.counter
-            if tensor.either:
-                result.either = tensor.either
+            result.lies_in = tensor.either or tensor.lies_in
         result.scalar, result.dtype = tensor.scalar, tensor.dtype
         result.form = tensor.form
         return result

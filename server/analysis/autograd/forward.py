@@ -163,9 +163,9 @@ class Forward(Views):
             for tensor in kept:
                 if (tensor.inference or tensor.uncounted) and outside and guard.yes and node.tracked.yes:
                     raise AutogradError("inference", "Inference tensors cannot be saved for backward.", tensor)
-                sure = save.sure and guard.yes
-                for each in tensor.either or (tensor,):
-                    keep_sure = sure and not tensor.either
+                places = tensor.places
+                keep_sure = save.sure and guard.yes and places[0] is tensor
+                for each in places:
                     version, contents = each.counter.version, each.memory.version
                     saved.append(Saved(each, version, contents, save.what, keep_sure, save.when, each.memory))
         node.saved += tuple(saved)

@@ -20,10 +20,11 @@ class InPlace(Forward):
 
     def bump(self, tensor: Tensor, what: str, span: Span, *, silent: bool = False) -> None:
         """Record a write: a new version (not through `.data`, whose counter is its own) and new contents."""
-        for each in tensor.either or (tensor,):
+        places = tensor.places
+        for each in places:
             version = Version(what, span, self.path, previous=each.counter.version, over=each.memory.version)
             version.stack = self.stack
-            weak = bool(tensor.either)
+            weak = places[0] is not tensor
             if not silent:
                 new = join_versions(version, each.counter.version) if weak else version
                 self.heap.write(each.counter, "version", new)
@@ -153,7 +154,7 @@ class InPlace(Forward):
         no matter: its history is made anew from its base.
         """
         made = tensor.maker
-        if made is None or not made.tracked.yes or tensor.view_of is not None or tensor.either:
+        if made is None or not made.tracked.yes or tensor.view_of is not None or tensor.either or tensor.lies_in:
             return
         last = tensor.node
         expected = before if last is None or last.expects is None else last.expects

@@ -100,6 +100,7 @@ class Tensor:
         "idle",
         "inference",
         "is_parameter",
+        "lies_in",
         "made",
         "memory",
         "name",
@@ -144,6 +145,7 @@ class Tensor:
         self.note = ""
         self.frozen: Frozen | None = None
         self.either: tuple[Tensor, ...] = ()
+        self.lies_in: tuple[Tensor, ...] = ()
         self.idle = False
         self.output = 0
         self.form = ANY_FORM
@@ -183,6 +185,14 @@ class Tensor:
         while tensor.view_of is not None:
             tensor = tensor.view_of
         return tensor
+
+    @property
+    def places(self) -> tuple[Tensor, ...]:
+        """The tensors whose memory it may be in: itself, unless it is one of several, or a detached one of several."""
+        several = self.either or self.lies_in
+        if not several:
+            return (self,)
+        return tuple(dict.fromkeys(place for each in several for place in each.places))
 
     @property
     def live(self) -> Truth:

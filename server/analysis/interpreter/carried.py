@@ -55,7 +55,7 @@ def alike(left: Value, right: Value) -> bool:
 
 def _is_data(tensor: Tensor) -> bool:
     """Whether no gradient was ever near a tensor: nothing it was computed from requires grad."""
-    if tensor.requires_grad.possible or tensor.is_parameter or tensor.either:
+    if tensor.requires_grad.possible or tensor.is_parameter or tensor.either or tensor.lies_in:
         return False
     if tensor.node is None:
         return True

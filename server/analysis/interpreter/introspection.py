@@ -60,6 +60,8 @@ def is_a(machine: Machine, value: Value, kind: Value) -> bool | None:
         if kind.name in _PYTHON_KINDS:
             if isinstance(value, Scalar):
                 return value.kind == kind.name if value.kind in ("int", "float", "str", "bool") else None
+            if isinstance(value, ListValue) and value.kind == kind.name:
+                return True  # A tuple of unknown length.
             return isinstance(value, _PYTHON_KINDS[kind.name])
         if kind.name in ("list", "set"):
             return isinstance(value, ListValue) and value.kind == kind.name

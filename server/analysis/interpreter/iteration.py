@@ -35,7 +35,7 @@ def _sequence(kind: str) -> Callable[[Machine, Call], Value]:
         items, open_ = machine.iterate(call.args[0], call.site)
         if kind == "tuple" and not open_:
             return tuple(items)
-        return ListValue(items, "list" if kind == "tuple" else kind, open_)
+        return ListValue(items, kind, open_)
 
     return make
 

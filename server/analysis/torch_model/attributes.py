@@ -146,7 +146,7 @@ def put(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> Value
         if isinstance(held, Tensor) and held.is_parameter and not held.note and not again:
             # Behind a condition it may be for another of the modules that a loop goes through.
             # And one of several tensors may be the parameter that is there.
-            certain = rt.autograd.path == ALWAYS and not any(each.is_parameter or each.note for each in value.either)
+            certain = rt.autograd.path == ALWAYS and not any(each.is_parameter or each.note for each in value.places)
             rt.error("other", f"cannot assign tensor as parameter '{name}'", site, value, certain)
         elif value.node is not None and isinstance(owner, Instance):
             rt.events.assigned.append(Assigned(site, owner, name, value))
