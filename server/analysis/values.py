@@ -123,7 +123,10 @@ RANGE = "range"
 
 
 class ListValue:
-    """A list, set, deque, range, or a tuple of unknown length. `items` (journaled) is a tuple; `open`: there may be more or fewer of them."""
+    """A list, set, deque, range, or a tuple of unknown length.
+
+    `items` (journaled) is a tuple; `open`: there may be more or fewer of them.
+    """
 
     __slots__ = ("born", "items", "kind", "open")
 

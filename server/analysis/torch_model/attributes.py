@@ -118,6 +118,9 @@ def _of_number(rt: Runtime, owner: Scalar, name: str, site: Site) -> Value:
         return NativeMethod(owner, name, lambda call: _array_method(rt, owner, name, call))
     if owner.kind == "shape":
         return NativeMethod(owner, name, lambda call: Scalar("int"))
+    if owner.kind == "bool" and not hasattr(bool, name):
+        # `(x > 0).float()` of an unknown `x`: what a tensor or an array is compared to is no bool of Python's.
+        return NativeMethod(owner, name, lambda call: Scalar("any", owner.node))
     return NativeMethod(owner, name, lambda call: Scalar(owner.kind, owner.node))
 
 
