@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .autograd.backward import Outcome
 from .autograd.graph import Frozen, Memory, Node, Path, Version
+from .autograd.outcome import Outcome
 from .autograd.tensor import Grad, Tensor
 from .autograd.truth import Truth
 from .made_often import made_often

@@ -12,6 +12,8 @@ with tensors, with a graph, and, at `backward()`, with what PyTorch would do.
     operation.py  what the engine is asked to do, and how it refuses
     engine.py     `Autograd`, in layers: views.py (histories of views), forward.py (operations out of place),
                   inplace.py (writes), and flags, detached tensors and joins here
-    backward.py   the walk: what raises, which leaf gets a gradient
     reach.py      reached and severed leaves, and the path between two points
+    stale.py      what a node saved, and whether it is still what it was
+    gradient_graph.py  the graph of a gradient (`create_graph=True`)
+    backward.py   the walk: what raises, which leaf gets a gradient; outcome.py is what it gives back
 """

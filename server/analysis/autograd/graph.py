@@ -231,5 +231,10 @@ class Node:
         self.expects: tuple[int, ...] | None = None
         self.stack: tuple[Any, ...] = ()
 
+    @property
+    def base_name(self) -> str:
+        """The name of the operation, however it was called: `mul` of `mul_` and of `__mul__`."""
+        return self.name.strip("_").lower()
+
     def __repr__(self) -> str:
         return f"<{self.name} #{self.order} tracked={self.tracked}>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -125,8 +124,6 @@ def _raises(machine: Machine, node: ast.With | ast.AsyncWith, item: ast.withitem
         machine.expecting.pop()
     return None if leave is not None and leave.kind == "dead" else leave
 
-
-Inside = Callable[[Value], "Leave | None"]
 
 __all__ = ["DeadEnd", "ExitStackValue", "External", "attribute", "enter", "run_with"]
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ..autograd.backward import Outcome
 from ..autograd.graph import ALWAYS, Cut, newest_order
 from ..autograd.heap import made_since
 from ..autograd.operation import Mode
+from ..autograd.outcome import Outcome
 from ..autograd.reach import reach
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO

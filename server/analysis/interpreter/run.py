@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..autograd.backward import Outcome
 from ..autograd.graph import ALWAYS, Frozen, first_write_after, newest_order
 from ..autograd.heap import listen
+from ..autograd.outcome import Outcome
 from ..autograd.tensor import Tensor
 from ..check_types import Cancelled, Token
 from ..events import InplaceWrite, Outdated, Sink, Step

@@ -95,7 +95,6 @@ class State:
         self.statement: ast.stmt | None = None
         self.errors: tuple[Path, ...] = ()
         self.loop_passes: list[int] = []
-        self.globals: dict[str, Value] = {}
         self.recorded: dict[ast.AST, list[tuple[Tensor, Any, Any]]] = {}
         self.importer: Any = None
         self.third_party = ThirdParty()

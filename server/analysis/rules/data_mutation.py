@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..autograd.backward import Raise
 from ..autograd.graph import ALWAYS, Version
+from ..autograd.outcome import Raise
 from ..describe import operation_name
 from ..events import Sink
 from ..facts import Facts

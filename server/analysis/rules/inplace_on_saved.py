@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..autograd.backward import Raise
 from ..autograd.graph import ALWAYS, Node
+from ..autograd.outcome import Raise
 from ..autograd.tensor import Tensor
 from ..describe import operation_name
 from ..events import Sink

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..autograd import truth
-from ..autograd.backward import Outcome, backward, gradient_graph
+from ..autograd.backward import backward
+from ..autograd.gradient_graph import gradient_graph
 from ..autograd.graph import Cut, Node
 from ..autograd.heap import remember
+from ..autograd.outcome import Outcome
 from ..autograd.tensor import Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..report import Span

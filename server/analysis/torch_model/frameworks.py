@@ -34,7 +34,6 @@ from ..values import (
 from . import backward
 from .optimizers import Optimizer, Scaler, attribute
 
-LIGHTNING = ("LightningModule", "LightningDataModule")
 _WRAPS = frozenset(
     [
         "prepare",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from ..autograd import truth
-from ..autograd.operation import Operation
 from ..autograd.tensor import CPU, Tensor
 from ..autograd.truth import NO
 from ..values import Call, ListValue, ModuleObject, Runtime, Scalar, TorchName, Unknown, Value
 from . import module_tree, modules, ops, strides
-from .arguments import as_tensor, device_of, operands_for, truth_of
+from .arguments import as_tensor, device_of, truth_of
 from .creation import parameter
-from .effects import in_place
 from .memory import CONSTANTS, OVERLAPS
 from .registry import function
 from .sizes import broadcast, known
@@ -172,9 +170,3 @@ def _jit_load(rt: Runtime, call: Call) -> Value:
     module = Unknown("`torch.jit.load`")
     module_tree.parameters_of_unknown(module, loaded=True)
     return module
-
-
-def write_in_place(rt: Runtime, name: str, target: Tensor, call: Call) -> Value:
-    """A generic in-place write."""
-    operation = Operation(name, call.site.span, tuple(operands_for("self", target, True)))
-    return in_place(rt, operation, target, call.site)

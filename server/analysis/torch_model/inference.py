@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..autograd.backward import matmul_takes
 from ..autograd.operation import Operand, Save
+from ..autograd.stale import matmul_takes
 from ..values import Scalar, Value
 from .shapes import plain_name
 from .sizes import broadcast

@@ -136,7 +136,6 @@ class Table:
     """Look-ups by name. Every method returns None for a name the table does not hold."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        self.torch_version: str = data["torch"]
         self._sigs: list[str] = data["sigs"]
         self._facts: list[list[Any]] = data["facts"]
         self._functions: dict[str, list[int]] = data["functions"]

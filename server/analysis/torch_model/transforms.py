@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from ..autograd.backward import backward, gradient_graph
+from ..autograd.backward import backward
+from ..autograd.gradient_graph import gradient_graph
 from ..autograd.graph import Cut, Node, Saved, newest_order
 from ..autograd.operation import Operand, Operation, Save
 from ..autograd.tensor import Form, Tensor
