@@ -18,8 +18,9 @@ from .values import ClassValue, Instance, Site
 class Sink:
     """A backward or `autograd.grad`: what it did. `kind`: "backward", "grad".
 
-    A weak sink is what a method of a module returns that the file only defines: "forward", "method". What was made
-    later has a number above `order`; `registered` are the parameters that the module of a weak sink has then.
+    A weak sink is what a method of a module returns that the file only defines: "forward", "method"; or what a "call"
+    of the module gives in a file without a backward, where any from there would raise. What was made later has a number
+    above `order`; `registered` are the parameters that the module of a weak sink has then.
     """
 
     site: Site

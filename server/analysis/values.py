@@ -42,12 +42,14 @@ class Unknown:
 
     Attributes are remembered, so that `args.amp` is the same unknown twice. `tensor` is how it takes part in tensor
     operations; `parameters` stands for the parameters of an unknown that turns out to be a module; `plain` says that it
-    is data (a batch of a loader), which requires no grad.
+    is data (a batch of a loader), which requires no grad. `holder` says that elements were put into it while nothing
+    told that it is a tensor: it may as well be a list.
     """
 
     __slots__ = (
         "attributes",
         "deps",
+        "holder",
         "module_like",
         "name",
         "node",
@@ -71,7 +73,7 @@ class Unknown:
         self.attributes: dict[Hashable, Value] = Table()
         self.tensor: Tensor | None = None
         self.parameters: Tensor | None = None
-        self.module_like = False
+        self.module_like = self.holder = False
         self.plain = False
 
     def another(self) -> Unknown:

@@ -63,6 +63,29 @@ def backward(
     )
 
 
+def spoilt(autograd: Autograd, roots: Sequence[Tensor]) -> Raise | None:
+    """What a backward from one of `roots` raises, as surely as there is one: it meets a saved tensor changed since.
+
+    Only for operations that require grad in any case. To be asked before the effects of what computed them are taken
+    back; nothing of the state changes but the histories of views.
+    """
+    for root in roots:
+        autograd.refresh(root)
+        if not root.requires_grad.yes:
+            continue
+        changes = [
+            change
+            for node in reach([root]).sure_nodes
+            if node.tracked.yes
+            for saved in node.saved
+            for change in stale(autograd, node, saved)
+        ]
+        first = _first([each for each in changes if each.certain and each.kind == "saved-modified"])
+        if first is not None:
+            return first
+    return None
+
+
 def _raised_at_once(roots: Sequence[Tensor]) -> Raise | None:
     """What is raised before anything runs."""
     if any(root.live.no for root in roots):

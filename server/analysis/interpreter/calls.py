@@ -50,6 +50,7 @@ def call_value(machine: Machine, function: Value, call: Call) -> Value:
     if isinstance(function, Instance):
         handled = machine.torch.call_instance(function, call)
         if handled is not MISSING:
+            machine.called(function, handled, call.site)
             return handled
         found = function.cls.find("__call__")
         if found is not None:

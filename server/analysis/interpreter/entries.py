@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from ..autograd.backward import spoilt
 from ..autograd.graph import ALWAYS, Cut, newest_order
 from ..autograd.heap import made_since
 from ..autograd.operation import Mode
-from ..autograd.outcome import Outcome
+from ..autograd.outcome import Outcome, Raise
 from ..autograd.reach import reach
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
@@ -229,7 +230,8 @@ def _run_class(machine: Machine, cls: ClassValue) -> None:
     if isinstance(instance, Instance):
         _may_be_filled(machine, list(instance.attributes.values()))
     mark = machine.heap.mark()
-    returned: list[tuple[FunctionValue, Site, Value]] = []
+    returned: list[tuple[FunctionValue, Site, list[Tensor], Raise | None]] = []
+    module = not lightning and module_tree.is_module(instance)
     for function in methods:
         if machine.has_entered(function.node) and function.name != "training_step":
             continue
@@ -241,13 +243,15 @@ def _run_class(machine: Machine, cls: ClassValue) -> None:
             inner = len(machine.inner)
             value = _run_method(machine, cls, function, owner)
             _run_inner(machine, inner)
-            returned.append((function, _return_site(machine, function), value))
+            if module and (roots := machine.tensors_in(value)[:50]):
+                raised = spoilt(machine.autograd, roots) if function.name == "forward" else None
+                returned.append((function, _return_site(machine, function), roots, raised))
         except (DeadEnd, RecursionError):
             pass
         finally:
             machine.path = ALWAYS
             _take_back(machine, mark)
-    if not lightning and module_tree.is_module(instance):
+    if module:
         _weak_sinks(machine, cls, instance, returned)
 
 
@@ -407,15 +411,15 @@ def _return_site(machine: Machine, function: FunctionValue) -> Site:
 
 
 def _weak_sinks(
-    machine: Machine, cls: ClassValue, instance: Value, returned: list[tuple[FunctionValue, Site, Value]]
+    machine: Machine,
+    cls: ClassValue,
+    instance: Value,
+    returned: list[tuple[FunctionValue, Site, list[Tensor], Raise | None]],
 ) -> None:
     """What a module nobody calls returns: whoever trains it backpropagates from there, as far as one can tell."""
     registered = frozenset(id(tensor) for _, tensor in module_tree.named_parameters(instance))
-    for function, site, value in returned:
-        roots = machine.tensors_in(value)[:50]
-        if not roots:
-            continue
-        outcome = Outcome(site.span, tuple(roots), None, (), reach(roots))
+    for function, site, roots, raised in returned:
+        outcome = Outcome(site.span, tuple(roots), raised, (), reach(roots))
         kind = "forward" if function.name == "forward" else "method"
         entry = f"{cls.name}.{function.name}"
         machine.events.weak.append(Sink(site, outcome, kind, ALWAYS, "", entry, registered=registered))

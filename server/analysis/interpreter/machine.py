@@ -113,6 +113,10 @@ class Machine(Branches):
         """Call a value (`Interpreter`)."""
         raise NotImplementedError
 
+    def called(self, module: Instance, value: Value, site: Site) -> None:
+        """A module of the program was called and gave `value` (`Interpreter`)."""
+        raise NotImplementedError
+
     def attribute(self, value: Value, name: str, site: Site) -> Value:
         """`value.name` (`Interpreter`)."""
         raise NotImplementedError

@@ -7,15 +7,17 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..autograd.backward import spoilt
 from ..autograd.graph import ALWAYS, Frozen, first_write_after, newest_order
 from ..autograd.heap import listen
 from ..autograd.outcome import Outcome
+from ..autograd.reach import reach
 from ..autograd.tensor import Tensor
 from ..check_types import Cancelled, Token
 from ..events import InplaceWrite, Outdated, Sink, Step
 from ..report import Span
 from ..torch_model.model import TorchModel
-from ..values import Call, Choice, ModuleValue, Site, Value
+from ..values import Call, Choice, Instance, ModuleValue, Site, Value
 from . import calls, displays, introspection, objects, primaries, statements
 from .budget import IMPORT_STEPS
 from .entries import run_entries
@@ -89,6 +91,21 @@ class Interpreter(Machine):
         if raised is not None and raised.certain:
             culprit = raised.culprit.span.start.line if raised.culprit is not None and raised.culprit.span else None
             self.error("backward", raised.kind, site, certain=True, culprit=culprit)
+
+    def called(self, module: Instance, value: Value, site: Site) -> None:
+        """Look at what a module gives in a file without any backward: whoever trains it does so from there.
+
+        `if __name__ == "__main__": print(Net()(torch.randn(2, 3)).shape)` runs a `forward` that is then no entry point.
+        """
+        inside = any(getattr(node, "name", "") == "forward" for node in self.active)
+        learning = module.data.get("training", True) is True and self.autograd.mode.enabled.yes
+        if inside or not learning or site.module is not self.main or "backward" in self.main.source.text:
+            return
+        roots = self.tensors_in(value)[:20]
+        raised = spoilt(self.autograd, roots)
+        if raised is not None:
+            outcome = Outcome(site.span, tuple(roots), raised, (), reach(roots))
+            self.events.weak.append(Sink(site, outcome, "call", self.path, "", self.entry, self.after_error))
 
     def unused_input(self, site: Site, tensor: Tensor, outcome: Outcome) -> None:
         """`autograd.grad` with an input the outputs do not depend on."""

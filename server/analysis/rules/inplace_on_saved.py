@@ -37,6 +37,9 @@ Finds an in-place change (`y.add_(1)`, `y += 1`, `y[i] = v`, `nn.ReLU(inplace=Tr
 tensor and which `backward()` needs it. `detach_()` of a saved tensor is a change too: the history that backward would
 look up is gone.
 
+In a file that only defines a module, or only tries it out, what `forward` returns stands for the loss: a change that
+spoils a backward through the module's own parameters is reported as *likely*.
+
 In-place changes of tensors that nothing saved are legal and correct, and are not reported here.""",
     why="""\
 Backward formulas need values from the forward pass. The derivative of `y = exp(x)` is `y` itself, so `exp` keeps its
@@ -94,6 +97,14 @@ def check(facts: Facts) -> Iterator[Finding]:
     for sink in facts.events.sinks:
         if sink.outcome.raises is not None and sink.outcome.raises.kind == "saved-detached" and not sink.after_error:
             yield from _finding(facts, sink, sink.outcome.raises, facts.confidence(sink))
+    told: set[Span] = set()
+    for sink in facts.events.weak:
+        # A module that cannot be trained: of a file that only defines it, or calls it and has no backward.
+        spoilt = sink.outcome.raises
+        span = spoilt.culprit.span if spoilt is not None and spoilt.culprit is not None else None
+        if spoilt is not None and span is not None and span not in told and not sink.after_error and facts.here(span):
+            told.add(span)
+            yield from _finding(facts, sink, spoilt, "likely")
 
 
 def changes(facts: Facts) -> Iterator[tuple[Sink, Raise, Confidence]]:
@@ -154,6 +165,8 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
     name = _written(facts, span, saved.tensor) or facts.name_of(saved.tensor)
     subject = f"`{name}`" if name else "a tensor"
     operation, ends = operation_name(node), f"{facts.backward_name(sink)} raises"
+    if sink.kind in ("forward", "call"):
+        ends = "a backward from what `forward` returns raises"
     what = "its result" if saved.operand.startswith("result") else f"its operand {subject}" if name else "an operand"
     message = f"{subject} is changed in place after `{operation}` saved it for backward: {ends}"
     if not name and saved.operand.startswith("result"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..autograd.graph import join_versions
 from ..autograd.operation import AutogradError, Operation
 from ..autograd.tensor import Tensor
 from ..events import Copied
@@ -70,6 +71,15 @@ def in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> T
         for operand in operation.operands:
             if operand.tensor is not None and operand.tensor.memory is not target.memory:
                 note_copy(rt, target, operand.tensor, operation.span)
+    return result
+
+
+def perhaps_in_place(rt: Runtime, operation: Operation, target: Tensor, site: Site) -> Tensor:
+    """Run an in-place operation that may not do anything: a dropout with a probability that is not known."""
+    version, contents = target.counter.version, target.memory.version
+    result = in_place(rt, operation, target, site)
+    rt.heap.write(target.counter, "version", join_versions(target.counter.version, version))
+    rt.heap.write(target.memory, "version", join_versions(target.memory.version, contents))
     return result
 
 

@@ -79,7 +79,7 @@ def put(rt: Runtime, owner: Value, index: Value, value: Value, site: Site) -> No
             if isinstance(index, str):
                 owner.attributes[("[]", index)] = value
             else:
-                indexing.put(rt, unknown_tensor(owner), index, value, site)
+                _put_somewhere(rt, owner, index, value, site)
         elif isinstance(index, (int, str)):
             owner.attributes[("[]", index)] = value
     elif isinstance(owner, ModuleObject):
@@ -107,6 +107,21 @@ def put(rt: Runtime, owner: Value, index: Value, value: Value, site: Site) -> No
     elif isinstance(owner, Scalar) and owner.kind == "array":
         remember(owner, "node", history([owner, value], "setitem", site, rt))
         arrays.changed(rt, owner, "setitem", site)
+
+
+def _put_somewhere(rt: Runtime, owner: Unknown, index: Value, value: Value, site: Site) -> None:
+    """An element of a tensor, or of a list of tensors: no tensor is changed by what is put into that.
+
+    Of `states[i] = cell(x, states[i])` both are made; a slice or a mask is for tensors.
+    """
+    if owner.tensor is None and owner.node is None and not isinstance(index, (SliceValue, tuple, Tensor)):
+        rt.heap.write(owner, "holder", True)
+    taken = unknown_tensor(owner)
+    version, contents = taken.counter.version, taken.memory.version
+    indexing.put(rt, taken, index, value, site)
+    if owner.holder:
+        rt.heap.write(taken.counter, "version", version)
+        rt.heap.write(taken.memory, "version", contents)
 
 
 def _no_data(rt: Runtime, owner: Unknown, value: Value) -> None:

@@ -9,7 +9,7 @@ from ..autograd.tensor import Tensor
 from ..values import Call, Runtime, Value
 from . import autocast, recurrent
 from .arguments import as_tensor, operands_for
-from .effects import apply, in_place
+from .effects import apply, in_place, perhaps_in_place
 from .keeps import KEEPS_OPERANDS, derivative
 from .rows import VIEWS, saves_of
 from .table import ModuleOp
@@ -53,7 +53,9 @@ def module_forward(
         derivative=derivative(name) or derivative(name.lower()),
     )
     if in_place_flag and target is not None and op.forward_inplace is not None:
-        return in_place(rt, operation, target, call.site)
+        drops = name.endswith("Dropout") or name.startswith("Dropout")
+        known = not drops or isinstance(config.get("p", 0.5), (int, float))
+        return (in_place if known else perhaps_in_place)(rt, operation, target, call.site)
     results = list(apply(rt, operation, call.site))
     if tree is None:
         return results[0]

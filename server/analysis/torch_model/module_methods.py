@@ -148,6 +148,9 @@ def _train(flag: bool | None) -> Callable[[Runtime, Value, Call], Value]:
                 if module.training is not mode:
                     rt.heap.write(module, "training", mode)
             elif isinstance(module, Instance) and module.data.get("training", True) is not mode:
+                if "training" not in module.data:
+                    # What the other branch has, should this be one of two.
+                    remember(module.data, "training", True)
                 rt.heap.put(module.data, "training", mode)
         return owner
 

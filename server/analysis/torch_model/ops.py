@@ -9,7 +9,7 @@ from ..autograd.tensor import ANY_FORM
 from ..values import Call, DType, ListValue, Runtime, Site, Unknown, Value
 from . import autocast, by_arguments, inference, new_strides, shapes, sizes, view_strides
 from .arguments import as_tensor, kind_of, operands_for
-from .effects import RESHAPING, apply, in_place
+from .effects import RESHAPING, apply, in_place, perhaps_in_place
 from .keeps import derivative
 from .out_variants import NO_OUT, write_out
 from .rows import VIEWS, picked_for, saves_of
@@ -105,7 +105,9 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         reshaped = shapes.plain_name(name) in RESHAPING
         form = ANY_FORM if shape is None or not reshaped else view_strides.view(name, bound, shape)
         before, made = target.shape, target.node
-        in_place(rt, operation, target, site)
+        # With a probability of 0 nothing is written; a flag that is not known is on where the module learns.
+        known = not drops or isinstance(bound.get("p", 0.5), (int, float))
+        (in_place if known else perhaps_in_place)(rt, operation, target, site)
         if reshaped:
             rt.heap.write(target, "form", form)
             if target.node is made and before is not None and shape is not None and sizes.known((*before, *shape)):
