@@ -123,7 +123,12 @@ def check_paths(paths: Sequence[str], projects: Projects, jedi: bool = True) -> 
     outcome = Outcome(problems=gathered.problems, unfinished=bool(gathered.problems))
     with Names(wanted=jedi) as names:
         for path in gathered.files:
-            _check_file(path, projects, names, outcome, named=path in gathered.named)
+            try:
+                _check_file(path, projects, names, outcome, named=path in gathered.named)
+            except Exception as error:  # the last line of defence: a defect of ours must not cost the other files
+                sentence = f"not analysed: internal error ({type(error).__name__}: {error}); please report it"
+                outcome.problems.append(Problem(path, sentence))
+                outcome.unfinished = True
             collect_if_due()
     return outcome
 
@@ -139,14 +144,7 @@ def _check_file(path: str, projects: Projects, names: Names, outcome: Outcome, n
             outcome.unfinished = True
         return
     outcome.files += 1
-    try:
-        report = names.check(Snapshot(path, text), projects.of(path))
-    except Exception as error:  # the last line of defence: a defect of ours must not cost the other files
-        kind = type(error).__name__
-        outcome.problems.append(Problem(path, f"not analysed: internal error ({kind}: {error}); please report it"))
-        outcome.unfinished = True
-        return
-    report = in_cells(shown_paths(report), cells)
+    report = in_cells(shown_paths(names.check(Snapshot(path, text), projects.of(path))), cells)
     outcome.findings += sorted(report.findings, key=lambda finding: (finding.span.start, finding.rule))
     outcome.problems += report.problems
     if report.findings:
@@ -169,13 +167,13 @@ def _parses(text: str) -> bool:
 
 def shown_paths(report: FileReport) -> FileReport:
     """The report with the absolute paths of other files shortened where they lie below the current folder."""
+    if os.path.isabs(report.path):
+        return report
     here = os.getcwd() + os.sep
 
     def shown(span: Span) -> Span:
         return replace(span, path=span.path[len(here) :]) if span.path.startswith(here) else span
 
-    if os.path.isabs(report.path):
-        return report
     findings = tuple(
         replace(
             finding,

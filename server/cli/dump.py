@@ -22,8 +22,9 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the dump; one sentence and exit status 2 when there is nothing to show."""
+    """Print the dump; exit status 2, and a sentence, when there is nothing to show or statements had to be left out."""
     from ..analysis.dump import dump
+    from ..analysis.source.parse import parse
     from .projects import Projects
     from .terminal import printable
 
@@ -39,4 +40,7 @@ def run(options: argparse.Namespace) -> int:
         return COULD_NOT
     for line in shown.splitlines():
         print(printable(line))
-    return CLEAN
+    problems = parse(options.path, text).problems
+    for problem in problems:
+        print(f"gradsight dump: {options.path}: {problem.message}; this part is not shown", file=sys.stderr)
+    return COULD_NOT if problems else CLEAN

@@ -41,16 +41,18 @@ def gather(paths: Sequence[str]) -> Gathered:
     found = Gathered()
     seen: set[str] = set()
     for path in paths:
+        reason = why_missing(path)
+        if reason:
+            found.problems.append(Problem(path, reason))
+            continue
         if os.path.isdir(path):
+            before = len(found.problems)
             files = list(_walk(path, found.problems))
-            if not files:
+            if not files and len(found.problems) == before:
                 found.problems.append(Problem(path, "no Python files in this folder"))
-        elif os.path.exists(path):
+        else:
             files = [path]
             found.named.add(path)
-        else:
-            found.problems.append(Problem(path, _missing(path)))
-            continue
         for file in files:
             real = os.path.realpath(file)
             if real not in seen:
@@ -59,8 +61,17 @@ def gather(paths: Sequence[str]) -> Gathered:
     return found
 
 
-def _missing(path: str) -> str:
-    return "a link to a file that does not exist" if os.path.islink(path) else "no such file or folder"
+def why_missing(path: str) -> str:
+    """Why there is nothing to be looked at under a path, as one clause; empty when there is."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        if path == "-":
+            return "no such file or folder; standard input is `/dev/stdin`"
+        return "a link to a file that does not exist" if os.path.islink(path) else "no such file or folder"
+    except OSError as error:
+        return f"cannot be read: {_reason(error)}"
+    return ""
 
 
 def _walk(folder: str, problems: list[Problem]) -> Iterator[str]:

@@ -21,7 +21,7 @@ class Target:
 
     def lines_in(self, text: str, cells: Sequence[Cell]) -> range:
         """The lines of the program that are meant. Raises Unreadable when there are none."""
-        first, last, of = 1, text.count("\n") + 1, self.path
+        first, last, of = 1, len(text.removesuffix("\n").split("\n")), self.path
         if self.cell is not None:
             found = next((cell for cell in cells if cell.label == f"cell {self.cell}"), None)
             if found is None:

@@ -17,7 +17,7 @@ from ..analysis.report import FileReport, Finding
 from ..analysis.source.notebook import Cell, Lines
 from .cells import file_and_cell, in_cells, json_in_cells
 from .exits import CLEAN, COULD_NOT, FINDINGS
-from .sources import Unreadable, read_program
+from .sources import Unreadable, read_program, why_missing
 from .targets import Target, split_target
 
 if TYPE_CHECKING:
@@ -111,8 +111,9 @@ def run(options: argparse.Namespace) -> int:
 def _read(path: str) -> tuple[str, tuple[Cell, ...]]:
     if os.path.isdir(path):
         raise Unreadable("is a folder; `verify` runs one file")
-    if not os.path.exists(path):
-        raise Unreadable("no such file")
+    reason = why_missing(path)
+    if reason:
+        raise Unreadable(reason)
     return read_program(path)
 
 

@@ -76,7 +76,6 @@ class Facts:
     raised: Raised | None = None
     trace: str = ""
     code: Any = None
-    sinks_run: int = 0
     dirty: list[dict[str, Any]] = field(default_factory=list)
     final: tuple[Leaf, ...] = ()
     kept: Facts | None = None
@@ -162,8 +161,6 @@ def facts_of(heard: Heard, watched: Watched, lines: Lines = FILE) -> Facts:
             facts.seen.setdefault(message["id"], []).append(message)
         elif kind == "dirty":
             facts.dirty.append(message)
-        elif kind == "event" and not message.get("begin"):
-            facts.sinks_run += 1
         elif kind == "end":
             facts.how = message["how"]
             facts.raised = raised_of(message.get("raised"))

@@ -226,6 +226,19 @@ def test_an_unreadable_file_and_folder(tmp_path: Path) -> None:
         "secret.py": "cannot be read: permission denied",
         "room": "cannot list this folder: permission denied",
     }
+    _, document = check_json("room", "room/a.py", cwd=tmp_path)
+    assert problems(document) == {
+        "room": "cannot list this folder: permission denied",
+        "room/a.py": "cannot be read: permission denied",
+    }
+
+
+def test_the_folder_one_stands_in_may_be_gone(tmp_path: Path) -> None:
+    (tmp_path / "cut.py").write_text(CUT, encoding="utf-8")
+    (tmp_path / "here").mkdir()
+    command = f'rmdir ../here; exec "{sys.executable}" -m gradsight check "{tmp_path / "cut.py"}"'
+    result = subprocess.run(command, shell=True, cwd=tmp_path / "here", capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1 and result.stderr == ""
 
 
 def test_bad_options_are_one_sentence(tmp_path: Path) -> None:
@@ -241,6 +254,10 @@ def test_files_of_odd_kinds(tmp_path: Path) -> None:
     status, document = check_json("empty.py", "link.py", cwd=tmp_path)
     assert (status, document["files"]) == (2, 1)
     assert problems(document) == {"link.py": "a link to a file that does not exist"}
+    (tmp_path / "round.py").symlink_to("round.py")
+    _, document = check_json("round.py", "-", cwd=tmp_path)
+    assert problems(document)["round.py"] == "cannot be read: too many levels of symbolic links"
+    assert problems(document)["-"].startswith("no such file or folder")
 
 
 def test_a_file_name_that_is_no_text(tmp_path: Path) -> None:
@@ -334,6 +351,7 @@ def test_verify_refuses_in_one_sentence(tmp_path: Path) -> None:
         ("gone.py:3", "gone.py: no such file"),
         (".", "is a folder"),
         ("cut.py:99", "has no line 99"),
+        (f"cut.py:{len(CUT.splitlines()) + 1}", f"its last one is {len(CUT.splitlines())}"),
     ):
         result = gradsight("verify", target, cwd=tmp_path)
         assert result.returncode == 2 and words in result.stderr and len(result.stderr.splitlines()) == 1

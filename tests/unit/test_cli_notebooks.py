@@ -89,11 +89,13 @@ def test_what_is_no_notebook_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "broken.ipynb").write_text("{")
     (tmp_path / "list.ipynb").write_text("[]")
     (tmp_path / "latin.ipynb").write_bytes(b'{"cells": "\xe9"}')
+    (tmp_path / "sheet.ipynb").write_text('{"worksheets": [{"cells": null}]}')
     status, document = check_json(cwd=tmp_path)
     assert status == 2
-    assert problems(document)["broken.ipynb"].startswith("not a notebook: Expecting property name")
+    assert problems(document)["broken.ipynb"].startswith("not a notebook: its JSON is broken: expecting property name")
     assert problems(document)["list.ipynb"] == "not a notebook: no object with cells"
     assert problems(document)["latin.ipynb"] == "not a notebook: its text is not valid UTF-8"
+    assert "sheet.ipynb" not in problems(document), "a sheet without cells is an empty one"
 
 
 def test_another_language_is_a_problem_only_where_it_is_named(tmp_path: Path) -> None:

@@ -54,5 +54,13 @@ def test_nothing_to_show_is_one_sentence(
     assert sentence in told.err and told.err.count("\n") == 1
 
 
+def test_what_does_not_parse_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "typed.py").write_text("import torch\nx = torch.ones(2)\ny = (x +\n")
+    assert main(["dump", str(tmp_path / "typed.py")]) == 2
+    told = capsys.readouterr()
+    assert "x  no grad" in told.out
+    assert "line 3: " in told.err and told.err.count("\n") == 1
+
+
 def test_a_text_that_does_not_parse_is_shown_as_far_as_it_goes() -> None:
     assert "x  leaf, requires grad" in dump("a.py", "import torch\nx = torch.ones(2, requires_grad=True)\ny = (x +\n")

@@ -102,13 +102,17 @@ def code_cells(text: str) -> list[tuple[int, str]]:
     """
     try:
         content = json.loads(text)
+    except json.JSONDecodeError as error:
+        what = f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}"
+        raise NotANotebook(f"not a notebook: its JSON is broken: {what}") from error
     except (ValueError, RecursionError) as error:
         raise NotANotebook(f"not a notebook: {error}") from error
     if not isinstance(content, dict):
         raise NotANotebook("not a notebook: no object with cells")
     cells = content.get("cells")
     if cells is None and isinstance(content.get("worksheets"), list):
-        cells = [cell for sheet in content["worksheets"] if isinstance(sheet, dict) for cell in sheet.get("cells", ())]
+        sheets = [sheet.get("cells") for sheet in content["worksheets"] if isinstance(sheet, dict)]
+        cells = [cell for sheet in sheets if isinstance(sheet, list) for cell in sheet]
     if not isinstance(cells, list):
         raise NotANotebook("not a notebook: it has no cells")
     language = _language(content.get("metadata"))
