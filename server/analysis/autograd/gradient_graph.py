@@ -33,7 +33,8 @@ def gradient_graph(autograd: Autograd, executed: Iterable[Node], target: Tensor,
     tracked = truth.either(edge.live for edge in edges.values())
     if any(node.opaque or node.is_join for node in way):
         tracked = truth.both(tracked, truth.maybe("the gradient goes through code that is not known"))
-    node = Node("grad", span, tuple(edges.values()), tracked=tracked, path=autograd.path)
+    refused = any(each.derivative == "refused" for each in way)
+    node = Node("grad", span, tuple(edges.values()), tracked=tracked, path=autograd.path, implemented=not refused)
     node.stack = autograd.stack
     node.has_saved, node.saved = True, tuple(saved.values())
     return node

@@ -53,7 +53,7 @@ class Operation:
     identically zero) for each tensor that comes back. `view` is "", "view" or "multi"; `view_of` names the operand.
     `derivative` tells on what its gradient depends (for a second derivative): "" on all that it saved, "linear" not on
     the operand it is taken for, "quotient" so for the first operand alone, "constant" on nothing, "inside" on all that
-    went in, whatever it saved; "whole" and "norm" are told in `torch_model/keeps.py`.
+    went in, whatever it saved; "whole", "norm" and "refused" are told in `torch_model/keeps.py`.
     `holds_numbers`: it keeps something for backward that no one can modify (sizes aside), which a freed graph lacks.
     `untracked`: it goes past autograd, whatever its operands require. `reshapes`: in place it writes no elements, and
     the base of a view keeps its history (tagged inplace_view in native_functions.yaml).

@@ -46,7 +46,29 @@ _FIELDS = {
     "Vh": 2,
     "sign": 0,
     "logabsdet": 1,
+    "min": 0,
+    "max": 1,
+    "solution": 0,
+    "residuals": 1,
+    "mantissa": 0,
+    "exponent": 1,
+    "inverse": 0,
+    "info": 1,
+    "LU": 0,
+    "pivots": 1,
+    "LD": 0,
+    "L": 0,
 }
+_FIELDS_OF_LU = {"P": 0, "L": 1, "U": 2}
+
+
+def _field(owner: tuple[Value, ...], name: str) -> int | None:
+    """The place of a field in what an operation of torch returns; None if it has none of that name."""
+    first = owner[0] if owner else None
+    if not isinstance(first, Tensor):
+        return None
+    place = (_FIELDS_OF_LU if first.node is not None and first.node.name == "lu" else _FIELDS).get(name)
+    return place if place is not None and place < len(owner) else None
 
 
 def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
@@ -86,8 +108,8 @@ def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
     if isinstance(owner, External):
         dotted = f"{owner.dotted}.{name}"
         return CONSTANTS.get(dotted, External(dotted))
-    if isinstance(owner, tuple) and name in _FIELDS and len(owner) > _FIELDS[name] and isinstance(owner[0], Tensor):
-        return owner[_FIELDS[name]]
+    if isinstance(owner, tuple) and (place := _field(owner, name)) is not None:
+        return owner[place]
     if isinstance(owner, (ListValue, DictValue, IterValue, tuple, str)):
         return containers.method(machine, owner, name)
     if isinstance(owner, Unknown):

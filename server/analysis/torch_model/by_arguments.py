@@ -1,17 +1,15 @@
-"""What the table leaves open because the arguments of the call decide it: what is saved for certain, how many results,
-whether anything is computed at all, and whether integers stay integers."""
+"""What the table leaves open because the arguments of the call decide it: how many results there are, whether anything
+is computed at all, and whether integers stay integers. What is saved is told in `saved`."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ..autograd.operation import Operation, Save
+from ..autograd.operation import Operation
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..values import ListValue, Value
-from . import dtypes, shapes, strides
+from . import dtypes, saved, shapes, strides
 from .arguments import as_tensor
-from .keeps import KEEPS_NOTHING, KEEPS_OPERANDS, PRODUCTS
+from .keeps import KEEPS_NOTHING, KEEPS_OPERANDS, PRODUCTS, derivative
 from .sizes import UNKNOWN, Shape
 from .table import Overload
 
@@ -79,40 +77,9 @@ _INTEGER_STAYS = frozenset(
     ]
 )
 _LIST_OUTPUTS = 3
-
-
-def certain(name: str, bound: dict[str, Value], saves: tuple[Save, ...]) -> tuple[Save, ...]:
-    """What the table leaves open because it depends on the arguments, where these decide it.
-
-    Matrices and vectors are saved as they are, batches of them may be copied first; `kl_div` multiplies with the target
-    unless that is a logarithm; `smooth_l1_loss` is another function where `beta` is 0. `batch_norm` on a CPU or with
-    cuDNN needs its input, and a norm of everything is one of a vector. `float_power` keeps copies in double precision
-    of what is not.
-    """
-    if name == "batch_norm":
-        return tuple(replace(s, sure=True) if s.what == "input" else s for s in saves)
-    if name == "float_power":
-        return tuple(s for s in saves if _is_double(bound.get(s.what)))
-    if name in ("matmul", "__matmul__", "__rmatmul__"):
-        tensors = [t for t in map(as_tensor, bound.values()) if t is not None]
-        decided = all(t.shape is not None and len(t.shape) <= 2 for t in tensors)
-        if not decided and len(tensors) == 2 and tensors[1].shape is not None and len(tensors[1].shape) <= 2:
-            # A stack times a matrix or a vector: that one is taken as it is, once for all.
-            stack = tensors[0].shape is not None and len(tensors[0].shape) > 2
-            return tuple(replace(s, sure=True) if stack and s.what == "other" else s for s in saves)
-    elif name == "smooth_l1_loss":
-        beta = bound.get("beta", 1.0)
-        decided = isinstance(beta, (int, float)) and beta > 0
-    elif name == "norm":
-        decided = all(bound.get(each) is None for each in ("ord", "p", "dim"))
-    else:
-        decided = name == "kl_div" and bound.get("log_target", False) is False
-    return tuple(Save(s.what, s.when) for s in saves) if decided else saves
-
-
-def _is_double(value: Value) -> bool:
-    tensor = as_tensor(value)
-    return tensor is None or dtypes.of(tensor) == "float64"
+_AT_LEAST = {"atleast_1d": 1, "atleast_2d": 2, "atleast_3d": 3}
+GIVE_BACK = frozenset(["flatten", "real", "conj", "resolve_conj", "resolve_neg", "positive", *_AT_LEAST])
+"""Operations that may give back the tensor itself (`is_itself`)."""
 
 
 def holds_numbers(name: str, overload: Overload, bound: dict[str, Value], casts: bool) -> bool:
@@ -131,11 +98,50 @@ def holds_numbers(name: str, overload: Overload, bound: dict[str, Value], casts:
         # Of a number only for the gradient of the other factor, which a view without a grad_fn does not ask for.
         factors = [as_tensor(value) for value in bound.values()]
         return None in factors and any(each is not None and each.live.possible for each in factors)
+    if plain == "matrix_power" and bound.get("n") in (0, 1):
+        return False
     if plain == "interpolate" and bound.get("mode", "nearest") == "area":
         return True
     if plain in KEEPS_OPERANDS or (plain == "pad" and bound.get("mode", "constant") == "constant"):
         return False
     return name not in KEEPS_NOTHING and not overload.view_of and bool(overload.diff)
+
+
+_FIRST_IS_NOT = frozenset(["igamma", "igammac", "gammainc", "gammaincc", "zeta"])
+"""Functions that have a derivative in their second operand only (tools/autograd/derivatives.yaml)."""
+PAST_AUTOGRAD = frozenset(["logical_and_", "logical_not_", "logical_or_", "logical_xor_"])
+"""Writes that autograd knows nothing of: no check, and the history stays (measured on torch 2.13.0)."""
+
+
+def implemented(plain: str, overload: Overload, bound: dict[str, Value]) -> bool:
+    """Whether the operation has a derivative for what is asked of it here."""
+    if plain in _FIRST_IS_NOT:
+        first = as_tensor(bound.get("self", bound.get("input")))
+        return first is None or not first.live.yes
+    return overload.backward
+
+
+def depends(plain: str, bound: dict[str, Value]) -> str:
+    """On what its gradient depends: `keeps.derivative`, where the arguments do not say more."""
+    if plain == "div" and bound.get("rounding_mode") is not None:
+        return "constant"
+    if plain == "scaled_dot_product_attention" and saved.fused_attention(bound):
+        return "refused"
+    return derivative(plain)
+
+
+def is_itself(name: str, bound: dict[str, Value]) -> bool:
+    """Whether it gives back the tensor itself: `flatten` of one dimension, `atleast_1d` of a vector, `real` of it."""
+    if name == "flatten":
+        return is_flat(bound)
+    given = bound.get("tensors")
+    tensor = as_tensor(bound.get("self", bound.get("input", given[0] if isinstance(given, tuple) else given)))
+    if tensor is None or (isinstance(given, tuple) and len(given) > 1):
+        return False
+    if name in _AT_LEAST:
+        return tensor.shape is not None and len(tensor.shape) >= _AT_LEAST[name]
+    real = dtypes.of(tensor)
+    return bool(real) and not real.startswith("complex")
 
 
 def is_flat(bound: dict[str, Value]) -> bool:
@@ -177,6 +183,11 @@ def exact_count(name: str, bound: dict[str, Value]) -> int | None:
             items = sizes if isinstance(sizes, tuple) else sizes.items
             return len(items) or None
     return None
+
+
+def further_outputs(bound: dict[str, Value]) -> int:
+    """How many tensors of integers a flag asks for beside the result (`return_indices=True`)."""
+    return sum(bound.get(flag) is True for flag in ("return_indices", "return_inverse", "return_counts"))
 
 
 def count_outputs(name: str, bound: dict[str, Value]) -> int:

@@ -13,12 +13,13 @@ from . import creation as _creation
 from . import data, distributions, functions, modules, opaque, ops, optimizers
 from . import einsum as _einsum
 from . import placement as _placement
+from . import products as _products
 from . import stateless as _stateless
 from . import transforms as _transforms
 from .registry import FUNCTIONS, METHODS
 from .table import TABLE
 
-_LOADED = (_backward, _creation, _einsum, _placement, _stateless, _transforms)
+_LOADED = (_backward, _creation, _einsum, _placement, _products, _stateless, _transforms)
 """Modules of models that register themselves and are asked by name only."""
 
 

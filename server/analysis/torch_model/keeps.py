@@ -36,10 +36,14 @@ PRODUCTS = frozenset("mul rmul imul multiply mm matmul rmatmul imatmul mv dot bm
 
 _CONSTANT = frozenset(
     """
-    amax amin aminmax clamp clamp_max clamp_min clip cummax cummin fmax fmin kthvalue max maximum median min minimum
-    mode nan_to_num nanmedian nanquantile quantile sort topk
+    amax amin aminmax angle clamp clamp_max clamp_min clip cummax cummin fmax fmin frexp kthvalue max maximum median
+    min minimum mode msort nan_to_num nanmedian nanquantile nextafter quantile sgn sort topk
     """.split()
 )
+_REFUSED = frozenset("cdist pdist hardsigmoid Hardsigmoid multi_margin_loss multilabel_margin_loss".split()) | {
+    "MultiMarginLoss",
+    "MultiLabelMarginLoss",
+}
 _QUOTIENT = frozenset(
     "div divide true_divide truediv idiv itruediv fmod mod imod remainder kl_div xlogy xlog1py".split()
 )
@@ -56,11 +60,12 @@ _INSIDE = frozenset(
 _LINEAR = (
     frozenset(
         """
-        addbmm addcmul addmm addmv addr baddbmm bilinear bmm chain_matmul combinations complex cross cumsum
-        cumulative_trapezoid diagonal_scatter diff dot dropout einsum embedding embedding_bag expand fft fft2
-        fftn fftshift gather ifft ifft2 ifftn ifftshift index index_add index_copy index_fill index_put
-        index_select inner irfft irfft2 irfftn kron ldexp lerp linear masked_fill masked_scatter masked_select
-        matmul mean meshgrid mm mul multi_dot multiply mv nanmean nansum outer put rfft rfft2 rfftn rmatmul rmul
+        addbmm addcmul addmm addmv addr baddbmm bilinear bmm chain_matmul channel_shuffle combinations complex
+        cross cumsum cumulative_trapezoid diagonal_scatter diff dot dropout dropout1d dropout2d dropout3d einsum
+        embedding embedding_bag expand fft fft2 fftn fftshift gather gradient hfft hfft2 hfftn ifft ifft2 ifftn
+        ifftshift index index_add index_copy index_fill index_put index_select inner irfft irfft2 irfftn kron
+        ldexp lerp linear masked_fill masked_scatter masked_select matmul max_unpool1d max_unpool2d max_unpool3d
+        mean meshgrid mm mul multi_dot multiply mv nanmean nansum outer put rfft rfft2 rfftn rmatmul rmul
         scatter scatter_add select_scatter sum take take_along_dim tensordot trapezoid trapz vdot
         view_as_complex view_as_real where
         """.split()
@@ -77,8 +82,10 @@ def derivative(name: str) -> str:
     those of which that holds for the first operand only, "inside" for those that depend on more than they save by name.
     "whole" and "norm" are those whose backward is one function of all operands, so that each gradient has a graph where
     any of them requires grad: of convolutions it depends on the other factor, of norms for the input on input and
-    weight, for the weight on the input.
+    weight, for the weight on the input. "refused": the gradient has a graph, through which there is no way.
     """
+    if name in _REFUSED:
+        return "refused"
     if name in _INSIDE:
         return "inside"
     if name in _WHOLE:

@@ -12,6 +12,7 @@ from .arguments import as_tensor, operands_for
 from .effects import apply, in_place, perhaps_in_place
 from .keeps import KEEPS_OPERANDS, derivative
 from .rows import VIEWS, saves_of
+from .saved import INDICES
 from .table import ModuleOp
 
 
@@ -39,7 +40,11 @@ def module_forward(
         saves = autocast.kept(name, saves, operands)
     tree = _tree(op.structure)
     count = max(_leaves(tree), len(overload.outputs))
+    if tree is None and config.get("return_indices") is True:
+        tree, count = (0, 0), 2
     outputs = overload.outputs if len(overload.outputs) >= count else ("grad",) * count
+    if config.get("return_indices") is True:
+        outputs, saves = ("grad", "nograd"), (*saves, INDICES)
     operation = Operation(
         name,
         call.site.span,

@@ -7,10 +7,9 @@ from dataclasses import replace
 from ..autograd.operation import Operand, Operation
 from ..autograd.tensor import ANY_FORM
 from ..values import Call, DType, ListValue, Runtime, Site, Unknown, Value
-from . import autocast, by_arguments, inference, new_strides, shapes, sizes, view_strides
+from . import autocast, by_arguments, inference, new_strides, saved, shapes, sizes, view_strides
 from .arguments import as_tensor, kind_of, operands_for
 from .effects import RESHAPING, apply, in_place, perhaps_in_place
-from .keeps import derivative
 from .out_variants import NO_OUT, write_out
 from .rows import VIEWS, picked_for, saves_of
 from .table import TABLE, Op, Overload
@@ -45,8 +44,9 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
     if drops and (bound.get("training", bound.get("train", True)) is False or bound.get("p", 0.5) == 0):
         # Also of the form that works in place (aten/src/ATen/native/Dropout.cpp).
         return bound.get("input", bound.get("self"))
-    if name == "flatten" and by_arguments.is_flat(bound):
-        return bound.get("self", bound.get("input"))
+    if name in by_arguments.GIVE_BACK and by_arguments.is_itself(name, bound):
+        given = bound.get("self", bound.get("input", bound.get("tensors")))
+        return given[0] if isinstance(given, tuple) else given
     operands: list[Operand] = []
     for parameter in overload.params:
         if parameter.name in bound:
@@ -67,7 +67,7 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         mutated = ()
     inplace_flag = bound.get("inplace") is True
     target_name = mutated[0] if mutated else "input" if inplace_flag else ""
-    saves = by_arguments.certain(name, bound, saves_of(overload))
+    saves = saved.certain(name, bound, saves_of(overload))
     if rt.autograd.mode.casts:
         saves = autocast.kept(name, saves, operands)
     # What may return a view (`einsum`) does so for one operand only; with several it computes.
@@ -76,7 +76,8 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
     copies = copies or by_arguments.must_copy(name, bound, shape)
     dtype = bound.get("dtype")
     reinterpreted = name == "view" and isinstance(dtype, DType) and not dtype.floating
-    untracked = False
+    untracked = name in by_arguments.PAST_AUTOGRAD
+    plain = shapes.plain_name(name)
     if not rt.autograd.mode.inference and any(o.tensor is not None and o.tensor.inference for o in operands):
         untracked = inference.bypasses(name, bound, operands)
         operands, saves = list(inference.taken(name, operands)), inference.saved(name, saves, operands)
@@ -92,9 +93,9 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         view_of="" if copies else overload.view_of,
         holds_numbers=by_arguments.holds_numbers(name, overload, bound, rt.autograd.mode.casts),
         untracked=untracked,
-        implemented=overload.backward,
-        derivative=derivative(shapes.plain_name(name)),
-        reshapes=bool(mutated) and shapes.plain_name(name) in RESHAPING,
+        implemented=by_arguments.implemented(plain, overload, bound),
+        derivative=by_arguments.depends(plain, bound),
+        reshapes=bool(mutated) and plain in RESHAPING,
     )
     if overload.out_variant and bound.get("out") is not None:
         return write_out(rt, overload, operation, bound["out"], site)
@@ -102,7 +103,7 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         target = as_tensor(bound.get(target_name))
         if target is None:
             return Unknown(f"an in-place `{name}`")
-        reshaped = shapes.plain_name(name) in RESHAPING
+        reshaped = plain in RESHAPING
         form = ANY_FORM if shape is None or not reshaped else view_strides.view(name, bound, shape)
         before, made = target.shape, target.node
         # With a probability of 0 nothing is written; a flag that is not known is on where the module learns.
@@ -115,6 +116,13 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         return target
     if overload.structure == "none":
         return None
+    further = by_arguments.further_outputs(bound)
+    if further and overload.structure == "one":
+        if bound.get("return_indices") is True:
+            operation = replace(operation, saves=(*operation.saves, saved.INDICES))
+        several = apply(rt, replace(operation, outputs=("grad", *("nograd",) * further)), site)
+        several[0].form = new_strides.computed(name, bound, shape) if shape is not None else several[0].form
+        return several
     if overload.structure == "list":
         outputs = operation.outputs[:1] * by_arguments.count_outputs(name, bound)
         operation = replace(operation, outputs=outputs)

@@ -14,6 +14,7 @@ from . import (
     inference_leaves,
     leaving,
     modes,
+    operations,
     optimizers,
     products,
     python,
@@ -55,6 +56,7 @@ MODULES = (
     resized,
     inference_leaves,
     found,
+    operations,
 )
 for module in MODULES:
     for program_name, program in programs(module.TEXT).items():
