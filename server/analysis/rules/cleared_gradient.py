@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ..events import Step
+from ..events import Sink, Step
 from ..facts import Facts
 from ..report import Finding, Fix, Span
-from ..source.edits import move_behind
+from ..source.edit_base import body_of
+from ..source.edits import move_behind, move_into
 from .base import Rule
 from .claims import Law
 
@@ -23,7 +24,11 @@ RULE = Rule(
 Finds an `optimizer.step()` none of whose parameters has a gradient, because `zero_grad()` (of the optimizer or of a
 module) or `p.grad = None` has cleared what a `backward()` had left there. The finding sits on the clearing.
 
-Clearing before the backward, or after the step, is not reported; nor is a step that finds at least one gradient.""",
+And a clearing in every pass of a loop whose step comes in every n-th pass only (`if (i + 1) % n == 0:
+optimizer.step()`): what the passes without a step have accumulated is thrown away.
+
+Clearing before the backward, or after the step, is not reported otherwise; nor is a step that finds at least one
+gradient. A step that a branch leaves out for another reason (a loss that is no number) is left alone.""",
     why="""\
 A training step is *clear, backward, step*. In any other order nothing raises: `zero_grad()` sets `.grad` to None,
 `step()` skips every parameter whose `.grad` is None, and the loss stays where it is.""",
@@ -53,7 +58,7 @@ for _ in range(3):
 """,
     fix_safety="""\
 Moving `zero_grad()` behind the step is *unsafe*: the program computes something else afterwards, namely what a training
-step is for. It is offered where both are statements of one block.""",
+step is for. It is offered where both are statements of one block, and for a step in every n-th pass.""",
     blind_spots="""\
 - `zero_grad(set_to_none=False)` leaves zeros, which a step with momentum or weight decay still uses; not reported.
 - Where a branch decides whether gradients were cleared, or unknown code runs between clearing and step, the rule is
@@ -85,6 +90,87 @@ def check(facts: Facts) -> Iterator[Finding]:
         ]
         confidence = facts.confidence_on(step.path)
         yield facts.finding(RULE.name, confidence, message, facts.marked(place), trace, [_move(facts, place, step)])
+    yield from _every_pass(facts, told)
+
+
+def _every_pass(facts: Facts, told: set[Span]) -> Iterator[Finding]:
+    """Clearings in each pass of a loop whose step, in every n-th pass, is for the gradients of n of them."""
+    for step in facts.events.steps:
+        now_and_then = _counted(facts, step)
+        if now_and_then is None:
+            continue
+        block = body_of(facts.parsed, now_and_then)
+        wanted = {id(tensor) for tensor, _ in step.grads}
+        sinks = [
+            sink
+            for sink in facts.events.sinks
+            if sink.kind == "backward" and any(id(leaf) in wanted for leaf in sink.outcome.reach.leaves)
+        ]
+        before = [s for s in sinks if _stands_in(facts, s.site.span, block[: block.index(now_and_then)])]
+        if not before or any(_stands_in(facts, sink.site.span, [now_and_then]) for sink in facts.events.sinks):
+            continue
+        if wanted & facts.read or _serves_another(facts, step, before[-1], block, now_and_then):
+            continue
+        for place, (_, had) in facts.events.cleared.items():
+            clearing = facts.statement_at(place) if facts.here(place) else None
+            if place in told or not isinstance(clearing, ast.Expr) or clearing not in block or not had & wanted:
+                continue
+            told.add(place)
+            text = facts.text(clearing)
+            message = (
+                f"`{text}` also clears what the passes without a `step()` have accumulated: only the last one counts"
+            )
+            trace = [
+                facts.step(before[-1].site.span, "note", "leaves gradients in every pass"),
+                facts.step(place, "cut", "cleared in every pass"),
+                facts.step(step.site.span, "sink", "in every n-th pass only"),
+            ]
+            yield facts.finding(
+                RULE.name, "likely", message, facts.marked(place), trace, [_into(facts, clearing, step)]
+            )
+
+
+def _counted(facts: Facts, step: Step) -> ast.If | None:
+    """The `if` around a step that counts passes, with a `%` in its test; None if there is none in the loop."""
+    if step.after_error or not facts.here(step.site.span):
+        return None
+    inner: ast.AST | None = facts.statement_at(step.site.span)
+    while inner is not None:
+        outer = facts.parsed.parents.get(inner)
+        if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef, ast.For, ast.While)):
+            return None
+        if isinstance(outer, ast.If) and inner in outer.body:
+            counts = (isinstance(each, ast.BinOp) and isinstance(each.op, ast.Mod) for each in ast.walk(outer.test))
+            if any(counts):
+                return outer
+        inner = outer
+    return None
+
+
+def _serves_another(facts: Facts, step: Step, sink: Sink, block: list[ast.stmt], now_and_then: ast.If) -> bool:
+    """Whether another optimizer steps in every pass with what the same backward leaves: then this one is a slow one."""
+    for other in facts.events.steps:
+        reached = any(tensor in sink.outcome.reach.leaves for tensor, _ in other.grads)
+        in_the_pass = _stands_in(facts, other.site.span, block) and not _stands_in(
+            facts, other.site.span, [now_and_then]
+        )
+        if other.site.span != step.site.span and reached and in_the_pass:
+            return True
+    return False
+
+
+def _stands_in(facts: Facts, span: Span, statements: Sequence[ast.stmt]) -> bool:
+    if not facts.here(span):
+        return False
+    return any(each.lineno <= span.start.line <= (each.end_lineno or each.lineno) for each in statements)
+
+
+def _into(facts: Facts, clearing: ast.Expr, step: Step) -> Fix | None:
+    stepping = facts.statement_at(step.site.span)
+    if not isinstance(stepping, ast.Expr):
+        return None
+    edits = move_into(facts.parsed, clearing, stepping)
+    return facts.fix(f"move `{facts.text(clearing)}` behind `{facts.text(stepping)}`", "unsafe", edits)
 
 
 def _cleared_at(facts: Facts, step: Step) -> Span | None:

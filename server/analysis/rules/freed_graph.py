@@ -11,7 +11,7 @@ from ..autograd.tensor import Tensor
 from ..events import Sink
 from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span, TraceStep
-from ..source.edits import append_call, set_keyword
+from ..source.edits import append_call, checked, edit, set_keyword
 from . import carrying
 from .base import Rule
 from .claims import FREED, Law
@@ -32,7 +32,8 @@ loop, a value computed in one iteration that is used in the next (a hidden state
 left outside the loop). The finding sits where something can be done about it: on the first `backward()` of two that are
 written one after the other, on the statement whose value carries the graph from one iteration into the next, or on
 the one that takes a value of the first graph into a second loss whose optimizer holds nothing of that graph (the
-samples of a generator that has learned from them already); the trace shows the `backward()` that raises.
+samples of a generator that has learned from them already), or on a `state.detach()` whose result nothing takes; the
+trace shows the `backward()` that raises.
 
 `retain_graph=True` (or `create_graph=True`) on the earlier call is respected, and so is a `detach()` between two
 iterations.""",
@@ -97,7 +98,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if first is None:
             continue
         again = first.site.span == sink.site.span
-        name, strayed, once = facts.sink_name(sink), None, False
+        name, strayed, once, idle = facts.sink_name(sink), None, False, None
         shared = _carried(sink, first)
         carried = facts.innermost_here(shared) if shared is not None else None
         what = "a value"
@@ -121,6 +122,11 @@ def check(facts: Facts) -> Iterator[Finding]:
                 what = carried_name(facts, called) or facts.value_name(called)
             if once:
                 message = f"{what} is computed before the loop, and the first pass's backward frees its graph"
+            idle = _idle_detach(facts, first) if not once and not picks else None
+            if idle is not None:
+                carried = span = facts.source.span(idle)
+                what = facts.brief(idle.value)
+                message = f"`{what}` gives a new tensor, which nothing takes: the graph goes on into the next pass"
         else:
             strayed = _strayed(facts, sink, first)
             span = (_beside(facts, strayed, sink) if strayed is not None else None) or first.site.span
@@ -132,7 +138,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             continue
         if again:
             kept = "is computed once" if once or picks else "takes its graph along into the next pass"
-            story = (f"{what} {kept}", "the first pass frees the graph")
+            kept = "changes nothing: what it is called on keeps its graph" if idle is not None else kept
+            story = (f"`{what}` {kept}" if idle is not None else f"{what} {kept}", "the first pass frees the graph")
         else:
             story = ("both backwards go through this", "frees the graph")
         raises = "raises: Trying to backward through the graph a second time"
@@ -142,7 +149,9 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.step(first.site.span, "mutation", story[1]),
             facts.sink_step(sink, f"the next pass {raises}" if again else raises),
         ]
-        if again:
+        if idle is not None:
+            fix = _taken(facts, idle)
+        elif again:
             fix = forget(facts, shared, span, first) if shared is not None and not picks else None
             if (picks or once) and not _updated(facts, first, sink):
                 fix = _retain(facts, first, "in each")
@@ -150,6 +159,31 @@ def check(facts: Facts) -> Iterator[Finding]:
             use = _borrowed(facts, first, sink) if strayed is None else None
             fix = use or (_retain(facts, first) if strayed is None and not _updated(facts, first, sink) else None)
         yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [fix])
+
+
+def _idle_detach(facts: Facts, first: Sink) -> ast.Expr | None:
+    """`state.detach()` as a statement, of a value with the freed graph behind it: it is to forget, and does not."""
+    freed = first.outcome.reach.nodes
+    for statement in ast.walk(facts.parsed.tree):
+        call = statement.value if isinstance(statement, ast.Expr) else None
+        if not isinstance(statement, ast.Expr) or not isinstance(call, ast.Call):
+            continue
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "detach" and not call.args:
+            nodes = [each[1] for each in facts.machine.recorded.get(call.func.value, ())]
+            if any(below in freed for node in nodes if node is not None for below in _below(node)):
+                return statement
+    return None
+
+
+def _taken(facts: Facts, idle: ast.Expr) -> Fix | None:
+    """`state = state.detach()` for a `state.detach()` that nothing takes."""
+    called = idle.value.func if isinstance(idle.value, ast.Call) else None
+    value = called.value if isinstance(called, ast.Attribute) else None
+    if not isinstance(value, (ast.Name, ast.Attribute)):
+        return None
+    text, start = facts.source.segment(value), facts.source.offsets(idle)[0]
+    edits = checked(facts.parsed, [edit(facts.parsed, start, start, f"{text} = ")])
+    return facts.fix(f"keep what it gives: `{text} = ...`", "unsafe", edits)
 
 
 def _met_again(facts: Facts) -> Iterator[tuple[Sink, Node, Confidence]]:

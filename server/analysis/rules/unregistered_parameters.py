@@ -193,7 +193,7 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
             isinstance(value, (DictValue, ListValue, tuple)) and _hidden(value) for value in owner.attributes.values()
         ):
             continue
-        registered = named_parameters(owner)
+        registered = named_parameters(owner) or _around_it(facts, owner)
         refused = empty if not registered else None
         if refused is None and not any(id(tensor) in facts.held for _, tensor in registered):
             continue
@@ -219,6 +219,14 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
             elif held is not None:
                 trace.append(facts.step(held.site.span, "sink", "the optimizer holds the other parameters only"))
             yield facts.finding(RULE.name, "likely", message, span, trace)
+
+
+def _around_it(facts: Facts, owner: Instance) -> list[tuple[str, Tensor]]:
+    """The parameters of the module that a module without any is a part of: an optimizer gets those of the whole."""
+    for named in facts.machine.named:
+        if named is not owner and any(each is owner for each in modules(named, set())):
+            return named_parameters(named)
+    return []
 
 
 def _made_from_parameters(facts: Facts) -> Iterator[Finding]:
@@ -304,14 +312,19 @@ def _chain(value: ast.expr, made: ast.Call) -> list[ast.expr]:
     return found
 
 
-def _items(value: Value) -> list[Value]:
+def _items(value: Value, depth: int = 3) -> list[Value]:
+    """What a plain container holds, also in the containers in it."""
+    found: list[Value] = []
     if isinstance(value, DictValue):
-        return [*value.items.values(), value.rest]
-    return list(value.items) if isinstance(value, ListValue) else list(value) if isinstance(value, tuple) else []
+        found = [*value.items.values(), value.rest]
+    elif isinstance(value, (ListValue, tuple)):
+        found = list(value.items) if isinstance(value, ListValue) else list(value)
+    inner = (_items(each, depth - 1) for each in found if depth and isinstance(each, (DictValue, ListValue, tuple)))
+    return found + [item for items in inner for item in items]
 
 
 def _hidden(value: Value) -> list[Tensor]:
-    """The parameters directly inside a plain container, and those of modules there."""
+    """The parameters inside a plain container, and those of modules there."""
     items = _items(value)
     direct = [item for item in items if isinstance(item, Tensor) and item.is_parameter]
     return direct + [tensor for item in items if is_module(item) for _, tensor in named_parameters(item)]

@@ -288,6 +288,15 @@ def move_behind(parsed: Parsed, stmt: ast.stmt, anchor: ast.stmt) -> Edits | Non
     return checked(parsed, [*delete_statement(parsed, stmt), *inserted], moved=stmt)
 
 
+def move_into(parsed: Parsed, stmt: ast.stmt, anchor: ast.stmt) -> Edits | None:
+    """Move a one-line statement behind one of another block, at the indent there; None for a longer one."""
+    text = parsed.source.segment(stmt)
+    inserted = insert_line_after(parsed, anchor, text) if "\n" not in text else None
+    if inserted is None:
+        return None
+    return checked(parsed, [*delete_statement(parsed, stmt), *inserted], moved=stmt)
+
+
 def insert_line_after(parsed: Parsed, stmt: ast.stmt, text: str) -> Edits | None:
     """Insert `text` as a statement behind another, at its indent; nothing if it stands there already."""
     source = parsed.source

@@ -17,6 +17,7 @@ from .edit_blocks import (
     insert_line_after,
     insert_line_before,
     move_behind,
+    move_into,
     move_out_of_with,
     put_under,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "insert_line_after",
     "insert_line_before",
     "move_behind",
+    "move_into",
     "move_out_of_with",
     "put_under",
     "remove_argument",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..autograd.operation import Operation
 from ..autograd.tensor import CPU, UNKNOWN_DEVICE, Device, Tensor
 from ..autograd.truth import NO, YES, Truth, maybe
-from ..values import Call, Choice, DType, Runtime, Site, Unknown, Value
+from ..values import Call, Choice, DType, Runtime, Site, TorchName, Unknown, Value
 from . import dtypes, new_strides
 from .arguments import device_of, dtype_of, kind_of, operands_for
 from .effects import apply
@@ -149,11 +149,16 @@ def _type(rt: Runtime, tensor: Tensor, call: Call) -> Value:
         return Unknown("a tensor type")
     value = call.args[1]
     dtype = dtype_of(value)
-    if dtype is None and isinstance(value, str):
+    written = value.dotted if isinstance(value, TorchName) else value if isinstance(value, str) else None
+    if dtype is None and written is not None:
         for name, each in CASTS.items():
-            if value.lower().endswith(f"{name}tensor"):
+            if written.lower().endswith(f"{name}tensor"):
                 dtype = each
-    return tensor if dtype is None else move(rt, tensor, call.site, dtype=dtype)
+    if dtype is None:
+        # `x.dtype`, `x.type()`: a comparison that takes the type of floats is none of bools any more.
+        return _moved(rt, tensor, call, maybe("the type it takes is not known"), device=None, dtype=None)
+    device = Device("cuda", "cuda") if written is not None and ".cuda." in written else None
+    return move(rt, tensor, call.site, device=device, dtype=dtype)
 
 
 def _cast(name: str) -> None:
