@@ -118,6 +118,12 @@ class Emptied(tuple[Any, ...]):
     __slots__ = ()
 
 
+class Length(int):
+    """How many elements a list has that grows in a loop of unknown length: in this pass, and in others more."""
+
+    __slots__ = ()
+
+
 EMPTIED = Emptied()
 
 RANGE = "range"
@@ -127,13 +133,15 @@ RANGE = "range"
 class ListValue:
     """A list, set, deque, range, or a tuple of unknown length.
 
-    `items` (journaled) is a tuple; `open`: there may be more or fewer of them.
+    `items` (journaled) is a tuple; `open`: there may be more or fewer of them. `grows` (journaled): a loop of unknown
+    length puts more elements into it in each pass.
     """
 
-    __slots__ = ("born", "items", "kind", "open")
+    __slots__ = ("born", "grows", "items", "kind", "open")
 
     def __init__(self, items: Sequence[Value], kind: str = "list", open_: bool = False) -> None:
         self.items, self.kind, self.open = tuple(items), kind, open_
+        self.grows = False
         self.born = birth()
 
 

@@ -14,6 +14,7 @@ from ..values import (
     Choice,
     DictValue,
     Instance,
+    Length,
     ListValue,
     ModuleObject,
     Scalar,
@@ -77,6 +78,10 @@ def compare(machine: Machine, op: ast.cmpop, left: Value, right: Value, site: Si
         if isinstance(inside, bool):
             return inside is isinstance(op, ast.In)
         return inside if isinstance(op, ast.In) else Negation(inside)
+    if (type(left) is Length) is not (type(right) is Length) and isinstance(left, int) and isinstance(right, int):
+        grown = [AtLeast(each) if type(each) is Length else each for each in (left, right)]
+        known = _bounded(op, *grown)
+        return Scalar("bool") if known is None else known
     if isinstance(left, CONSTANTS) and isinstance(right, CONSTANTS):
         try:
             return bool(COMPARE[type(op)](left, right))

@@ -13,6 +13,7 @@ from ..values import (
     DictValue,
     Instance,
     IterValue,
+    Length,
     ListValue,
     ModuleObject,
     Scalar,
@@ -85,7 +86,7 @@ def _len(machine: Machine, call: Call) -> Value:
     if isinstance(value, Tensor) and value.shape and value.shape[0] >= 0:
         return value.shape[0]
     if isinstance(value, ListValue) and not value.open:
-        return len(value.items)
+        return Length(len(value.items)) if value.grows and value.items else len(value.items)
     if isinstance(value, DictValue) and value.rest is None:
         return len(value.items)
     if isinstance(value, ModuleObject) and not value.open and value.items:

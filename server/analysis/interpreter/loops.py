@@ -20,6 +20,7 @@ from .elements import open_elements
 from .expressions import evaluate
 from .machine import Abandon, DeadEnd, Machine, ProgramRaises
 from .targets import assign
+from .widening import Widening
 
 MAX_EXACT_PASSES = 24
 
@@ -123,6 +124,7 @@ def _passes(
     loop = Loop(machine, node)
     frame = machine.frame
     frame.loose += not exact
+    widening = None if exact else Widening(machine)
     ended: Leave | None = None
     last = len(steps) - 1
     try:
@@ -130,6 +132,8 @@ def _passes(
             watch = None
             if index < last and same_from is not None and index >= same_from and not machine.stop_at_error:
                 watch = carried.Watch(machine, node)
+            if widening is not None and index:
+                widening.widen()
             ended = loop.run_pass(prepare)
             if ended is not None:
                 break
@@ -139,7 +143,10 @@ def _passes(
                 break
     finally:
         frame.loose -= not exact
-    return loop.finish(ended)
+    left = loop.finish(ended)
+    if widening is not None:
+        widening.end()
+    return left
 
 
 def _same_from(node: ast.For | ast.AsyncFor, items: list[Value]) -> int | None:

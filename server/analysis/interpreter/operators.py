@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.tensor import Tensor
-from ..values import Call, Choice, Instance, IterValue, ListValue, Scalar, Site, Unknown, Value
+from ..values import Call, Choice, Instance, IterValue, Length, ListValue, Scalar, Site, Unknown, Value
 from .expressions import evaluate, expression, record
 from .keys import CONSTANTS
 from .machine import Machine, Negation
@@ -66,7 +66,8 @@ def binary(machine: Machine, op: ast.operator, left: Value, right: Value, site: 
     if isinstance(right, Choice):
         return machine.each(right, lambda each: binary(machine, op, left, each, site, in_place))
     if isinstance(left, CONSTANTS) and isinstance(right, CONSTANTS):
-        return _fold(ARITHMETIC[type(op)], left, right)
+        result = _fold(ARITHMETIC[type(op)], left, right)
+        return _of_length(op, result) if type(left) is Length else result
     for each, other, reflected in ((left, right, False), (right, left, True)):
         if isinstance(each, Instance):
             names = [f"__i{name}__"] if in_place and not reflected else []
@@ -85,6 +86,14 @@ def binary(machine: Machine, op: ast.operator, left: Value, right: Value, site: 
     if isinstance(right, sequences) and name == "mul":
         return _repeat(right, left)
     return machine.torch.binary(name, left, right, site, in_place)
+
+
+def _of_length(op: ast.operator, result: Value) -> Value:
+    """What is known of `len(memory) - 1` or of `len(memory) % 10`, where the memory grows from pass to pass."""
+    if not isinstance(result, (int, float)):
+        return result
+    grows = isinstance(op, (ast.Add, ast.Sub, ast.Mult)) and isinstance(result, int)
+    return Length(result) if grows else Scalar(type(result).__name__)
 
 
 def _is_text(value: Value) -> bool:
