@@ -194,13 +194,13 @@ class Wording:
         return "the loss"
 
     def backward_name(self, sink: Sink) -> str:
-        """The call that a sink is, where it is `loss.backward()`; else the loss as the user writes it."""
+        """The call that a sink is, where it is `loss.backward()`; else whose backward it is."""
         node = sink.site.node
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "backward":
             text = self._foreign_text(sink.site, node.func)
             if len(text) <= 34:
                 return f"`{text}()`"
-        return self.sink_name(sink)
+        return f"the backward of {self.sink_name(sink)}"
 
     def _foreign_text(self, site: Site, node: ast.AST) -> str:
         source = site.module.source if site.module is not None else self.source

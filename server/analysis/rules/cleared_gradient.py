@@ -18,7 +18,7 @@ RULE = Rule(
     summary="`zero_grad()` stands between `backward()` and `step()`: the step finds no gradient",
     family="the training step",
     severity="error",
-    fix="move `zero_grad()` behind the step",
+    fix="move `zero_grad()` after the step",
     claim=Law("unseen"),
     what="""\
 Finds an `optimizer.step()` none of whose parameters has a gradient, because `zero_grad()` (of the optimizer or of a
@@ -86,7 +86,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         trace = [
             facts.step(sinks[-1].site.span, "note", "leaves gradients") if sinks else None,
             facts.step(place, "cut", "cleared here"),
-            facts.step(step.site.span, "sink", "finds no gradient, changes nothing"),
+            facts.step(step.site.span, "sink", "finds no gradient and changes nothing"),
         ]
         confidence = facts.confidence_on(step.path)
         yield facts.finding(RULE.name, confidence, message, facts.marked(place), trace, [_move(facts, place, step)])
@@ -170,7 +170,7 @@ def _into(facts: Facts, clearing: ast.Expr, step: Step) -> Fix | None:
     if not isinstance(stepping, ast.Expr):
         return None
     edits = move_into(facts.parsed, clearing, stepping)
-    return facts.fix(f"move `{facts.text(clearing)}` behind `{facts.text(stepping)}`", "unsafe", edits)
+    return facts.fix(f"move `{facts.text(clearing)}` after `{facts.text(stepping)}`", "unsafe", edits)
 
 
 def _cleared_at(facts: Facts, step: Step) -> Span | None:
@@ -191,4 +191,4 @@ def _move(facts: Facts, place: Span, step: Step) -> Fix | None:
     if not isinstance(clearing, ast.Expr) or not isinstance(stepping, ast.Expr):
         return None
     edits = move_behind(facts.parsed, clearing, stepping)
-    return facts.fix(f"move `{facts.text(clearing)}` behind `{facts.text(stepping)}`", "unsafe", edits)
+    return facts.fix(f"move `{facts.text(clearing)}` after `{facts.text(stepping)}`", "unsafe", edits)

@@ -177,6 +177,6 @@ def _fixes(facts: Facts, sink: Sink, change: Raise, span: Span) -> list[Fix | No
         if not isinstance(update, (ast.Expr, ast.AugAssign, ast.For, ast.With)) or not isinstance(backward, ast.Expr):
             return []
         edits = move_behind(facts.parsed, update, backward)
-        title = f"move `{facts.source.segment(update).splitlines()[0]}` behind `{facts.text(backward)}`"
+        title = f"move `{facts.source.segment(update).splitlines()[0]}` after `{facts.text(backward)}`"
         return [facts.fix(title, "suggestion", edits)]
     return [facts.fix("write it out of place", "unsafe", without_data(facts.parsed, statement))]

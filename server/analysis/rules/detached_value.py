@@ -87,7 +87,7 @@ checked by it) or kept across iterations (the graph stays alive with it): then d
 def _gradient(facts: Facts, cause: Cause, span: Span) -> Finding:
     """A gradient that is differentiated, or a part of a loss, and was made without a graph."""
     sink, call = facts.sink_name(cause.sink), f"`{cause.why.detail}`"
-    message = f"the gradient carries none to {sink}: {call} without `create_graph=True` keeps no graph of it"
+    message = f"this gradient carries no gradient to {sink}: {call} without `create_graph=True` keeps no graph of it"
     trace = cut_story(facts, cause, f"cut: {call} gives gradients without grad_fn")
     node, keyword = facts.node_at(span), "create_graph"
     chosen = _chosen_by(facts, cause, node)

@@ -108,7 +108,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         picks = again and _picks(facts, sink)
         if picks:
             span = sink.site.span
-            message = f"each pass goes back through the graph of {name}, which the first one frees: `retain_graph=True`"
+            message = f"each pass goes back through the graph of {name}, which the first one frees"
         elif again:
             span = carried or sink.site.span
             message = f"{what} carries the graph of an earlier pass into {name}, whose backward has already freed it"
@@ -132,8 +132,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             span = (_beside(facts, strayed, sink) if strayed is not None else None) or first.site.span
             message = f"this backward frees the graph that a second one, of {name}, still needs"
             if strayed is not None:
-                message = f"{name} goes back into a graph that an earlier backward has freed, and that its optimizer "
-                message += "holds nothing of: detach what is used here"
+                message = f"{name} goes back into a graph that an earlier backward has freed, and of which its "
+                message += "optimizer holds nothing: detach what is used here"
         if not facts.here(span):
             continue
         if again:

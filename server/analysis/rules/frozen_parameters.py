@@ -72,7 +72,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         if place is None:
             continue
         names = facts.leaf_text(frozen)
-        message = f"nothing on the way to {facts.sink_name(sink)} requires grad: {names} frozen here"
+        are = "is" if len(frozen) == 1 else "are"
+        message = f"nothing on the way to {facts.sink_name(sink)} requires grad: {names} {are} frozen here"
         trace = [
             facts.step(place, "cut", "frozen: does not require grad from here"),
             facts.sink_step(sink, "raises: element 0 of tensors does not require grad"),

@@ -165,4 +165,4 @@ def _fix(facts: Facts, applied: Applied, tensor: Tensor, write: Version) -> Fix 
             context = arguments[0].arg
             edits = insert_line_before(facts.parsed, statement, f"{context}.mark_dirty({name})")
             return facts.fix(f"mark `{name}`: `{context}.mark_dirty({name})`", "unsafe", edits)
-    return facts.fix("out of place", "unsafe", inplace_to_outofplace(facts.parsed, node))
+    return facts.fix("write it out of place", "unsafe", inplace_to_outofplace(facts.parsed, node))

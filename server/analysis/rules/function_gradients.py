@@ -115,8 +115,9 @@ def check(facts: Facts) -> Iterator[Finding]:
     yield from _unused(facts, seen, told)
     for event in facts.refused():
         if event.message == LEGACY:
-            message = f"{facts.text(facts.node_at(event.site.span)) or 'a custom function'}"
-            message = f"`{message}` calls a function that has no static `forward`: PyTorch runs `F.apply(...)` only"
+            call = facts.text(facts.node_at(event.site.span))
+            message = f"{f'`{call}`' if call else 'this'} calls a custom function whose `forward` is not static: "
+            message += "PyTorch runs custom functions by `apply(...)` only"
             trace = [facts.step(event.site.span, "sink", "raises: Legacy autograd function with non-static forward")]
             span = facts.marked(event.site.span)
             yield facts.finding(RULE.name, facts.confidence_on(event.path), message, span, trace)

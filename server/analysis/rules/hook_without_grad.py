@@ -70,7 +70,7 @@ def _finding(facts: Facts, event: Forbidden) -> Finding:
     node = tensor.node if tensor is not None else None
     made = facts.innermost_here(node) if node is not None else tensor.origin if tensor is not None else None
     lost = first_cut(node)
-    asks = "retain_grad()" if "retain_grad" in event.message else "a hook"
+    asks = "`retain_grad()`" if "retain_grad" in event.message else "a hook"
     message = f"{asks} on {subject}, which does not require grad: PyTorch raises"
     trace = [
         facts.step(facts.innermost_here(lost), "cut", cut_words(lost.cut)) if lost and lost.cut else None,

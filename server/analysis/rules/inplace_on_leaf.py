@@ -116,7 +116,8 @@ def _moved(facts: Facts, sink: Sink) -> Iterator[Finding]:
         name = facts.name_of(leaf)
         subject = f"`{name}`" if name else "a leaf"
         message = (
-            f"in-place write makes {subject} a result, and {facts.sink_name(sink)} has a gradient for it: it raises"
+            f"in-place write makes {subject} a result before {facts.backward_name(sink)} brings the leaf its gradient:"
+            " PyTorch raises"
         )
         trace = [
             facts.step(facts.marked(leaf.origin), "source", f"{subject} is a leaf") if leaf.origin else None,

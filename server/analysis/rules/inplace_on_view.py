@@ -50,7 +50,7 @@ print(x.grad)
     fix_safety="""\
 `t = t.detach()` for `t.detach_()` is *unsafe*: other names of the same tensor keep their history. For a write there is
 no automatic fix: out of place changes the view only, a write through the base changes both.""",
-    blind_spots="Whether `reshape` gives a view or a copy depends on strides, which are not tracked.",
+    blind_spots="Whether `reshape` gives a view or a copy depends on strides, known only where all sizes are.",
 )
 
 
@@ -61,7 +61,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         name = facts.name_of(tensor) if tensor is not None else ""
         subject = f"`{name}`" if name else "a view"
         made = facts.innermost_here(tensor.node) if tensor is not None and tensor.node is not None else None
-        message = f"in-place write involving {subject}, a view autograd cannot rebase: PyTorch raises"
+        message = f"in-place write involving {subject}, a view that may not be changed in place: PyTorch raises"
         fixes: list[Fix | None] = []
         if event.kind == "view-detach":
             message = f"{subject} is a view, which `detach_()` cannot cut from its base: PyTorch raises"

@@ -103,11 +103,11 @@ def _finding(facts: Facts, sink: Sink, flags: list[Flagged], causes: list[Cause]
     span = flags[0].site.span
     name = facts.sink_name(sink)
     lost = [leaf for cause in causes for leaf in cause.leaves]
-    whom = facts.leaf_text(lost or never)
+    whom, does = facts.leaf_text(lost or never), "do" if len(lost or never) > 1 else "does"
     message = f"{name} is told to require grad after it was computed without a graph: no gradient reaches {whom}"
     cuts = [facts.step(_place(facts, cause), "cut", cut_words(cause.why)) for cause in causes]
     made = [
-        facts.step(facts.marked(tensor.origin), "source", f"{whom} does not require grad")
+        facts.step(facts.marked(tensor.origin), "source", f"{whom} {does} not require grad")
         for tensor in never[:1]
         if tensor.origin is not None
     ]

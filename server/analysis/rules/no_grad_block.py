@@ -109,7 +109,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             if marked in told:
                 continue
             told.add(marked)
-            message = f"{sink} has no graph here: `{block.name}` runs with tracking off, as part of {cut.detail}"
+            part = f"`{cut.detail}`" if cut.detail.endswith(".apply") else cut.detail
+            message = f"{sink} has no graph here: `{block.name}` runs with tracking off, as part of {part}"
         line = f"cut: {lost} has no grad_fn" if not place else "cut: the result has no grad_fn"
         trace = cut_story(facts, cause, line, place=facts.marked(span), lead=lead)
         flags = flags_between(facts, cause)

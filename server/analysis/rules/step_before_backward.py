@@ -23,7 +23,7 @@ RULE = Rule(
     summary="parameters are updated between a forward pass and the `backward()` that needs their old values",
     family="in place",
     severity="error",
-    fix="move the step behind the backward",
+    fix="move the step after the backward",
     claim=Law("raises", CHANGED, passes=3),
     what="""\
 Finds an `optimizer.step()`, or an update written by hand (`w -= lr * w.grad` under `no_grad`), that changes a parameter
@@ -136,4 +136,4 @@ def _move(facts: Facts, span: Span, sink: Sink) -> Fix | None:
     between = block[block.index(step) + 1 : block.index(backward)]
     if any("zero_grad" in facts.source.segment(one) for one in between):
         return None
-    return facts.fix(f"move `{facts.text(step)}` behind `{facts.text(backward)}`", "suggestion", edits)
+    return facts.fix(f"move `{facts.text(step)}` after `{facts.text(backward)}`", "suggestion", edits)

@@ -125,7 +125,7 @@ def _unused(facts: Facts, dead: dict[int, Step]) -> Iterator[Finding]:
 def _copied(facts: Facts, found: PassedBy) -> Finding:
     whom = facts.leaf_text([found.held])
     message = f"the gradient goes to {facts.leaf_text([found.learning])} and stops there: {whom}, which the optimizer"
-    message += " steps with, never gets one, for this copies the values and no history"
+    message += " steps with, never gets one, because this copies the values without their history"
     holders = [held.site.span for held in facts.events.held if held.tensor is found.held]
     sinks = [sink for sink in facts.events.sinks[: found.step.sinks_before] if sink.kind == "backward"]
     trace: list[TraceStep | None] = [

@@ -296,7 +296,9 @@ def _around(facts: Facts, value: ast.expr, made: ast.AST | None) -> Fix | None:
     keywords = "".join(f", {facts.source.segment(each)}" for each in made.keywords)
     new = f"{facts.source.segment(made.func)}({text[start:first]}{argument}{text[last:end]}{keywords})"
     moved = all(isinstance(each, (ast.Call, ast.Attribute)) for each in _chain(value, made))
-    return facts.fix("make the parameter last", "safe" if moved else "unsafe", replace_expr(facts.parsed, value, new))
+    return facts.fix(
+        "make the parameter of the result", "safe" if moved else "unsafe", replace_expr(facts.parsed, value, new)
+    )
 
 
 def _chain(value: ast.expr, made: ast.Call) -> list[ast.expr]:
