@@ -256,7 +256,7 @@ class Describer:
                 if sink.outcome.raises is not None:
                     message = f"{self.facts.sink_name(sink)} depends on it, but backward raises"
             elif node is not None and any(node in s.path for s in severed(sink.outcome.roots, found.leaves)):
-                message = f"{self.facts.sink_name(sink)} is computed from it, over a cut: no gradient passes"
+                message = f"no gradient comes back from {self.facts.sink_name(sink)}"
             else:
                 continue
             step = TraceStep(sink.site.span, "sink", message)
