@@ -265,11 +265,24 @@ class Causes(Wanted):
             for edge in node.edges:
                 # A result that tracking was off for is a leaf too, once it is told to require grad.
                 leaf = edge.tensor if edge.node is None or edge.node.tracked.no else None
-                if leaf is None or not edge.live.possible or leaf.note == "symbolic":
+                if leaf is None or not edge.live.possible:
+                    continue
+                if leaf.note == "symbolic" and id(leaf) not in self._detached_elsewhere:
                     continue
                 if not (leaf.group and leaf.requires_grad.maybe and node in cut_paths and node in last):
                     return False
         return bool(lost)
+
+    @cached_property
+    def _detached_elsewhere(self) -> set[int]:
+        """Arguments that a loss is made of without their history, which somebody took away: they have one, so they
+        are no data (`alpha.detach() * log_prob` and then `alpha * (log_prob.detach() + target)`)."""
+        return {
+            id(lost.leaf)
+            for sink in self.events.sinks
+            for lost in severed(sink.outcome.roots, sink.outcome.reach.leaves)
+            if lost.leaf.note == "symbolic" and lost.cut.cut is not None and lost.cut.cut.kind == "detach"
+        }
 
     def _by_branches(self, sink: Sink) -> bool:
         """Whether it only depends on branches of the program if there is a graph: what is cut off is so either way."""

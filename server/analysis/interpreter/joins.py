@@ -100,6 +100,8 @@ class Joiner:
         if isinstance(left, Unknown):
             both = Unknown(left.reason, name=left.name, deps=(left, right), symbolic=left.symbolic and right.symbolic)
             both.plain = left.plain and right.plain
+            # `out = net(x)` and then `if isinstance(out, tuple): out = out[0]` comes from `x` either way.
+            both.node = self._nodes(_history(left), _history(right))
             return both
         return None
 
@@ -180,6 +182,10 @@ def _equal(left: Value, right: Value) -> bool:
 
 def _numeric(value: Value) -> bool:
     return isinstance(value, _NUMBERS) or (isinstance(value, Scalar) and value.kind != "str")
+
+
+def _history(value: Unknown) -> Node | None:
+    return value.node if value.tensor is None else value.tensor.node
 
 
 def _node(value: Value) -> Node | None:

@@ -103,12 +103,31 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield from _untracked_input(facts, forbidden)
         if forbidden.kind != "unused-input" or forbidden.after_error or not facts.here(forbidden.site.span):
             continue
+        if _handed_in(facts, forbidden):
+            continue
         name = facts.name_of(forbidden.tensor) if forbidden.tensor is not None else ""
         subject = f"`{name}`" if name else "an input"
         message = f"{subject} is not used by the outputs of `autograd.grad`: PyTorch raises"
         trace = [facts.step(forbidden.site.span, "sink", f"raises: {forbidden.message}")]
         confidence = facts.confidence_on(forbidden.path)
         yield facts.finding(RULE.name, confidence, message, facts.marked(forbidden.site.span), trace)
+
+
+def _handed_in(facts: Facts, event: Forbidden) -> bool:
+    """Whether the outputs come from what a function is given that nobody calls, and the input was there before: what a
+    caller hands in (`agent.update(loss)`) may be made of it (`self.context`)."""
+    function = facts.enclosing_function(statement) if (statement := facts.statement_at(event.site.span)) else None
+    if function is None or event.tensor is None:
+        return False
+    made, last = event.tensor.origin, function.end_lineno or function.lineno
+    if made is not None and facts.here(made) and function.lineno <= made.start.line <= last:
+        return False
+    return any(
+        leaf.note in ("symbolic", "unknown")
+        for sink in facts.events.sinks
+        if sink.site is event.site
+        for leaf in sink.outcome.reach.leaves
+    )
 
 
 def _untracked_input(facts: Facts, event: Forbidden) -> Iterator[Finding]:

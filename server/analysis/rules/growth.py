@@ -115,7 +115,7 @@ def is_returned(facts: Facts, growth: Growth) -> bool:
         for node in ast.walk(scope):
             value, targets = _goes_into(node)
             if value is not None and any(_mentions(facts, value, name) for name in names):
-                names |= {base.id for each in targets if (base := _base(each)) is not None}
+                names |= {base.id for each in targets for base in _bases(each)}
         if len(names) == known:
             break
     return any(
@@ -139,10 +139,13 @@ def _goes_into(node: ast.AST) -> tuple[ast.expr | None, list[ast.expr]]:
     return None, []
 
 
-def _base(target: ast.expr) -> ast.Name | None:
+def _bases(target: ast.expr) -> list[ast.Name]:
+    """The names that a target puts something into: all of `image, _ = render(samples)`."""
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return [name for each in target.elts for name in _bases(each)]
     while isinstance(target, (ast.Subscript, ast.Attribute, ast.Starred)):
         target = target.value
-    return target if isinstance(target, ast.Name) else None
+    return [target] if isinstance(target, ast.Name) else []
 
 
 def only_numbers(facts: Facts, growth: Growth) -> bool:

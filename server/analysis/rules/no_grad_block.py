@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..autograd.graph import Node
+from ..autograd.graph import ALWAYS, Node
 from ..facts import Cause, Facts
 from ..late import flags_between, without_flags
 from ..report import Finding, Fix, Span
@@ -86,6 +86,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         cut = cause.why
         if cut.kind != "grad-mode" or cut.function is not None or wrapped(facts, cause) is not None:
             continue
+        if cause.raises and _trains_elsewhere(facts, cause):
+            continue
         block = facts.node_at(cut.span)
         with_node = with_of(facts, block)
         span = place_in(facts, cause.cut, with_node)
@@ -120,6 +122,16 @@ def check(facts: Facts) -> Iterator[Finding]:
             found = [_not_reentrant(facts, cut.span)]
         fixes = [without_flags(facts, fix, flags) for fix in found]
         yield facts.finding(RULE.name, cause.confidence, message, marked, trace, fixes)
+
+
+def _trains_elsewhere(facts: Facts, cause: Cause) -> bool:
+    """Whether the same backward goes through when it is met with tracking on, and here runs under conditions only that
+    nobody knows: a method that trains and evaluates, with a switch for it (`if not self.in_train: return`)."""
+    sink = cause.sink
+    return sink.path != ALWAYS and any(
+        each.site.span == sink.site.span and each.outcome.raises is None and not each.after_error
+        for each in facts.events.sinks
+    )
 
 
 def _not_reentrant(facts: Facts, span: Span | None) -> Fix | None:

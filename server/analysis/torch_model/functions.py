@@ -105,8 +105,10 @@ def _length(tensor: Tensor | None) -> int | None:
 
 
 def initialise(rt: Runtime, dotted: str, call: Call) -> Value:
-    """`torch.nn.init.*_`: writes in place under no_grad."""
+    """`torch.nn.init.*_`: writes in place under no_grad. What is calculated there are numbers (torch/nn/init.py)."""
     tensor = call.args[0] if call.args else call.kwargs.get("tensor")
+    if "calculate_" in dotted:
+        return (Scalar("int"), Scalar("int")) if dotted.endswith("_and_fan_out") else Scalar("float")
     if isinstance(tensor, Tensor):
         name = dotted.rpartition(".")[2]
         rt.guard(lambda: rt.autograd.check_inplace(tensor, NO), call.site, lambda: None)  # type: ignore[attr-defined]

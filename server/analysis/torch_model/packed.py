@@ -13,6 +13,8 @@ from .registry import function
 
 _NOTE = "packed"
 _RECURRENT = ("RNN", "LSTM", "GRU")
+_MOST = 8
+"""Calls that are looked back at."""
 
 
 @function("torch.nn.utils.rnn.pack_padded_sequence", "torch.nn.utils.rnn.pack_sequence")
@@ -24,9 +26,16 @@ def _pack(rt: Runtime, call: Call) -> Value:
 
 
 def is_packed(tensor: Tensor) -> bool:
-    """Whether what stands for a tensor is a packed sequence: a recurrent network gives one for one."""
-    node: Node | None = tensor.node
-    while node is not None and node.note != _NOTE:
-        below = node.edges[0].node if node.name in _RECURRENT and node.edges else None
-        node = below
-    return node is not None
+    """Whether what stands for a tensor is a packed sequence, or may be one: a recurrent network gives one for one, and
+    code that nobody sees may do so too."""
+    seen: set[Node] = set()
+    queue = [tensor.node] if tensor.node is not None else []
+    for node in queue:
+        if node.note == _NOTE:
+            return True
+        if node in seen or len(seen) > _MOST:
+            continue
+        seen.add(node)
+        given = node.edges if node.opaque else node.edges[:1] if node.name in _RECURRENT else ()
+        queue += [edge.node for edge in given if edge.node is not None]
+    return False

@@ -43,6 +43,9 @@ def move(
     if dtype is not None and not dtype.floating and tensor.floating.no and tensor.dtype == "":
         changes_dtype = False
     if tensor.device.kind == "unknown" and device is not None and not changes_dtype and not copy:
+        if tensor.view_of is not None:
+            # What PyTorch refuses to do with a view it does with a copy of one.
+            return rt.autograd.joined(tensor, move(rt, tensor, site, device=device, copy=True))
         same_device = YES
     else:
         same_device = YES if device is None else tensor.device.same(device)
