@@ -117,7 +117,7 @@ def _handed_in(facts: Facts, event: Forbidden) -> bool:
     """Whether the outputs come from what a function is given that nobody calls, and the input was there before: what a
     caller hands in (`agent.update(loss)`) may be made of it (`self.context`)."""
     function = facts.enclosing_function(statement) if (statement := facts.statement_at(event.site.span)) else None
-    if function is None or event.tensor is None:
+    if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or event.tensor is None:
         return False
     made, last = event.tensor.origin, function.end_lineno or function.lineno
     if made is not None and facts.here(made) and function.lineno <= made.start.line <= last:
