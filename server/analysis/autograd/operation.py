@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..made_often import made_often
 from ..report import Span
@@ -79,10 +80,11 @@ class Operation:
 class Mode:
     """Grad mode as it is now, and who set it so (`cut` is what an operation's result gets when it is off).
 
-    `casts`: under autocast.
+    `casts`: under autocast. `cache`: what is computed once as long as this mode lasts.
     """
 
     enabled: Truth = YES
     cut: Cut | None = None
     inference: bool = False
     casts: bool = False
+    cache: dict[Any, Any] | None = None

@@ -87,7 +87,7 @@ def enter(machine: Machine, manager: Value, site: Any) -> Value:
 
 def _enabled_in(manager: Value, outer: Truth) -> Truth:
     """Grad mode inside a manager; one that is not torch's leaves it as it is, and so does `autocast`."""
-    if not isinstance(manager, GradModeValue) or manager.kind == "autocast":
+    if not isinstance(manager, GradModeValue) or manager.kind in ("autocast", "cached"):
         return outer
     return YES if manager.enabled is True else NO if manager.enabled is False else maybe("the flag is not known")
 

@@ -37,6 +37,7 @@ from . import (
     modules,
     ops,
     optimizers,
+    parametrized,
     unknowns,
 )
 from .arguments import dtype_of, history
@@ -141,6 +142,8 @@ def put(rt: Runtime, owner: Value, name: str, value: Value, site: Site) -> Value
         model = SETTERS.get(name)
         if model is not None:
             model(rt, tensor, value, site)
+        return None
+    if isinstance(value, Tensor) and parametrized.assigned(rt, owner, name, site):
         return None
     if module_tree.is_module(owner) and isinstance(value, Tensor) and not value.is_parameter and not value.note:
         held = owner.attributes.get(name)

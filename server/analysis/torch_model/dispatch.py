@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from ..autograd.tensor import Tensor
 from ..values import Call, Runtime, Scalar, Unknown, Value, unknown_tensor
+from . import averaging as _averaging
 from . import backward as _backward
 from . import creation as _creation
 from . import data, distributions, functions, modules, opaque, ops, optimizers
 from . import einsum as _einsum
+from . import parametrize as _parametrize
 from . import placement as _placement
 from . import products as _products
 from . import stateless as _stateless
@@ -19,7 +21,7 @@ from . import transforms as _transforms
 from .registry import FUNCTIONS, METHODS
 from .table import TABLE
 
-_LOADED = (_backward, _creation, _einsum, _placement, _products, _stateless, _transforms)
+_LOADED = (_averaging, _backward, _creation, _einsum, _parametrize, _placement, _products, _stateless, _transforms)
 """Modules of models that register themselves and are asked by name only."""
 
 

@@ -156,13 +156,9 @@ def _setting(rt: Runtime, call: Call) -> Value:
     "torch.jit.ignore",
     "torch.jit.export",
     "torch.compiler.disable",
-    "torch.nn.utils.weight_norm",
-    "torch.nn.utils.spectral_norm",
-    "torch.nn.utils.parametrizations.weight_norm",
-    "torch.nn.utils.parametrizations.spectral_norm",
 )
 def _same(rt: Runtime, call: Call) -> Value:
-    """Wrappers that change speed or parametrisation, not what a gradient reaches."""
+    """Wrappers that change speed, not what a gradient reaches."""
     return call.args[0] if call.args else TorchName("torch.compile")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..autograd.heap import MISSING
+from ..autograd.heap import MISSING, Table
 from ..autograd.operation import Mode
 from ..autograd.truth import NO, YES, Truth, maybe
 from ..values import Call, FunctionValue, GradModeValue, Runtime, Site, TorchName, Value
@@ -58,6 +58,9 @@ def enter(rt: Runtime, value: GradModeValue, function: Value = None) -> None:
     if value.kind == "autocast":
         rt.autograd.set_mode(replace(rt.autograd.mode, casts=value.enabled is not False))
         return
+    if value.kind == "cached":
+        rt.autograd.set_mode(replace(rt.autograd.mode, cache=Table()))
+        return
     flag: Truth = YES if value.enabled is True else NO if value.enabled is False else maybe("the flag is not known")
     mode = rt.autograd.mode
     if mode.inference and value.enabled is True and value.kind != "inference_mode":
@@ -65,7 +68,7 @@ def enter(rt: Runtime, value: GradModeValue, function: Value = None) -> None:
         return
     cut = None if flag.yes else value.cut(function)
     inference = value.inference or (mode.inference and value.kind != "inference_mode")
-    rt.autograd.set_mode(Mode(flag, cut, inference, mode.casts))
+    rt.autograd.set_mode(Mode(flag, cut, inference, mode.casts, mode.cache))
 
 
 def decorate(rt: Runtime, manager: Value, target: Value, site: Site) -> Value:

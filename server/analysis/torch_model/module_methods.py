@@ -23,12 +23,13 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import hooks
+from . import averaging, hooks, parametrized
 from .arguments import device_of, dtype_of, truth_of
 from .containers import CONTAINERS, DICTS, container_of, hold, insert
+from .creation import parameter
 from .effects import note_copy
-from .module_tree import children, group_of, modules, named_parameters
-from .modules import adding, forward, listed
+from .module_tree import children, group_of, module_at, modules, named_parameters
+from .modules import adding, forward, listed, replacing
 
 
 def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
@@ -38,6 +39,11 @@ def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
             return owner.attributes[name]
         if name in owner.keys:
             return owner.items[owner.keys.index(name)]
+        if (
+            parametrized.PARTS in owner.attributes
+            and (value := parametrized.value(rt, owner, name, site)) is not MISSING
+        ):
+            return value
         if name == "training":
             return Scalar("bool") if owner.training is None else owner.training
         if name in ("forward", "__call__"):
@@ -53,6 +59,10 @@ def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
         value = owner.data.get("training", True)
         return Scalar("bool") if value is None else value
     model = _METHODS.get(name)
+    if model is None and isinstance(owner, Instance) and parametrized.PARTS in owner.attributes:
+        value = parametrized.value(rt, owner, name, site)
+        if value is not MISSING:
+            return value
     if model is None:
         inner = owner.data.get("torch") if isinstance(owner, Instance) else None
         return attribute(rt, inner, name, site) if inner is not None else MISSING
@@ -263,6 +273,8 @@ def _add(rt: Runtime, owner: Value, call: Call) -> Value:
 def _state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
     from ..autograd.graph import Cut
 
+    if call.argument(2, "keep_vars", False) is True:
+        return DictValue(dict(named_parameters(owner)), rest=Unknown("an entry of a state_dict"))
     return DictValue(
         {
             n: rt.autograd.cut_off(t, Cut("detach", call.site.span, "state_dict()"), "state_dict", share="counter")
@@ -274,12 +286,31 @@ def _state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
 
 def _load_state_dict(rt: Runtime, owner: Value, call: Call) -> Value:
     state = call.argument(0, "state_dict", None)
+    if call.argument(2, "assign", False) is True and isinstance(state, DictValue):
+        _take_over(rt, owner, state, call.site)
+        return Unknown("the result of load_state_dict")
     for name, tensor in named_parameters(owner):
         rt.autograd.bump(tensor, "load_state_dict", call.site.span)
         source = state.items.get(name) if isinstance(state, DictValue) else None
         if isinstance(source, Tensor):
             note_copy(rt, tensor, source, call.site.span)
     return Unknown("the result of load_state_dict")
+
+
+def _take_over(rt: Runtime, owner: Value, state: DictValue, site: Site) -> None:
+    """`assign=True`: new parameters over the tensors of the state, with the flags of those they stand for
+    (torch/nn/modules/module.py, `_load_from_state_dict`)."""
+    for dotted, before in named_parameters(owner):
+        source = state.items.get(dotted, state.rest)
+        path, _, name = dotted.rpartition(".")
+        module = module_at(owner, path)
+        if module is None or source is None or module.attributes.get(name) is not before:
+            rt.autograd.bump(before, "load_state_dict", site.span)
+            continue
+        made = parameter(rt, source if isinstance(source, Tensor) else None, site, before.requires_grad, before.name)
+        made.device = before.device if not isinstance(source, Tensor) else made.device
+        replacing(rt, module, name, before, made, site)
+        rt.heap.put(module.attributes, name, made)
 
 
 def _buffers(rt: Runtime, owner: Value, call: Call) -> Value:
@@ -325,4 +356,5 @@ _METHODS: dict[str, Callable[[Runtime, Value, Call], Value]] = {
     "register_full_backward_hook": hooks.on_backward,
     "register_backward_hook": hooks.on_backward,
     "get_submodule": _get_submodule,
+    "update_parameters": averaging.update,
 }

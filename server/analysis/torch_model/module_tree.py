@@ -218,3 +218,12 @@ def _add_below(value: Value, seen: set[int], found: list[Value]) -> None:
     inner = value.data.get("torch") if kind is Instance else None
     if inner is not None:
         _add_below(inner, seen, found)
+
+
+def module_at(module: Value, path: str) -> Instance | ModuleObject | None:
+    """The module below another one by its dotted name; itself for an empty one."""
+    for part in path.split(".") if path else ():
+        module = next((child for name, child in children(module) if name == part), None)
+        if module is None:
+            return None
+    return module if isinstance(module, (Instance, ModuleObject)) else None

@@ -17,7 +17,7 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import hooks, new_strides, recurrent, shapes
+from . import hooks, new_strides, parametrized, recurrent, shapes
 from .arguments import device_of
 from .containers import CONTAINERS, DICTS, LISTS
 from .module_forward import module_forward
@@ -25,6 +25,7 @@ from .module_tree import BASE, children, is_module, named_parameters
 from .module_tree import modules as modules_of
 from .table import TABLE
 
+AVERAGED = "torch.optim.swa_utils.AveragedModel"
 LISTED = "<listed>"
 """Where a module keeps a parameter that was given out together with its own. Only a module that is added later asks."""
 
@@ -168,9 +169,13 @@ def _forward(rt: Runtime, value: ModuleObject, call: Call) -> Value:
         return call.args[0] if call.args else Unknown("Identity()")
     if "Dropout" in short and value.training is False:
         return call.args[0] if call.args else Unknown("Dropout()")
+    if value.op is None and value.dotted == AVERAGED:
+        return rt.call(value.attributes["module"], call)
     if value.op is None:
         return rt.torch.opaque(value, [*call.args, *call.kwargs.values()], call.site, f"`{value.dotted}`")  # type: ignore[attr-defined]
     parameters = {n: t for n, t in value.attributes.items() if isinstance(t, Tensor)}
+    if parametrized.PARTS in value.attributes or parametrized.RECOMPUTED in value.config:
+        parameters = parametrized.forwarded(rt, value, parameters, call.site)
     result = module_forward(rt, value.op, parameters, call, value.config, short)
     if isinstance(result, Tensor) and result.shape is None:
         result.form = new_strides.of_module(short, call.args, shapes.module(short, value.config, call.args))

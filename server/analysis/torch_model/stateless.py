@@ -13,7 +13,7 @@ from ..autograd.operation import Operand, Operation
 from ..autograd.tensor import Tensor
 from ..values import Call, DictValue, Instance, ListValue, ModuleObject, Runtime, Unknown, Value
 from .effects import apply, note_copy
-from .module_tree import children, is_module, named_parameters
+from .module_tree import is_module, module_at, named_parameters
 from .registry import function
 
 
@@ -90,16 +90,8 @@ def _swap(
         given.setdefault(dotted, rest)
     for dotted, value in given.items():
         path, _, name = dotted.rpartition(".")
-        owner = _inside(module, path)
+        owner = module_at(module, path)
         before = owner.attributes.get(name, MISSING) if isinstance(owner, (Instance, ModuleObject)) else MISSING
         if owner is not None and before is not MISSING and not isinstance(value, Unknown):
             rt.heap.put(owner.attributes, name, value)
             yield owner, name, before
-
-
-def _inside(module: Value, path: str) -> Instance | ModuleObject | None:
-    for part in path.split(".") if path else ():
-        module = next((child for name, child in children(module) if name == part), None)
-        if module is None:
-            return None
-    return module if isinstance(module, (Instance, ModuleObject)) else None

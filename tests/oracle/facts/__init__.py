@@ -14,6 +14,7 @@ from . import (
     inference_leaves,
     leaving,
     modes,
+    modules,
     operations,
     optimizers,
     products,
@@ -57,6 +58,7 @@ MODULES = (
     inference_leaves,
     found,
     operations,
+    modules,
 )
 for module in MODULES:
     for program_name, program in programs(module.TEXT).items():
