@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from gradsight.analysis import autograd
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -49,3 +52,8 @@ def test_named_files_exist(page: Path) -> None:
     named = re.findall(r"`([\w./-]+\.(?:py|md|json|ts|toml)|[a-z_]+/(?:[\w-]+/)*[\w-]*)`", text)
     missing = [name for name in named if not any((room / name).exists() for room in ROOMS)]
     assert not missing
+
+
+def test_the_example_of_the_abstract_autograd_runs() -> None:
+    done = doctest.testmod(autograd)
+    assert done.attempted > 10 and not done.failed

@@ -2,7 +2,27 @@
 
 The room knows neither Python syntax nor torch's names. A caller (`torch_model`) says what an operation does in the
 terms of `Operation` (who is differentiated, what is saved under which guard, view or in place) and this room answers
-with tensors, with a graph, and, at `backward()`, with what PyTorch would do.
+with tensors, with a graph, and, at `backward()`, with what PyTorch would do. `y = x.exp(); y.add_(1)`, by hand:
+
+    >>> from gradsight.analysis.autograd.backward import backward
+    >>> from gradsight.analysis.autograd.engine import Autograd
+    >>> from gradsight.analysis.autograd.heap import Heap
+    >>> from gradsight.analysis.autograd.operation import Operand, Operation, Save
+    >>> from gradsight.analysis.autograd.tensor import Tensor
+    >>> from gradsight.analysis.autograd.truth import YES
+    >>> from gradsight.analysis.report import Position, Span
+    >>> here = Span("a.py", Position(1, 1), Position(1, 2))
+    >>> autograd, x = Autograd(Heap()), Tensor(requires_grad=YES)
+    >>> result = Save("result", when=frozenset({"self"}))  # exp keeps its result if its operand requires grad
+    >>> (y,) = autograd.apply(Operation("exp", here, (Operand("self", x),), saves=(result,)))
+    >>> y.grad_fn.name, str(y.is_leaf)
+    ('exp', 'no')
+    >>> y = autograd.apply_inplace(Operation("add_", here, (Operand("self", y),)), y)
+    >>> raised = backward(autograd, [y], here).raises
+    >>> raised.kind, raised.node.name, raised.culprit.what, str(x.grad.present)
+    ('saved-modified', 'exp', 'add_', 'no')
+
+The files, in the order in which they are best read:
 
     truth.py      yes / no / maybe
     heap.py       state that can be rolled back and joined (branches)

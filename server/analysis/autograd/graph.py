@@ -117,8 +117,8 @@ class Memory:
 class Cut:
     """Why no gradient flows through a node: `kind` names the mechanism, `span` the place that caused it.
 
-    Kinds: "grad-mode" (no_grad and its kin; `detail` is how it was written), "detach", "data", "left-torch",
-    "rewrap", "non-differentiable", "inference".
+    Kinds: "grad-mode" (no_grad and its kin; `detail` is how it was written, `function` what a decorator was put on),
+    "detach", "data", "left-torch", "rewrap", "non-differentiable", "zero-gradient", "no-create-graph".
     """
 
     kind: str

@@ -60,8 +60,8 @@ def remember(obj: Any, name: Any, value: Any) -> None:
     it back. A run that is taken up again does: who asks first may be another one then."""
     listener = getattr(_here, "listener", None)
     if listener is not None:
-        listener.append((obj, name, _get(obj, name)))
-    _set(obj, name, value)
+        listener.append((obj, name, field_of(obj, name)))
+    set_field(obj, name, value)
 
 
 @dataclass(slots=True)
@@ -81,13 +81,15 @@ def made_since(obj: Any, start: int) -> bool:
     return getattr(obj, "made", 0) > start
 
 
-def _get(obj: Any, name: Any) -> Any:
+def field_of(obj: Any, name: Any) -> Any:
+    """An attribute or dict entry; MISSING if it is not there."""
     if isinstance(obj, dict):
         return obj.get(name, MISSING)
     return getattr(obj, name, MISSING)
 
 
-def _set(obj: Any, name: Any, value: Any) -> None:
+def set_field(obj: Any, name: Any, value: Any) -> None:
+    """Set an attribute or (with MISSING delete) a dict entry, and remember nothing."""
     if isinstance(obj, dict):
         if value is MISSING:
             obj.pop(name, None)
@@ -98,16 +100,6 @@ def _set(obj: Any, name: Any, value: Any) -> None:
             delattr(obj, name)
     else:
         setattr(obj, name, value)
-
-
-def field_of(obj: Any, name: Any) -> Any:
-    """An attribute or dict entry; MISSING if it is not there."""
-    return _get(obj, name)
-
-
-def set_field(obj: Any, name: Any, value: Any) -> None:
-    """Set an attribute or (with MISSING delete) a dict entry, and remember nothing."""
-    _set(obj, name, value)
 
 
 class Mark(int):
@@ -141,7 +133,7 @@ class Heap:
     def put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         """Set (or with MISSING delete) a dict entry; remembered."""
         self._log.append((table, key, table.get(key, MISSING)))
-        _set(table, key, value)
+        set_field(table, key, value)
 
     def mark(self) -> int:
         """A point to go back to."""
@@ -166,7 +158,7 @@ class Heap:
 
     def changes(self, mark: int) -> list[tuple[Any, Any, Any, Any]]:
         """(object, field, value at `mark`, value now) of every field written since."""
-        return [(obj, name, before, _get(obj, name)) for obj, name, before in self._values_at(mark).values()]
+        return [(obj, name, before, field_of(obj, name)) for obj, name, before in self._values_at(mark).values()]
 
     def undo(self, mark: int) -> Writes:
         """Take back everything since `mark`; returns the values that were there just before."""
@@ -175,8 +167,8 @@ class Heap:
             obj, name, before = log[index]
             key = (id(obj), name)
             if key not in final:
-                final[key] = (obj, name, _get(obj, name))
-            _set(obj, name, before)
+                final[key] = (obj, name, field_of(obj, name))
+            set_field(obj, name, before)
         self._cut(mark)
         return final
 
@@ -190,8 +182,8 @@ class Heap:
 
     def set(self, obj: Any, name: Any, value: Any) -> None:
         """Set an attribute or (with MISSING delete) a dict entry; remembered."""
-        self._log.append((obj, name, _get(obj, name)))
-        _set(obj, name, value)
+        self._log.append((obj, name, field_of(obj, name)))
+        set_field(obj, name, value)
 
     def commit(self, mark: int) -> None:
         """Keep everything since `mark` for good: going back to an older mark does not take it back."""
@@ -200,8 +192,8 @@ class Heap:
     def redo(self, writes: Writes) -> None:
         """Apply writes that were taken back."""
         for obj, name, value in writes.values():
-            self._log.append((obj, name, _get(obj, name)))
-            _set(obj, name, value)
+            self._log.append((obj, name, field_of(obj, name)))
+            set_field(obj, name, value)
 
     def merge(self, mark: int, other: Writes, join: Joiner) -> None:
         """Join the present state with another one that differs from the state at `mark` by `other`.
@@ -221,13 +213,13 @@ class Heap:
             for obj, name, theirs, only_there in changes:
                 if isinstance(obj, dict) is not named:
                     continue
-                ours = _get(obj, name)
+                ours = field_of(obj, name)
                 if ours is not theirs:
                     alone = only_there and start is not None and made_since(obj, start)
                     joined = theirs if alone else join(ours, theirs)
                     if joined is not ours:
                         self._log.append((obj, name, ours))
-                        _set(obj, name, joined)
+                        set_field(obj, name, joined)
 
     def rebase(self, pending: Pending, mark: int) -> None:
         """Make `pending` relative to an older mark, before everything since that mark is undone."""
@@ -240,7 +232,7 @@ class Heap:
         for obj, name, _ in self._log[mark : pending.mark]:
             key = (id(obj), name)
             if key not in writes:
-                writes[key] = (obj, name, later[key] if key in later else _get(obj, name))
+                writes[key] = (obj, name, later[key] if key in later else field_of(obj, name))
         writes.update(pending.writes)
         # It parted from the rest where it did, also when it is told from further back.
         born = getattr(pending.mark, "born", None)

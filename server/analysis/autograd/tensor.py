@@ -84,6 +84,11 @@ class Tensor:
     inference mode: `.detach()` of an inference tensor is one too, but gets a counter.
     `swapped` is the last `t.data = v`, which puts other memory under the same tensor.
     `view_kind` is PyTorch's `CreationMeta`: "view" (the default), "multi", "no_grad", "inference", "custom".
+    `either` are the tensors of which it is one (a variable after a branch, an unknown index), `lies_in` those in whose
+    memory it may lie, for a detached one of several. `group` marks one that stands for all parameters of a module that
+    is not seen. `scalar` marks what came of a number: it decides neither dtype nor device of a result. `frozen` is where
+    it was told not to require grad. `note` says what a tensor stands for whose making is not in sight.
+    `born` numbers tensors as they are made, `made` is 0 where one stands for what was there before anybody looked.
     """
 
     __slots__ = (
