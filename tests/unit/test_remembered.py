@@ -63,7 +63,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
 
     for name in ("write", "put", "set", "undo", "redo", "merge"):
         monkeypatch.setattr(Heap, name, inside(getattr(Heap, name)))
-    monkeypatch.setattr(heap_module, "_set", inside(heap_module._set))
+    monkeypatch.setattr(heap_module, "set_field", inside(heap_module.set_field))
     opened = Recorder.open
 
     def open_(self: Any, what: Any, scope: Any = None) -> Any:

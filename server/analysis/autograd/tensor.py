@@ -86,8 +86,8 @@ class Tensor:
     `view_kind` is PyTorch's `CreationMeta`: "view" (the default), "multi", "no_grad", "inference", "custom".
     `either` are the tensors of which it is one (a variable after a branch, an unknown index), `lies_in` those in whose
     memory it may lie, for a detached one of several. `group` marks one that stands for all parameters of a module that
-    is not seen. `scalar` marks what came of a number: it decides neither dtype nor device of a result. `frozen` is where
-    it was told not to require grad. `note` says what a tensor stands for whose making is not in sight.
+    is not seen. `scalar` marks what came of a number: neither dtype nor device of a result are decided by it. `frozen`
+    is where it was told not to require grad. `note` says what a tensor stands for whose making is not in sight.
     `born` numbers tensors as they are made, `made` is 0 where one stands for what was there before anybody looked.
     """
 
