@@ -20,9 +20,7 @@ from ..events import LeftFlag, Sink
 from ..torch_model import backward, frameworks, module_tree
 from ..values import (
     Call,
-    Choice,
     ClassValue,
-    DictValue,
     FunctionValue,
     Instance,
     ListValue,
@@ -31,7 +29,7 @@ from ..values import (
     Unknown,
     Value,
 )
-from . import budget, functions
+from . import between_calls, budget, functions
 from .functions import PropertyValue
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine
 from .scope import Scope
@@ -206,6 +204,7 @@ def _run_function(
 
 
 def _methods(machine: Machine, cls: ClassValue) -> list[FunctionValue]:
+    """The methods that nothing has entered, those last that others of them call, as their callers may call them."""
     found: list[FunctionValue] = []
     for value in list(cls.namespace.values()):
         each = value.getter if isinstance(value, PropertyValue) else value
@@ -215,7 +214,8 @@ def _methods(machine: Machine, cls: ClassValue) -> list[FunctionValue]:
             and not machine.has_entered(each.node)
         ):
             found.append(each)
-    return found
+    helpers = {name for each in found for name, _ in _calls_in(each.node) if name != each.name}
+    return sorted(found, key=lambda each: each.name in helpers)
 
 
 def _run_class(machine: Machine, cls: ClassValue) -> None:
@@ -228,7 +228,7 @@ def _run_class(machine: Machine, cls: ClassValue) -> None:
     if lightning and isinstance(instance, Instance):
         _configure(machine, cls, instance)
     if isinstance(instance, Instance):
-        _may_be_filled(machine, list(instance.attributes.values()))
+        between_calls.prepare(machine, instance)
     mark = machine.heap.mark()
     returned: list[tuple[FunctionValue, Site, list[Tensor], Raise | None]] = []
     module = not lightning and module_tree.is_module(instance)
@@ -267,24 +267,6 @@ def _instance(machine: Machine, cls: ClassValue) -> Value:
     with contextlib.suppress(DeadEnd):
         _run_function(machine, found[0], instance)
     return instance
-
-
-def _may_be_filled(machine: Machine, values: list[Value]) -> None:
-    """An empty list or dict that `__init__` leaves is there to be filled: by another method, or by who holds the
-    object, before the one that is run."""
-    known: set[int] = set()
-    for value in values:
-        if id(value) in known:
-            continue
-        known.add(id(value))
-        if isinstance(value, ListValue) and not value.items:
-            machine.heap.write(value, "open", True)
-        elif isinstance(value, Choice):
-            values += [each for _, each in value.alternatives]
-        elif isinstance(value, DictValue):
-            values += [*value.items.values(), value.rest]
-            if not value.items and value.rest is None:
-                machine.heap.write(value, "rest", Unknown("an entry that is put in between two calls"))
 
 
 def _run_method(machine: Machine, cls: ClassValue, function: FunctionValue, owner: Value) -> Value:
