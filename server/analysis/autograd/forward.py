@@ -155,6 +155,8 @@ class Forward(Views):
             if guard.no:
                 continue
             node.has_saved = True
+            if self.mode.packs:
+                continue
             if save.what.startswith("result"):
                 index = int(save.what[6:] or 0)
                 kept = [results[index]] if index < len(results) else []

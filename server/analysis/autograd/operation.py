@@ -80,7 +80,8 @@ class Operation:
 class Mode:
     """Grad mode as it is now, and who set it so (`cut` is what an operation's result gets when it is off).
 
-    `casts`: under autocast. `cache`: what is computed once as long as this mode lasts.
+    `casts`: under autocast. `cache`: what is computed once as long as this mode lasts. `packs`: copies are
+    kept for backward, or what the program makes of what is to be kept.
     """
 
     enabled: Truth = YES
@@ -88,3 +89,4 @@ class Mode:
     inference: bool = False
     casts: bool = False
     cache: dict[Any, Any] | None = None
+    packs: bool = False

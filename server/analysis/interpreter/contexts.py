@@ -77,7 +77,7 @@ def enter(machine: Machine, manager: Value, site: Any) -> Value:
         if modes and flag is not outer.enabled:
             off = next((each for each in modes if each.kind != "autocast" and each.enabled is not True), None)
             cut = off.cut() if off is not None and outer.enabled.possible else outer.cut
-            machine.autograd.set_mode(Mode(flag, cut, outer.inference, outer.casts))
+            machine.autograd.set_mode(replace(outer, enabled=flag, cut=cut))
         return Unknown("one of several context managers")
     if isinstance(manager, ExitStackValue):
         return manager
@@ -87,7 +87,7 @@ def enter(machine: Machine, manager: Value, site: Any) -> Value:
 
 def _enabled_in(manager: Value, outer: Truth) -> Truth:
     """Grad mode inside a manager; one that is not torch's leaves it as it is, and so does `autocast`."""
-    if not isinstance(manager, GradModeValue) or manager.kind in ("autocast", "cached"):
+    if not isinstance(manager, GradModeValue) or manager.kind in ("autocast", "cached", "packing"):
         return outer
     return YES if manager.enabled is True else NO if manager.enabled is False else maybe("the flag is not known")
 

@@ -98,6 +98,7 @@ def apply(rt: Runtime, cls: ClassValue, call: Call) -> Value:
         outputs=tuple(_output(ctx, each) for each in tensors),
         saves=saves,
         implemented=fault is None or not fault.certain,
+        derivative="constant" if _once(cls) else "",
     )
 
     def applied(node: Node | None) -> None:
@@ -123,6 +124,10 @@ def apply(rt: Runtime, cls: ClassValue, call: Call) -> Value:
             new.counter, new.memory, new.seen = inner.counter, inner.memory, inner.counter.version
             new.floating = inner.floating if inner.floating.no else new.floating
             new.form, new.device, new.dtype = inner.form, inner.device, inner.dtype
+            if inner.view_of is not None or any(each is inner for each in given):
+                # An input that comes back is a view of itself, and a view may not be written
+                # (torch/csrc/autograd/custom_function.cpp, _process_backward_mode_ad).
+                new.view_of, new.view_kind = inner.base, "custom"
     applied(next((each.node for each in made if each.node is not None), None))
     node = next((each.node for each in made if each.node is not None and each.node.saved), None)
     if node is not None:
@@ -152,6 +157,14 @@ def _plain_type(value: Value) -> str:
     if isinstance(value, ListValue):
         return "list"
     return value.kind if isinstance(value, Scalar) and value.kind in ("int", "float", "bool", "str") else ""
+
+
+def _once(cls: ClassValue) -> bool:
+    """Whether the backward runs without tracking, so that what it gives has no graph."""
+    found = cls.find("backward")
+    node = found[0].node if found is not None and isinstance(found[0], FunctionValue) else None
+    listed = [] if node is None or isinstance(node, ast.Lambda) else node.decorator_list
+    return any(getattr(each, "id", getattr(each, "attr", "")) == "once_differentiable" for each in listed)
 
 
 def _forward(rt: Runtime, cls: ClassValue, ctx: Context, call: Call) -> Value:

@@ -121,9 +121,10 @@ def initialise(rt: Runtime, dotted: str, call: Call) -> Value:
 
 @function("torch.nn.utils.clip_grad_norm_", "torch.nn.utils.clip_grad_value_", "torch.nn.utils.clip_grad_norm")
 def _clip(rt: Runtime, call: Call) -> Value:
+    """The norm is computed under no_grad (torch/nn/utils/clip_grad.py)."""
     if call.args:
         rt.iterate(call.args[0], call.site)
-    return Scalar("float")
+    return None if call.name.endswith("value_") else Tensor(origin=call.site.span)
 
 
 @function(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..autograd.heap import MISSING, Table
-from ..autograd.operation import Mode
 from ..autograd.truth import NO, YES, Truth, maybe
 from ..values import Call, FunctionValue, GradModeValue, Runtime, Site, TorchName, Value
 from .registry import function
@@ -14,6 +13,7 @@ _OFF = ("torch.no_grad", "torch.autograd.no_grad", "torch.autograd.grad_mode.no_
 _ON = ("torch.enable_grad", "torch.autograd.enable_grad", "torch.autograd.grad_mode.enable_grad")
 _INFERENCE = ("torch.inference_mode", "torch.autograd.grad_mode.inference_mode")
 _SET = ("torch.set_grad_enabled", "torch.autograd.set_grad_enabled", "torch.autograd.grad_mode.set_grad_enabled")
+_PACKING = ("saved_tensors_hooks", "save_on_cpu", "allow_mutation_on_saved_tensors")
 NAMES = frozenset((*_OFF, *_ON, *_INFERENCE, *_SET))
 
 
@@ -37,6 +37,13 @@ def _inference_mode(rt: Runtime, call: Call) -> Value:
     return GradModeValue("inference_mode", False if on else None, "torch.inference_mode()", call.site, bool(on))
 
 
+@function(*(f"torch.autograd.graph.{name}" for name in _PACKING))
+def _packing(rt: Runtime, call: Call) -> Value:
+    """Inside, backward reads copies, or what a hook of the program gives: no version is compared
+    (torch/csrc/autograd/saved_variable.cpp, unpack)."""
+    return GradModeValue("packing", None, call.name, call.site)
+
+
 @function(*_SET)
 def _set_grad_enabled(rt: Runtime, call: Call) -> Value:
     """Takes effect when it is called; as a context it puts the old mode back at the end."""
@@ -58,6 +65,9 @@ def enter(rt: Runtime, value: GradModeValue, function: Value = None) -> None:
     if value.kind == "autocast":
         rt.autograd.set_mode(replace(rt.autograd.mode, casts=value.enabled is not False))
         return
+    if value.kind == "packing":
+        rt.autograd.set_mode(replace(rt.autograd.mode, packs=True))
+        return
     if value.kind == "cached":
         rt.autograd.set_mode(replace(rt.autograd.mode, cache=Table()))
         return
@@ -68,7 +78,7 @@ def enter(rt: Runtime, value: GradModeValue, function: Value = None) -> None:
         return
     cut = None if flag.yes else value.cut(function)
     inference = value.inference or (mode.inference and value.kind != "inference_mode")
-    rt.autograd.set_mode(Mode(flag, cut, inference, mode.casts, mode.cache))
+    rt.autograd.set_mode(replace(mode, enabled=flag, cut=cut, inference=inference))
 
 
 def decorate(rt: Runtime, manager: Value, target: Value, site: Site) -> Value:

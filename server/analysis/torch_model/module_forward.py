@@ -12,7 +12,7 @@ from .arguments import as_tensor, operands_for
 from .effects import apply, in_place, perhaps_in_place
 from .keeps import KEEPS_OPERANDS, derivative
 from .rows import VIEWS, saves_of
-from .saved import INDICES
+from .saved import INDICES, certain_of_module
 from .table import ModuleOp
 
 
@@ -34,7 +34,7 @@ def module_forward(
         operands += operands_for(label, argument, label in overload.diff)
     for label, tensor in parameters.items():
         operands.append(Operand(label, tensor, None, True))
-    saves = saves_of(overload)
+    saves = certain_of_module(name, config, saves_of(overload))
     saves = recurrent.kept(name, saves, operands, config)
     if rt.autograd.mode.casts:
         saves = autocast.kept(name, saves, operands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..autograd.graph import Frozen
 from ..autograd.heap import MISSING, remember
@@ -204,6 +205,9 @@ def clear_gradients(rt: Runtime, tensors: list[Tensor], to_none: bool | None, si
     for tensor in tensors:
         if to_none is not False:
             rt.heap.write(tensor, "grad", Grad(NO, site.span) if tensor.grad.present.possible else NO_GRAD_YET)
+        elif tensor.grad.graph is not None:
+            # What is set to zero is detached first (torch/optim/optimizer.py, zero_grad).
+            rt.heap.write(tensor, "grad", replace(tensor.grad, graph=None))
 
 
 def _to(rt: Runtime, owner: Value, call: Call) -> Value:
@@ -313,6 +317,16 @@ def _take_over(rt: Runtime, owner: Value, state: DictValue, site: Site) -> None:
         rt.heap.put(module.attributes, name, made)
 
 
+def _reset_parameters(rt: Runtime, owner: Value, call: Call) -> Value:
+    """A layer of torch starts anew: writes its own parameters under no_grad."""
+    if not isinstance(owner, ModuleObject) or owner.op is None:
+        return rt.torch.opaque(owner, [*call.args, *call.kwargs.values()], call.site, "`.reset_parameters()`")
+    for tensor in owner.attributes.values():
+        if isinstance(tensor, Tensor) and tensor.is_parameter:
+            rt.autograd.bump(tensor, "reset_parameters", call.site.span)
+    return None
+
+
 def _buffers(rt: Runtime, owner: Value, call: Call) -> Value:
     return ListValue([], open_=True)
 
@@ -357,4 +371,5 @@ _METHODS: dict[str, Callable[[Runtime, Value, Call], Value]] = {
     "register_backward_hook": hooks.on_backward,
     "get_submodule": _get_submodule,
     "update_parameters": averaging.update,
+    "reset_parameters": _reset_parameters,
 }

@@ -6,7 +6,7 @@ from ..autograd.operation import Operation
 from ..autograd.tensor import CPU, UNKNOWN_DEVICE, Device, Tensor
 from ..autograd.truth import NO, YES, Truth, maybe
 from ..values import Call, Choice, DType, Runtime, Site, TorchName, Unknown, Value
-from . import dtypes, new_strides
+from . import dtypes, new_strides, ops
 from .arguments import device_of, dtype_of, kind_of, operands_for
 from .effects import apply
 from .registry import method
@@ -172,3 +172,9 @@ def _cast(name: str) -> None:
 
 for _name in CASTS:
     _cast(_name)
+
+
+@method("as_subclass")
+def _as_subclass(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    """The same tensor as an object of another class: a view of it."""
+    return ops.method(rt, "view_as", Call([tensor, tensor], {}, call.site))

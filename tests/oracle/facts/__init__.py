@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from . import (
     changes,
+    corners,
     flags,
     forward_modules,
     found,
@@ -59,6 +60,7 @@ MODULES = (
     found,
     operations,
     modules,
+    corners,
 )
 for module in MODULES:
     for program_name, program in programs(module.TEXT).items():
