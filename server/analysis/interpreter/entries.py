@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import ast
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..autograd.backward import spoilt
-from ..autograd.graph import ALWAYS, Cut, newest_order
-from ..autograd.heap import made_since
+from ..autograd.graph import ALWAYS
 from ..autograd.operation import Mode
-from ..autograd.outcome import Outcome, Raise
-from ..autograd.reach import reach
-from ..autograd.tensor import Tensor
-from ..autograd.truth import NO
-from ..events import LeftFlag, Sink
-from ..torch_model import backward, frameworks, module_tree
-from ..values import (
-    Call,
-    ClassValue,
-    FunctionValue,
-    Instance,
-    ListValue,
-    ModuleValue,
-    Site,
-    Unknown,
-    Value,
-)
-from . import between_calls, budget, functions
-from .functions import PropertyValue
+from ..values import ClassValue, FunctionValue, ModuleValue, Value
+from . import budget
+from .entry_classes import methods_left, run_class
+from .entry_runs import not_entered, run_with_inner, start, take_back
 from .machine import BudgetExhausted, DeadEnd, Frame, Machine
 from .scope import Scope
-
-_FLAGS = ("requires_grad", "frozen")
-_TRACKING_OFF = ("no_grad()", "inference_mode()")
 
 
 def run_entries(machine: Machine, module: ModuleValue) -> None:
@@ -44,7 +23,7 @@ def run_entries(machine: Machine, module: ModuleValue) -> None:
     values = [v for v in module.namespace.values() if _belongs(v, module) and not _done(machine, v)]
     roots = _called_by_nobody(values)
     values.sort(key=lambda v: (v.name not in roots, getattr(v.node, "lineno", 0)))
-    values = [*_not_entered(machine, 0), *values]
+    values = [*not_entered(machine, 0), *values]
     roots |= {value.name for value in machine.inner}
     frame = Frame(Scope(module, None, module.namespace))
     first = True
@@ -54,9 +33,9 @@ def run_entries(machine: Machine, module: ModuleValue) -> None:
         machine.errors = ()
         if isinstance(value, FunctionValue):
             if not machine.has_entered(value.node):
-                _enter(machine, frame, value, partial(_run_with_inner, machine, value))
+                _enter(machine, frame, value, partial(run_with_inner, machine, value))
         else:
-            _enter(machine, frame, value, partial(_run_class, machine, value))
+            _enter(machine, frame, value, partial(run_class, machine, value))
 
 
 def _belongs(value: Value, module: ModuleValue) -> bool:
@@ -69,7 +48,7 @@ def _done(machine: Machine, value: Value) -> bool:
     """Whether there is nothing left of it to enter."""
     if isinstance(value, FunctionValue):
         return machine.has_entered(value.node)
-    return not _methods(machine, value)
+    return not methods_left(machine, value)
 
 
 def _called_by_nobody(values: list[Value]) -> set[str]:
@@ -96,11 +75,11 @@ def _enter(machine: Machine, frame: Frame, value: Value, run: Callable[[], Any])
     late = budget.LATE_STEPS if machine.entry_steps > -budget.FILE_STEPS else budget.LAST_STEPS
     allowed = machine.left_of_all(min(budget.ENTRY_STEPS, max(machine.entry_steps, late)))
     machine.frame, machine.module, machine.statement = frame, value.module, None
-    _start(machine, value.name)
+    start(machine, value.name)
     entered = partial(_run_entry, machine, value.name, run, allowed)
     before = machine.steps
     if machine.trunk is not None:
-        waiting = _methods(machine, value) if isinstance(value, ClassValue) else []
+        waiting = methods_left(machine, value) if isinstance(value, ClassValue) else []
         machine.trunk.entry(value, entered, allowed, tuple(method.node for method in waiting))
     else:
         entered()
@@ -123,285 +102,5 @@ def _run_entry(machine: Machine, name: str, run: Callable[[], Any], allowed: int
         pass
     finally:
         machine.autograd.set_mode(mode)
-        _take_back(machine, mark)
+        take_back(machine, mark)
         machine.path = ALWAYS
-
-
-def _take_back(machine: Machine, mark: int) -> None:
-    """Take the effects of an entry point back, except what the rules will ask about its tensors: their flags.
-
-    What it made itself nothing else will see, and keeps them; of older tensors they are put down.
-    """
-    now = {id(obj): obj for obj, name, _ in machine.heap.since(mark) if name in _FLAGS and isinstance(obj, Tensor)}
-    flags = [(tensor, tensor.requires_grad, tensor.frozen) for tensor in now.values()]
-    machine.heap.undo(mark)
-    for tensor, flag, frozen in flags:
-        if made_since(tensor, mark.born):  # type: ignore[attr-defined]
-            tensor.requires_grad, tensor.frozen = flag, frozen
-        elif (flag, frozen) != (tensor.requires_grad, tensor.frozen):
-            machine.events.flags.append(LeftFlag(machine.entry, tensor, flag, frozen))
-
-
-def _not_entered(machine: Machine, first: int) -> list[Value]:
-    """What was made inside other functions since there were so many of them, and never called: one for each `def`."""
-    made = {value.node: value for value in machine.inner[first:]}
-    return [value for node, value in made.items() if not machine.has_entered(node)]
-
-
-def _run_with_inner(machine: Machine, function: FunctionValue) -> None:
-    first = len(machine.inner)
-    _run_function(machine, function, None)
-    _run_inner(machine, first)
-
-
-def _run_inner(machine: Machine, first: int) -> None:
-    """Run the functions that an entry point leaves to whoever called it: `def make_step(model): def step(batch): ...`.
-
-    Each from the state that the entry point left, whose names it sees.
-    """
-    outer, entry, frame = machine.statement, machine.entry, machine.frame
-    for value in _not_entered(machine, first):
-        mark, mode = machine.heap.mark(), machine.autograd.mode
-        machine.autograd.set_mode(Mode())
-        _start(machine, f"{entry}.{value.name}")
-        try:
-            _run_function(machine, value, None)
-        except (DeadEnd, RecursionError):
-            pass
-        finally:
-            machine.autograd.set_mode(mode)
-            _take_back(machine, mark)
-            machine.frame, machine.statement, machine.entry, machine.path = frame, outer, entry, ALWAYS
-
-
-def _start(machine: Machine, name: str) -> None:
-    machine.path, machine.entry, machine.errors = ALWAYS, name, ()
-    machine.loop_passes, machine.active, machine.depth, machine.expecting = [], [], 0, []
-
-
-def _run_function(
-    machine: Machine, function: FunctionValue, owner: Value, prepare: Callable[[dict[str, Value]], None] | None = None
-) -> Value:
-    """What a function gives for symbolic arguments. Raises DeadEnd if it only raises."""
-    bound = functions.symbolic_arguments(function, owner is not None)
-    arguments = function.node.args
-    every = [*arguments.posonlyargs, *arguments.args]
-    if owner is not None and every:
-        bound[every[0].arg] = owner
-    if prepare is not None:
-        prepare(bound)
-    site = Site(machine.span(function.node), function.node, None, machine.module)
-    mode = machine.autograd.mode
-    for manager, _site in function.contexts:
-        machine.torch.enter_decorated(manager, function, site)
-    try:
-        return functions.run_body(machine, function, bound, site)
-    finally:
-        machine.autograd.set_mode(mode)
-
-
-# ---------------------------------------------------------------------- classes
-
-
-def _methods(machine: Machine, cls: ClassValue) -> list[FunctionValue]:
-    """The methods that nothing has entered, those last that others of them call, as their callers may call them."""
-    found: list[FunctionValue] = []
-    for value in list(cls.namespace.values()):
-        each = value.getter if isinstance(value, PropertyValue) else value
-        if (
-            isinstance(each, FunctionValue)
-            and not isinstance(each.node, ast.Lambda)
-            and not machine.has_entered(each.node)
-        ):
-            found.append(each)
-    helpers = {name for each in found for name, _ in _calls_in(each.node) if name != each.name}
-    return sorted(found, key=lambda each: each.name in helpers)
-
-
-def _run_class(machine: Machine, cls: ClassValue) -> None:
-    """Every method on one instance, each from the state `__init__` left."""
-    methods = _methods(machine, cls)
-    if not methods or any(b.startswith("torch.autograd.") for b in cls.torch_bases()):
-        return
-    instance = _instance(machine, cls)
-    lightning = frameworks.is_lightning(cls)
-    if lightning and isinstance(instance, Instance):
-        _configure(machine, cls, instance)
-    if isinstance(instance, Instance):
-        between_calls.prepare(machine, instance)
-    mark = machine.heap.mark()
-    returned: list[tuple[FunctionValue, Site, list[Tensor], Raise | None]] = []
-    module = not lightning and module_tree.is_module(instance)
-    for function in methods:
-        if machine.has_entered(function.node) and function.name != "training_step":
-            continue
-        _start(machine, f"{cls.name}.{function.name}")
-        owner = instance if function.kind != "static" else None
-        if function.kind == "class":
-            owner = cls
-        try:
-            inner = len(machine.inner)
-            value = _run_method(machine, cls, function, owner)
-            _run_inner(machine, inner)
-            if module and (roots := machine.tensors_in(value)[:50]):
-                raised = spoilt(machine.autograd, roots) if function.name == "forward" else None
-                returned.append((function, _return_site(machine, function), roots, raised))
-        except (DeadEnd, RecursionError):
-            pass
-        finally:
-            machine.path = ALWAYS
-            _take_back(machine, mark)
-    if module:
-        _weak_sinks(machine, cls, instance, returned)
-
-
-def _instance(machine: Machine, cls: ClassValue) -> Value:
-    found = cls.find("__init__")
-    site = Site(machine.span(cls.node), cls.node, None, machine.module)
-    if found is None or not isinstance(found[0], FunctionValue):
-        return machine.call(cls, Call([], {}, site, True))
-    instance = Instance(cls)
-    instance.name = "self"
-    if machine.torch.is_module(instance):
-        machine.named.append(instance)
-    with contextlib.suppress(DeadEnd):
-        _run_function(machine, found[0], instance)
-    return instance
-
-
-def _run_method(machine: Machine, cls: ClassValue, function: FunctionValue, owner: Value) -> Value:
-    name = function.name
-    if frameworks.is_lightning(cls) and name in frameworks.EVALUATION_STEPS:
-        # Lightning runs these under inference_mode (lightning/pytorch/loops/utilities.py, _no_grad_context).
-        machine.autograd.set_mode(Mode(NO, Cut("grad-mode", machine.span(function.node), "the evaluation loop")))
-        return _run_function(machine, function, owner)
-    if frameworks.is_lightning(cls) and name == "training_step":
-        value = _training_step(machine, function, owner)
-        if isinstance(owner, Instance) and _keeps_a_graph(owner):
-            # It is called for each batch: what the module keeps of this one is there for the next.
-            machine.loop_passes.append(newest_order())
-            try:
-                value = _training_step(machine, function, owner)
-            finally:
-                machine.loop_passes.pop()
-        return value
-    if frameworks.is_trainer(cls) and name == "compute_loss":
-        value = _run_function(machine, function, owner, _model_and_inputs)
-        _returned_loss(machine, function, frameworks.loss_in(value, first=True))
-        return value
-    if not _evaluated_by_base(cls, name):
-        return _run_function(machine, function, owner)
-    mode = machine.autograd.mode
-    machine.autograd.set_mode(Mode(NO, Cut("grad-mode", machine.span(function.node), "a method of the base class")))
-    try:
-        return _run_function(machine, function, owner)
-    finally:
-        machine.autograd.set_mode(mode)
-
-
-def _evaluated_by_base(cls: ClassValue, name: str) -> bool:
-    """Whether the classes it is derived from call a method, and only with tracking off."""
-    found: set[bool] = set()
-    for base in cls.mro()[1:]:
-        for value in base.namespace.values() if isinstance(base, ClassValue) else ():
-            if isinstance(value, FunctionValue) and not isinstance(value.node, ast.Lambda):
-                found |= {off or bool(value.contexts) for called, off in _calls_in(value.node) if called == name}
-    return found == {True}
-
-
-def _calls_in(function: Any) -> tuple[tuple[str, bool], ...]:
-    """The methods that a function calls, and whether a `with torch.no_grad()` is around the call; found once."""
-    known: tuple[tuple[str, bool], ...] | None = getattr(function, "gradsight_calls", None)
-    if known is None:
-        known = function.gradsight_calls = tuple(_calls_below(function, False))
-    return known
-
-
-def _calls_below(node: ast.AST, off: bool) -> Iterator[tuple[str, bool]]:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        yield node.func.attr, off
-    if isinstance(node, (ast.With, ast.AsyncWith)):
-        off = off or any(ast.unparse(item.context_expr).endswith(_TRACKING_OFF) for item in node.items)
-    for child in ast.iter_child_nodes(node):
-        yield from _calls_below(child, off)
-
-
-def _plain(bound: dict[str, Value]) -> None:
-    """A batch is data: it requires no grad."""
-    for value in bound.values():
-        if isinstance(value, Unknown):
-            value.plain = True
-
-
-def _model_and_inputs(bound: dict[str, Value]) -> None:
-    for name, value in bound.items():
-        if isinstance(value, Unknown):
-            if name == "model":
-                module_tree.parameters_of_unknown(value)
-            else:
-                value.plain = True
-
-
-def _configure(machine: Machine, cls: ClassValue, instance: Instance) -> None:
-    """`configure_optimizers`: what it makes is what `self.optimizers()` gives."""
-    found = cls.find("configure_optimizers")
-    if found is None or not isinstance(found[0], FunctionValue):
-        return
-    _start(machine, f"{cls.name}.configure_optimizers")
-    with contextlib.suppress(DeadEnd):
-        machine.heap.put(instance.data, "optimizers", _run_function(machine, found[0], instance))
-
-
-def _training_step(machine: Machine, function: FunctionValue, owner: Value) -> Value:
-    value = _run_function(machine, function, owner, _plain)
-    automatic = owner.attributes.get("automatic_optimization", True) if isinstance(owner, Instance) else True
-    if automatic is True:
-        _returned_loss(machine, function, frameworks.loss_in(value))
-    return value
-
-
-def _keeps_a_graph(owner: Instance) -> bool:
-    """Whether an attribute of an object holds a result that has a graph, itself or in a list or tuple."""
-    found = list(owner.attributes.values())
-    for value in found:
-        if isinstance(value, Tensor) and value.node is not None and value.node.tracked.yes:
-            return True
-        found += value if isinstance(value, tuple) else value.items if isinstance(value, ListValue) else ()
-    return False
-
-
-def _returned_loss(machine: Machine, function: FunctionValue, roots: list[Tensor]) -> None:
-    """The framework calls `backward` on what a step returns."""
-    if roots:
-        site = _return_site(machine, function)
-        backward.run(machine, roots, site, Call([], {}, site), first=1)
-
-
-def _return_site(machine: Machine, function: FunctionValue) -> Site:
-    """The last `return` with a value, the function itself without one."""
-    found: ast.AST = function.node
-    todo: list[ast.AST] = list(function.node.body)
-    while todo:
-        node = todo.pop(0)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            continue
-        if isinstance(node, ast.Return) and node.value is not None:
-            later = not isinstance(found, ast.Return) or node.lineno >= found.lineno
-            found = node if later else found
-        todo.extend(ast.iter_child_nodes(node))
-    return Site(machine.span(found), found, None, function.module)
-
-
-def _weak_sinks(
-    machine: Machine,
-    cls: ClassValue,
-    instance: Value,
-    returned: list[tuple[FunctionValue, Site, list[Tensor], Raise | None]],
-) -> None:
-    """What a module nobody calls returns: whoever trains it backpropagates from there, as far as one can tell."""
-    registered = frozenset(id(tensor) for _, tensor in module_tree.named_parameters(instance))
-    for function, site, roots, raised in returned:
-        outcome = Outcome(site.span, tuple(roots), raised, (), reach(roots))
-        kind = "forward" if function.name == "forward" else "method"
-        entry = f"{cls.name}.{function.name}"
-        machine.events.weak.append(Sink(site, outcome, kind, ALWAYS, "", entry, registered=registered))
