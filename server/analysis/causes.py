@@ -58,6 +58,19 @@ class Causes(Wanted):
             return []
         return kept
 
+    def refused_inputs(self, sink: Sink) -> set[int]:
+        """The inputs of an `autograd.grad` that its outputs do not depend on: it raises, or gives None for them.
+
+        None where `allow_unused` lets it, that is, of interest where the outputs were told to require grad too late.
+        """
+        if sink.kind != "grad":
+            return set()
+        flagged = [self._flags.get(id(root)) for root in sink.outcome.roots]
+        if flagged and all(each is not None and each.node is each.tensor.node for each in flagged):
+            return set(sink.outcome.asked or ())
+        unused = (each for each in self.events.forbidden if each.kind == "unused-input" and not each.after_error)
+        return {id(each.tensor) for each in unused if each.site.span == sink.site.span}
+
     def lost_behind(self, sink: Sink) -> list[Cause]:
         """The cuts behind the flags of a backward (`flags_of`), as if PyTorch had raised."""
         lost = [s for s in severed(sink.outcome.roots, ()) if s.learns.possible]
@@ -119,6 +132,12 @@ class Causes(Wanted):
 
     def _causes_of(self, sink: Sink) -> list[Cause]:
         outcome = sink.outcome
+        refused = self.refused_inputs(sink)
+        if refused:
+            # `autograd.grad` raises for an input that the outputs only depend on over a cut.
+            lost = [s for s in severed(outcome.roots, ()) if id(s.leaf) in refused]
+            if lost:
+                return self._grouped(lost, sink, self.confidence(sink), False)
         raised = outcome.raises is not None and outcome.raises.kind == "no-grad-fn"
         lost = [s for s in self.severed_by(sink) if s.learns.possible]
         sure = [s for s in lost if s.learns.yes]

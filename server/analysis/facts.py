@@ -67,6 +67,9 @@ class Facts(Causes):
         """How the story of a cut ends at its sink."""
         if cause.raises:
             return "raises: element 0 of tensors does not require grad"
+        unused = (each for each in self.events.forbidden if each.kind == "unused-input")
+        if any(each.site.span == cause.sink.site.span for each in unused):
+            return "raises: One of the differentiated Tensors appears to not have been used in the graph"
         return f"no gradient arrives at {self.leaf_text(cause.leaves)}"
 
     def sink_step(self, sink: Sink, message: str) -> TraceStep:

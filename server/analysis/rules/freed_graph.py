@@ -94,32 +94,19 @@ def check(facts: Facts) -> Iterator[Finding]:
     did not keep it.
     """
     for sink, node, confidence in _met_again(facts):
-        first = _first(facts, sink, node)
+        first = first_through(facts, sink, node)
         if first is None:
             continue
         again = first.site.span == sink.site.span
-        name, strayed, once, idle = facts.sink_name(sink), None, False, None
-        shared = _carried(sink, first)
-        carried = facts.innermost_here(shared) if shared is not None else None
-        what = "a value"
-        if again and shared is not None and carried is not None:
-            carried, what = carrying.place(facts, shared, carried, sink.site.span)
-            what = carried_name(facts, carried) or what
+        name, strayed, idle = facts.sink_name(sink), None, None
+        shared, carried, what, once = brought(facts, sink, first)
         picks = again and _picks(facts, sink)
         if picks:
-            span = sink.site.span
+            span, once = sink.site.span, False
             message = f"each pass goes back through the graph of {name}, which the first one frees"
         elif again:
             span = carried or sink.site.span
             message = f"{what} carries the graph of an earlier pass into {name}, whose backward has already freed it"
-            once = carried is not None and is_before_the_loop(facts, carried, sink)
-            made = facts.statement_at(carried)
-            local = isinstance(made, ast.Assign) and all(isinstance(each, ast.Name) for each in made.targets)
-            called = _beside(facts, shared, sink) if shared is not None and local and not once else None
-            if called is not None and is_before_the_loop(facts, called, sink):
-                # What a helper computes is as old as its call.
-                carried, span, once = called, called, True
-                what = carried_name(facts, called) or facts.value_name(called)
             if once:
                 message = f"{what} is computed before the loop, and the first pass's backward frees its graph"
             idle = _idle_detach(facts, first) if not once and not picks else None
@@ -159,6 +146,29 @@ def check(facts: Facts) -> Iterator[Finding]:
             use = _borrowed(facts, first, sink) if strayed is None else None
             fix = use or (_retain(facts, first) if strayed is None and not _updated(facts, first, sink) else None)
         yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [fix])
+
+
+def brought(facts: Facts, sink: Sink, first: Sink) -> tuple[Node | None, Span | None, str, bool]:
+    """What brings the graph of an earlier pass of a loop to its next backward: (node, place, name, computed once).
+
+    The node and the place are None where they are not known. `once` is said of what stands before the loop.
+    """
+    shared = _carried(sink, first)
+    carried = facts.innermost_here(shared) if shared is not None else None
+    what, once = "a value", False
+    if first.site.span != sink.site.span or shared is None or carried is None:
+        return shared, carried, what, once
+    carried, what = carrying.place(facts, shared, carried, sink.site.span)
+    what = carried_name(facts, carried) or what
+    once = is_before_the_loop(facts, carried, sink)
+    made = facts.statement_at(carried)
+    local = isinstance(made, ast.Assign) and all(isinstance(each, ast.Name) for each in made.targets)
+    called = _beside(facts, shared, sink) if local and not once else None
+    if called is not None and is_before_the_loop(facts, called, sink):
+        # What a helper computes is as old as its call.
+        carried, once = called, True
+        what = carried_name(facts, called) or facts.value_name(called)
+    return shared, carried, what, once
 
 
 def _idle_detach(facts: Facts, first: Sink) -> ast.Expr | None:
@@ -206,7 +216,7 @@ def is_old(facts: Facts, sink: Sink, node: Node) -> bool:
 
     What it saved is then gone, and nobody looks at which version it was.
     """
-    first = _first(facts, sink, node) if node in sink.outcome.freed_before else None
+    first = first_through(facts, sink, node) if node in sink.outcome.freed_before else None
     return first is not None and (first.site.span != sink.site.span or _carried(sink, first) is not None)
 
 
@@ -327,7 +337,7 @@ def _below(node: Node) -> list[Node]:
     return found
 
 
-def _first(facts: Facts, sink: Sink, node: Node) -> Sink | None:
+def first_through(facts: Facts, sink: Sink, node: Node) -> Sink | None:
     """The first backward before this one that went through a node."""
     earlier = takewhile(lambda each: each is not sink, facts.events.sinks)
     return next((s for s in earlier if node in s.outcome.reach.nodes), None)

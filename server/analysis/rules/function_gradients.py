@@ -167,10 +167,14 @@ def _returns_something(fault: Fault) -> bool:
 
 
 def _place(facts: Facts, fault: Fault) -> Span | None:
-    """The `return` at fault, in the file that is checked."""
-    if fault.node is None or fault.function is None or fault.function.module.path != facts.path:
+    """The `return` at fault, in the file that is checked; the name of a `backward` that has none."""
+    if fault.function is None or fault.function.module.path != facts.path:
         return None
-    return facts.source.span(fault.node)
+    node = fault.function.node
+    if fault.node is not None or not isinstance(node, ast.FunctionDef):
+        return facts.source.span(fault.node) if fault.node is not None else None
+    start = facts.source.offsets(node)[0]
+    return facts.source.span_of_offsets(start, facts.source.text.index(node.name, start) + len(node.name))
 
 
 def _number(count: int, what: str) -> str:
@@ -195,6 +199,8 @@ def _message(cls: ClassValue, fault: Fault) -> str:
     if fault.kind == "no-tensor":
         return f"`{cls.name}.backward` returns a gradient for {_input(fault)}, which is no tensor"
     back, inputs = _number(fault.got, "gradient"), _number(fault.expected, "input")
+    if fault.node is None:
+        return f"`{cls.name}.backward` has no `return`: it must return a gradient for each of {inputs}, or None"
     return f"`{cls.name}.backward` returns {back} for {inputs}: it must return one for each, or None"
 
 
@@ -207,6 +213,8 @@ def _went_in(fault: Fault) -> str:
 def _comes_back(cls: ClassValue, fault: Fault) -> str:
     if fault.kind == "no-tensor":
         return f"a gradient for {_input(fault)} comes back"
+    if fault.node is None:
+        return "nothing comes back"
     return f"{_number(fault.got, 'gradient')} for {_number(fault.expected, 'input')} of forward"
 
 
@@ -219,7 +227,7 @@ def _raises(cls: ClassValue, fault: Fault) -> str:
 
 
 def _fix(facts: Facts, fault: Fault, applied: Applied | None) -> Fix | None:
-    if fault.function is None or _place(facts, fault) is None:
+    if fault.function is None or fault.node is None or _place(facts, fault) is None:
         return None
     inputs = applied.inputs if applied is not None else (None,) * fault.expected
     if fault.kind == "count" and (fault.got > fault.expected or any(_learns(v) for v in inputs[fault.got :])):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ..autograd.graph import ALWAYS
+from ..autograd.graph import ALWAYS, Node
 from ..autograd.outcome import Raise
 from ..describe import operation_name
 from ..events import Sink
@@ -15,7 +15,8 @@ from ..source.edit_base import body_of
 from ..source.edits import move_behind
 from .base import Rule
 from .claims import CHANGED, Law
-from .freed_graph import is_old
+from .forgetting import forget
+from .freed_graph import brought, first_through, is_old
 from .inplace_on_saved import changes, is_update
 
 RULE = Rule(
@@ -28,7 +29,8 @@ RULE = Rule(
     what="""\
 Finds an `optimizer.step()`, or an update written by hand (`w -= lr * w.grad` under `no_grad`), that changes a parameter
 which an operation has saved for a `backward()` that is still to come. The finding sits on the step; the trace shows the
-operation that saved the parameter and the `backward()` that raises.
+operation that saved the parameter and the `backward()` that raises. Where `retain_graph=True` lets a later pass of a loop
+go back through the graph of an earlier one, it sits on the statement whose value carries that graph along.
 
 A forward pass that starts after the step, as in a usual training loop, is not reported.""",
     why="""\
@@ -73,7 +75,7 @@ print(encoder.weight.grad)
     fix_safety="""\
 Moving the step behind the later `backward()` is a *suggestion*: it does not raise any more, but gradients of the second
 loss may then add to those the step uses. Computing the second loss after the step is the other way. Where a state is
-carried over iterations, there is no automatic fix: `detach()` it.""",
+carried over iterations, `detach()` where the pass has no more use for its graph is *unsafe*: it shortens the history.""",
     blind_spots="""\
 - `fused=True` optimizers change parameters without raising their version: nothing raises, see `data-mutation`.
 - A step behind an unknown call (a trainer, an accelerator's wrapper) is not seen.
@@ -102,6 +104,7 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
     span = facts.innermost_here(culprit) or (sink.site.span if facts.here(sink.site.span) else None)
     if span is None:
         return
+    older = _brought(facts, sink, node)
     name = facts.name_of(saved.tensor)
     subject = f"`{name}`" if name else "a parameter"
     operation = operation_name(node)
@@ -115,7 +118,31 @@ def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) ->
             "raises: one of the variables needed for gradient computation has been modified by an inplace operation",
         ),
     ]
-    yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [_move(facts, span, sink)])
+    fix = _move(facts, span, sink)
+    if older is not None:
+        first, shared, place, what, once = older
+        fix = forget(facts, shared, place, first)
+        needs = f"{facts.sink_name(sink)} needs {subject} as it was before {step}"
+        message = f"{what} is computed once, before the loop: {needs}"
+        if not once:
+            message = f"{what} carries the graph of an earlier pass along: {needs}"
+        trace.insert(1, facts.step(facts.marked(place), "note", f"{what} takes its graph along into the next pass"))
+        span = place
+    yield facts.finding(RULE.name, confidence, message, facts.marked(span), trace, [fix])
+
+
+def _brought(facts: Facts, sink: Sink, node: Node) -> tuple[Sink, Node, Span, str, bool] | None:
+    """What brings a node of an earlier pass to the backward of a later one, which kept its graph (`retain_graph=True`).
+
+    That the graph is still there is the cause; every pass of training steps.
+    """
+    first = first_through(facts, sink, node)
+    if first is None or first.site.span != sink.site.span:
+        return None
+    shared, place, what, once = brought(facts, sink, first)
+    if shared is None or place is None or what == "a value":
+        return None
+    return first, shared, place, what, once
 
 
 def _written(facts: Facts, span: Span) -> str:
