@@ -29,8 +29,8 @@ RULE = Rule(
     what="""\
 Finds an `optimizer.step()`, or an update written by hand (`w -= lr * w.grad` under `no_grad`), that changes a parameter
 which an operation has saved for a `backward()` that is still to come. The finding sits on the step; the trace shows the
-operation that saved the parameter and the `backward()` that raises. Where `retain_graph=True` lets a later pass of a loop
-go back through the graph of an earlier one, it sits on the statement whose value carries that graph along.
+operation that saved the parameter and the `backward()` that raises. Where `retain_graph=True` lets a later pass of a
+loop go back through the graph of an earlier one, it sits on the statement whose value carries that graph along.
 
 A forward pass that starts after the step, as in a usual training loop, is not reported.""",
     why="""\
@@ -75,7 +75,8 @@ print(encoder.weight.grad)
     fix_safety="""\
 Moving the step behind the later `backward()` is a *suggestion*: it does not raise any more, but gradients of the second
 loss may then add to those the step uses. Computing the second loss after the step is the other way. Where a state is
-carried over iterations, `detach()` where the pass has no more use for its graph is *unsafe*: it shortens the history.""",
+carried over iterations, a `detach()` where the pass has no more use for its graph is *unsafe*: it shortens the
+history.""",
     blind_spots="""\
 - `fused=True` optimizers change parameters without raising their version: nothing raises, see `data-mutation`.
 - A step behind an unknown call (a trainer, an accelerator's wrapper) is not seen.
