@@ -68,6 +68,8 @@ class Causes(Wanted):
         flagged = [self._flags.get(id(root)) for root in sink.outcome.roots]
         if flagged and all(each is not None and each.node is each.tensor.node for each in flagged):
             return set(sink.outcome.asked or ())
+        if any(leaf.note in ("symbolic", "unknown") for leaf in sink.outcome.reach.leaves):
+            return set()  # What is handed in may be made of it.
         unused = (each for each in self.events.forbidden if each.kind == "unused-input" and not each.after_error)
         return {id(each.tensor) for each in unused if each.site.span == sink.site.span}
 

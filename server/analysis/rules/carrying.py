@@ -23,6 +23,10 @@ def place(facts: Facts, node: Node, made: Span, sink: Span) -> tuple[Span, str]:
         name = _read_again(facts, statement, sink) if statement is not None else ""
         if statement is not None and name:
             return facts.source.span(statement), f"`{name}`"
+    for span in (*(site.span for site in node.stack), made):
+        handed = _handed_on(facts, facts.statement_at(span), sink) if facts.here(span) else None
+        if handed is not None:
+            return _span(facts, handed[0]), f"`{handed[1]}`"
     statement = facts.statement_at(made)
     if isinstance(statement, ast.Return):
         # What a helper returns is kept, or used, by who called it.
@@ -65,6 +69,28 @@ def _read_again(facts: Facts, statement: ast.stmt, sink: Span) -> str:
     stored = {each.id: each.lineno for each in reversed(uses) if isinstance(each.ctx, ast.Store)}
     early = [u.id for u in uses if isinstance(u.ctx, ast.Load) and u.lineno <= min(end, stored.get(u.id, end))]
     return early[0] if early else ""
+
+
+def _span(facts: Facts, statement: ast.stmt) -> Span:
+    """The span of a statement, by which it is found again: `a = b` evaluates nothing that has one."""
+    span = getattr(statement, "gradsight_span", None)
+    if span is None:
+        span = statement.gradsight_span = facts.source.span(statement)  # type: ignore[attr-defined]
+    return span
+
+
+def _handed_on(facts: Facts, made: ast.stmt | None, sink: Span) -> tuple[ast.Assign, str] | None:
+    """The `state = next_state` behind an assignment, whose name the loop reads again; None if there is none."""
+    names = set(_names(made)) if made is not None else set()
+    block = facts.parsed.parents.get(made) if made is not None and names else None
+    for later in ast.walk(block) if block is not None else ():
+        if isinstance(later, ast.Assign) and made is not None and later.lineno > made.lineno:
+            given = later.value.elts if isinstance(later.value, ast.Tuple) else [later.value]
+            if any(isinstance(each, ast.Name) and each.id in names for each in given):
+                name = _read_again(facts, later, sink)
+                if name:
+                    return later, name
+    return None
 
 
 def _names(statement: ast.stmt) -> Iterator[str]:

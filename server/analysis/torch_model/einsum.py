@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..autograd.operation import Operand, Operation, Save
 from ..autograd.tensor import Form, Tensor
-from ..values import Call, Runtime, Value
+from ..values import Call, ListValue, Runtime, Value
 from . import autocast, effects, inference, ops
 from .arguments import as_tensor
 from .registry import function
@@ -35,12 +35,23 @@ def _as_they_are(left: str, right: str, output: str) -> bool:
     return (a ^ b) <= out and all(len(group) <= 1 for group in groups)
 
 
+def _operands(call: Call) -> tuple[Value, ...]:
+    """The operands, which may come as one list (torch/functional.py, einsum)."""
+    if len(call.args) == 2 and isinstance(call.args[1], (ListValue, tuple)):
+        given = call.args[1]
+        if isinstance(given, tuple):
+            return given
+        return tuple(given.items) if not given.open else ()
+    return tuple(call.args[1:])
+
+
 @function("torch.einsum", "torch.functional.einsum")
 def _einsum(rt: Runtime, call: Call) -> Value:
     op = TABLE.function("torch.einsum")
     assert op is not None
-    labels = _labels(call.args[0]) if len(call.args) == 3 and not call.kwargs else None
-    left, right = (as_tensor(value) for value in call.args[1:]) if labels is not None else (None, None)
+    given = _operands(call)
+    labels = _labels(call.args[0]) if len(given) == 2 and not call.kwargs else None
+    left, right = (as_tensor(value) for value in given) if labels is not None else (None, None)
     if labels is None or left is None or right is None:
         return ops.run(rt, op, call)
     sure = _as_they_are(*labels)
