@@ -48,6 +48,11 @@ COMPARED = {"gt": "`>`", "lt": "`<`", "ge": "`>=`", "le": "`<=`", "eq": "`==`", 
 """Comparisons as they are written."""
 
 
+def mode_words(detail: str) -> str:
+    """What switched tracking off: code as it was written, or "the evaluation loop", "a method of the base class"."""
+    return detail if detail.startswith(("the ", "a ")) else f"`{detail}`"
+
+
 def cut_words(cut: Cut) -> str:
     """A cut in a few words."""
     detail = cut.detail.strip("_")
@@ -66,10 +71,10 @@ def cut_words(cut: Cut) -> str:
     if cut.kind == "grad-mode" and detail.startswith("checkpoint"):
         return f"recomputed by `{detail.partition(' ')[0]}` {detail.partition(' ')[2]}"
     return {
-        "grad-mode": f"computed under `{cut.detail}`",
+        "grad-mode": f"computed under {mode_words(cut.detail)}",
         "detach": f"cut by `{cut.detail}`",
         "data": "cut by `.data`",
-        "no-create-graph": f"a gradient that `{cut.detail}` gives without `create_graph=True`",
+        "no-create-graph": f"given by `{cut.detail}` without `create_graph=True`",
         "non-differentiable": f"`{cut.detail.strip('_')}` is not differentiable",
     }.get(cut.kind, cut.kind)
 
@@ -138,7 +143,7 @@ class Describer:
         if mode is None or not requires_grad.yes:
             return told
         return replace(
-            told, notes=(*told.notes, f"Another time it is computed under `{mode.detail}`, without gradient.")
+            told, notes=(*told.notes, f"Another time it is computed under {mode_words(mode.detail)}, without gradient.")
         )
 
     def _telling(self, seen: Sequence[tuple[Tensor, Node | None, Truth]]) -> tuple[Tensor, Node | None, Truth]:
@@ -165,14 +170,13 @@ class Describer:
         cut_line: int | None = None
         if requires_grad.maybe:
             state = f"`{name}`: not known whether it requires grad ({requires_grad.why})"
-            notes.append(f"not tracked: {requires_grad.why}")
         elif requires_grad.yes and leaf:
             state = f"`{name}`: a leaf that requires grad{self._trained_by(tensor, node)}"
             path += facts.source_steps([tensor], 1)
             notes += self._saved_notes(tensor, None)
         elif requires_grad.yes:
             assert node is not None
-            trains = facts.leaf_text(list(reached)) if reached else "nothing"
+            trains = facts.leaf_text(list(reached)) if reached else "no leaf"
             mine = self._trained_by(tensor, node, " through ")
             verb = "trains" if not mine.startswith(";") else "leads back to"
             made = "made in a branch" if node.is_join else f"made by `{operation_name(node)}`"

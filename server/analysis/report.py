@@ -102,7 +102,7 @@ class ValueFacts:
 
     `state` is one line for the top of a hover ("`y`: no gradient, cut at line 5"; it ends with its `cut_line`, if it
     has one); `path` the way from the trainable sources to the sink with the cut in it; `notes` further sentences (why
-    an operation is safe, what was not tracked and why). `requires_grad` and `is_leaf` are "yes", "no" or "maybe".
+    an operation is safe). `requires_grad` and `is_leaf` are "yes", "no" or "maybe".
     """
 
     span: Span

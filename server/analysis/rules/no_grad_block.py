@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ..autograd.graph import ALWAYS, Node
+from ..describe import mode_words
 from ..facts import Cause, Facts
 from ..late import flags_between, without_flags
 from ..report import Finding, Fix, Span
@@ -99,7 +100,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             # `torch.set_grad_enabled(False)`: the call itself does the damage, to all that follows.
             marked = facts.marked(cut.span) if not cut.detail.startswith("checkpoint") else marked
         lost, place = lost_value(facts, span, cause.sink), elsewhere(facts, cause.cut.span)
-        message = f"{lost} carries no gradient to {sink}: computed under `{cut.detail}`{place}"
+        message = f"{lost} carries no gradient to {sink}: computed under {mode_words(cut.detail)}{place}"
         lead = [facts.step(cut.span, "note", "tracking is off from here")]
         recomputed = cut.detail.startswith("checkpoint")
         if recomputed:
