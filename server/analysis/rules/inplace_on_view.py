@@ -62,13 +62,20 @@ def check(facts: Facts) -> Iterator[Finding]:
         subject = f"`{name}`" if name else "a view"
         made = facts.innermost_here(tensor.node) if tensor is not None and tensor.node is not None else None
         message = f"in-place write involving {subject}, a view that may not be changed in place: PyTorch raises"
+        story = f"{subject} is a view made here"
+        if not name:
+            message, story = "in-place write to a view that may not be changed in place: PyTorch raises", "the view"
+        if tensor is not None and tensor.node is not None and tensor.node.name == "BackwardHookFunction":
+            what = f"`{name}`, which" if name and made != event.site.span else "what"
+            message = f"in-place write to {what} comes through a full backward hook: PyTorch raises"
+            story = "a module with a full backward hook takes or gives it as a view"
         fixes: list[Fix | None] = []
         if event.kind == "view-detach":
             message = f"{subject} is a view, which `detach_()` cannot cut from its base: PyTorch raises"
             edits = assign_detached(facts.parsed, facts.statement_at(event.site.span))
             fixes = [facts.fix("write it out of place", "unsafe", edits)]
         trace = [
-            facts.step(made, "source", f"{subject} is a view made here"),
+            facts.step(made, "source", story),
             facts.step(event.site.span, "mutation", f"raises: {event.message}"),
         ]
         confidence = facts.confidence_on(event.path)

@@ -175,7 +175,9 @@ def _rewrapped(facts: Facts, node: Node, cut: Cut) -> Remedy | None:
     if not isinstance(call, ast.Call) or not call.args or _is_parameter_of(facts, call):
         return None
     data = call.args[0]
-    listed = isinstance(data, (ast.Name, ast.Attribute)) and is_list(facts, data)
+    # Of one tensor there would be one edge; a name that is handed in says nothing else of a list.
+    several = sum(edge.tensor is not None or edge.node is not None for edge in node.edges) > 1
+    listed = isinstance(data, (ast.Name, ast.Attribute)) and (several or is_list(facts, data))
     if isinstance(data, (ast.List, ast.Tuple, ast.ListComp)) or listed:
         plain = data.elts if isinstance(data, (ast.List, ast.Tuple)) else []
         if any(isinstance(each, (ast.List, ast.Tuple, ast.Constant, ast.UnaryOp)) for each in plain):
