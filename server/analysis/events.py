@@ -20,7 +20,8 @@ class Sink:
 
     A weak sink is what a method of a module returns that the file only defines: "forward", "method"; or what a "call"
     of the module gives in a file without a backward, where any from there would raise. What was made later has a number
-    above `order`; `registered` are the parameters that the module of a weak sink has then.
+    above `order`; `registered` are the parameters that the module of a weak sink has then, `aside` the attributes with
+    leaves that learn and are none.
     """
 
     site: Site
@@ -34,6 +35,7 @@ class Sink:
     pass_start: int = 0
     order: int = 0
     registered: frozenset[int] = frozenset()
+    aside: tuple[tuple[str, tuple[Tensor, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An optimizer's step: the state of `.grad` of what it holds, as it found them. `open`: it may hold more."""
+    """An optimizer's step: the state of `.grad` of what it holds, as it found them. `open`: it may hold more.
+
+    `optimizer` is the number of the object, as it stands beside the tensors that it cleared in `Events.cleared`.
+    """
 
     site: Site
     grads: tuple[tuple[Tensor, Grad], ...]
@@ -106,6 +111,7 @@ class Step:
     after_error: bool
     frozen: tuple[Frozen, ...] = ()
     """Where all that it holds, known parameters without a gradient, were told not to require grad."""
+    optimizer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +242,9 @@ class Events:
     assigned: list[Assigned] = field(default_factory=list)
     applied: list[Applied] = field(default_factory=list)
     outdated: list[Outdated] = field(default_factory=list)
-    cleared: dict[Span, tuple[int, frozenset[int]]] = field(default_factory=dict)
-    """Where gradients were set to None: how many unknown calls there had been, and which tensors surely had one."""
+    cleared: dict[tuple[Span, int], frozenset[int]] = field(default_factory=dict)
+    """Where gradients were set to None, after how many unknown calls: which tensors had one, and the optimizer whose
+    `zero_grad` it was."""
     unknown_calls: int = 0
     exposed: set[int] = field(default_factory=set)
     """Leaves that were handed to unknown code."""
@@ -250,3 +257,8 @@ class Events:
     values: dict[Span, tuple[str, Any, Any]] = field(default_factory=dict)
     reveals: list[tuple[Site, Any]] = field(default_factory=list)
     unresolved: dict[str, int] = field(default_factory=dict)
+
+    def clear(self, span: Span, had: frozenset[int]) -> None:
+        """Record that gradients were set to None: of `had`, those that had one, and the optimizer that was asked."""
+        key = (span, self.unknown_calls)
+        self.cleared[key] = self.cleared.get(key, frozenset()) | had

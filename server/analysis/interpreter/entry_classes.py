@@ -16,12 +16,13 @@ from ..autograd.tensor import Tensor
 from ..autograd.truth import NO
 from ..events import Sink
 from ..torch_model import backward, frameworks, module_tree
-from ..values import Call, ClassValue, FunctionValue, Instance, ListValue, Site, Unknown, Value
+from ..values import BoundMethod, Call, ClassValue, FunctionValue, Instance, ListValue, Site, Unknown, Value
 from . import between_calls
 from .entry_runs import run_function, run_inner, start, take_back
-from .functions import PropertyValue
+from .functions import PropertyValue, symbolic_arguments
 from .machine import DeadEnd, Machine
 
+_MOST_INHERITED = 6
 _TRACKING_OFF = ("no_grad()", "inference_mode()")
 
 
@@ -39,8 +40,9 @@ def run_class(machine: Machine, cls: ClassValue) -> None:
     mark = machine.heap.mark()
     returned: list[tuple[FunctionValue, Site, list[Tensor], Raise | None]] = []
     module = not lightning and module_tree.is_module(instance)
-    for function in methods:
-        if machine.has_entered(function.node) and function.name != "training_step":
+    plan = [(function, True) for function in _completed(cls)] + [(function, False) for function in methods]
+    for function, inherited in plan:
+        if machine.has_entered(function.node) and function.name != "training_step" and not inherited:
             continue
         start(machine, f"{cls.name}.{function.name}")
         owner = instance if function.kind != "static" else None
@@ -48,7 +50,8 @@ def run_class(machine: Machine, cls: ClassValue) -> None:
             owner = cls
         try:
             inner = len(machine.inner)
-            value = _run_method(machine, cls, function, owner)
+            run = _run_inherited if inherited else _run_method
+            value = run(machine, cls, function, owner)
             run_inner(machine, inner)
             if module and (roots := machine.tensors_in(value)[:50]):
                 raised = spoilt(machine.autograd, roots) if function.name == "forward" else None
@@ -75,6 +78,37 @@ def methods_left(machine: Machine, cls: ClassValue) -> list[FunctionValue]:
             found.append(each)
     helpers = {name for each in found for name, _ in _calls_in(each.node) if name != each.name}
     return sorted(found, key=lambda each: each.name in helpers)
+
+
+def _completed(cls: ClassValue) -> list[FunctionValue]:
+    """Methods of the classes it is derived from that call what this class defines: only here they are whole.
+
+    `learn` of a base that leaves `calc_loss` to others.
+    """
+    own = {name for name, value in cls.namespace.items() if isinstance(value, FunctionValue)} - {"__init__"}
+    found: dict[str, FunctionValue] = {}
+    for base in cls.mro()[1:] if own else ():
+        for name, value in base.namespace.items() if isinstance(base, ClassValue) else ():
+            if (
+                isinstance(value, FunctionValue)
+                and value.kind not in ("static", "class")
+                and not name.startswith("__")
+                and name not in cls.namespace
+                and not isinstance(value.node, ast.Lambda)
+                and any(called in own for called, _ in _calls_in(value.node))
+            ):
+                found.setdefault(name, value)
+    return list(found.values())[:_MOST_INHERITED]
+
+
+def _run_inherited(machine: Machine, cls: ClassValue, function: FunctionValue, owner: Value) -> Value:
+    """What a method of another class gives on an object of this one: called, as it may stand in another file."""
+    bound = symbolic_arguments(function, True)
+    given = function.node.args
+    several = {each.arg for each in (given.vararg, given.kwarg) if each is not None}
+    arguments = {name: value for name, value in bound.items() if name not in several}
+    site = Site(machine.span(cls.node), cls.node, None, machine.module)
+    return machine.call(BoundMethod(function, owner), Call([], arguments, site, open_args=True))
 
 
 def _instance(machine: Machine, cls: ClassValue) -> Value:
@@ -222,8 +256,9 @@ def _weak_sinks(
 ) -> None:
     """What a module nobody calls returns: whoever trains it backpropagates from there, as far as one can tell."""
     registered = frozenset(id(tensor) for _, tensor in module_tree.named_parameters(instance))
+    aside = module_tree.left_aside(instance) if isinstance(instance, Instance) else ()
     for function, site, roots, raised in returned:
         outcome = Outcome(site.span, tuple(roots), raised, (), reach(roots))
         kind = "forward" if function.name == "forward" else "method"
         entry = f"{cls.name}.{function.name}"
-        machine.events.weak.append(Sink(site, outcome, kind, ALWAYS, "", entry, registered=registered))
+        machine.events.weak.append(Sink(site, outcome, kind, ALWAYS, "", entry, registered=registered, aside=aside))

@@ -109,8 +109,14 @@ def _getattr(machine: Machine, call: Call) -> Value:
 
 
 def _setattr(machine: Machine, call: Call) -> Value:
-    if len(call.args) == 3 and isinstance(call.args[1], str) and call.site.node is not None:
-        set_attribute(machine, call.args[0], call.args[1], call.args[2], call.site.node)
+    if len(call.args) != 3 or call.site.node is None:
+        return None
+    owner, name, value = call.args
+    if isinstance(owner, Instance) and not isinstance(name, str) and machine.torch.is_module(owner):
+        # `setattr(self, f"layer{i}", layer)`: a name of its own, under which the layer is registered.
+        name = f"[{len(owner.attributes)}]"
+    if isinstance(name, str):
+        set_attribute(machine, owner, name, value, call.site.node)
     return None
 
 

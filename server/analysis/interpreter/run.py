@@ -132,6 +132,7 @@ class Interpreter(Machine):
                 events.unknown_calls,
                 self.after_error,
                 _frozen(optimizer),
+                id(optimizer),
             )
         )
 

@@ -154,7 +154,7 @@ class Recorder:
         more = [new - old for new, old in zip(now, step.counts, strict=True)]
         for name in LISTS:
             step.events[name] = [_counted_anew(each, more) for each in step.events[name]]
-        step.events["cleared"] = [(span, (count + more[2], had)) for span, (count, had) in step.events["cleared"]]
+        step.events["cleared"] = [((span, count + more[2]), had) for (span, count), had in step.events["cleared"]]
         step.counts = now
 
     def _counts(self) -> tuple[int, int, int]:

@@ -88,7 +88,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             facts.step(place, "cut", "cleared here"),
             facts.step(step.site.span, "sink", "finds no gradient and changes nothing"),
         ]
-        confidence = facts.confidence_on(step.path)
+        confidence = facts.confidence_on(step.path, not any(tensor.group for tensor, _ in step.grads))
         yield facts.finding(RULE.name, confidence, message, facts.marked(place), trace, [_move(facts, place, step)])
     yield from _every_pass(facts, told)
 
@@ -100,7 +100,7 @@ def _every_pass(facts: Facts, told: set[Span]) -> Iterator[Finding]:
         if now_and_then is None:
             continue
         block = body_of(facts.parsed, now_and_then)
-        wanted = {id(tensor) for tensor, _ in step.grads}
+        wanted = {id(tensor) for tensor, _ in step.grads if not tensor.group}
         sinks = [
             sink
             for sink in facts.events.sinks
@@ -111,7 +111,7 @@ def _every_pass(facts: Facts, told: set[Span]) -> Iterator[Finding]:
             continue
         if wanted & facts.read or _serves_another(facts, step, before[-1], block, now_and_then):
             continue
-        for place, (_, had) in facts.events.cleared.items():
+        for (place, _), had in facts.events.cleared.items():
             clearing = facts.statement_at(place) if facts.here(place) else None
             if place in told or not isinstance(clearing, ast.Expr) or clearing not in block or not had & wanted:
                 continue
@@ -175,13 +175,14 @@ def _into(facts: Facts, clearing: ast.Expr, step: Step) -> Fix | None:
 
 def _cleared_at(facts: Facts, step: Step) -> Span | None:
     """Where all gradients of a step were cleared, in this file, with nothing unknown in between; else None."""
-    if step.after_error or step.open or not step.grads or any(not grad.present.no for _, grad in step.grads):
+    if step.after_error or not step.grads or any(not grad.present.no for _, grad in step.grads):
         return None
     for tensor, grad in step.grads:
-        if grad.by is None or grad.by not in facts.events.cleared or not facts.here(grad.by):
+        if grad.by is None or not facts.here(grad.by):
             continue
-        unknown_before, had = facts.events.cleared[grad.by]
-        if id(tensor) in had and unknown_before == step.unknown_before:
+        had = facts.events.cleared.get((grad.by, step.unknown_before), frozenset())
+        # What else an optimizer may hold has kept its gradient, unless its own `zero_grad` it was.
+        if id(tensor) in had and (not step.open or step.optimizer in had):
             return grad.by
     return None
 

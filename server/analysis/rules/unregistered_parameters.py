@@ -11,10 +11,11 @@ from ..describe import operation_name
 from ..facts import Facts
 from ..report import Finding, Fix, Span
 from ..source.edits import replace_expr
-from ..torch_model.module_tree import is_module, modules, named_parameters
-from ..values import DictValue, Instance, ListValue, Value
+from ..torch_model.module_tree import entries_of, is_module, modules, named_parameters, unlisted
+from ..values import DictValue, Instance, ListValue
 from .base import Rule
 from .claims import Law
+from .left_aside import in_definitions
 
 _MOVES = frozenset({"to", "cuda", "cpu", "half", "float", "double", "bfloat16"})
 _LAYERS = frozenset(
@@ -102,7 +103,9 @@ optimizer.step()
 `nn.Parameter(t.to(device))` is *safe*; the same for arithmetic is *unsafe*: the value is the same at the start, and
 learns at another rate. For layers there is no automatic fix yet; wrapping in `nn.ModuleList` changes the names in saved
 checkpoints. A parameter cannot be called as a method of modules is (`self.type`): there is no fix for one that is.""",
-    blind_spots="A module whose optimizer is made in another file is not judged.",
+    blind_spots="""\
+Of a module whose optimizer is made in another file only what `forward` itself uses is judged, and not where the file
+hands it to somebody else.""",
 )
 
 
@@ -123,6 +126,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     yield from _in_containers(facts)
     yield from _made_from_parameters(facts)
     yield from _made_in_forward(facts)
+    yield from in_definitions(facts, RULE.name)
     for event in facts.refused():
         if event.message.startswith(SLOT_TAKEN) and not _by_hand(facts):
             text = facts.text(facts.node_at(event.site.span)) or "the attribute"
@@ -190,7 +194,7 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
     empty = next((e for e in facts.events.forbidden if e.message.startswith(_EMPTY) and not e.after_error), None)
     for owner in [each for named in facts.machine.named for each in modules(named, seen)]:
         if not isinstance(owner, Instance) or not any(
-            isinstance(value, (DictValue, ListValue, tuple)) and _hidden(value) for value in owner.attributes.values()
+            isinstance(value, (DictValue, ListValue, tuple)) and unlisted(value) for value in owner.attributes.values()
         ):
             continue
         registered = named_parameters(owner) or _around_it(facts, owner)
@@ -199,7 +203,7 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
             continue
         known = {id(tensor) for _, tensor in registered}
         for name, value in owner.attributes.items():
-            hidden = [t for t in _hidden(value) if id(t) not in known]
+            hidden = [t for t in unlisted(value) if id(t) not in known]
             lost = [t for t in hidden if (refused or id(t) in moved) and id(t) not in facts.held]
             if not lost or len(lost) != len(hidden):
                 continue
@@ -209,7 +213,7 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
             said.add(span)
             kind = "dict" if isinstance(value, DictValue) else "list"
             held = next((item for item in facts.events.held if id(item.tensor) in known), None)
-            what = "layers" if any(map(is_module, _items(value))) else "parameters"
+            what = "layers" if any(map(is_module, entries_of(value))) else "parameters"
             message = (
                 f"{what} in the plain {kind} `{name}` are no parameters of `{owner.cls.name}`: no optimizer moves them"
             )
@@ -312,24 +316,6 @@ def _chain(value: ast.expr, made: ast.Call) -> list[ast.expr]:
         else:
             return [*found, ast.Constant(None)]
     return found
-
-
-def _items(value: Value, depth: int = 3) -> list[Value]:
-    """What a plain container holds, also in the containers in it."""
-    found: list[Value] = []
-    if isinstance(value, DictValue):
-        found = [*value.items.values(), value.rest]
-    elif isinstance(value, (ListValue, tuple)):
-        found = list(value.items) if isinstance(value, ListValue) else list(value)
-    inner = (_items(each, depth - 1) for each in found if depth and isinstance(each, (DictValue, ListValue, tuple)))
-    return found + [item for items in inner for item in items]
-
-
-def _hidden(value: Value) -> list[Tensor]:
-    """The parameters inside a plain container, and those of modules there."""
-    items = _items(value)
-    direct = [item for item in items if isinstance(item, Tensor) and item.is_parameter]
-    return direct + [tensor for item in items if is_module(item) for _, tensor in named_parameters(item)]
 
 
 def _assignment(facts: Facts, owner: Instance, name: str) -> Span | None:

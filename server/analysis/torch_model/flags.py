@@ -103,8 +103,7 @@ def _same_numbers(value: Value, tensor: Tensor) -> bool:
 def _set_grad(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
     present = NO if value is None else YES
     if value is None:
-        had = frozenset({id(tensor)} if tensor.grad.present.yes else ())
-        rt.events.cleared[site.span] = (rt.events.unknown_calls, had)
+        rt.events.clear(site.span, frozenset({id(tensor)} if tensor.grad.present.yes else ()))
     inference = isinstance(value, Tensor) and value.inference
     rt.heap.write(tensor, "grad", Grad(present, site.span, inference=inference))
     for each in tensor.either:

@@ -29,7 +29,7 @@ from .arguments import device_of, dtype_of, truth_of
 from .containers import CONTAINERS, DICTS, container_of, hold, insert
 from .creation import parameter
 from .effects import note_copy
-from .module_tree import children, group_of, module_at, modules, named_parameters
+from .module_tree import children, group_of, is_module, module_at, modules, named_parameters
 from .modules import adding, forward, listed, replacing
 
 
@@ -197,17 +197,24 @@ def _zero_grad(rt: Runtime, owner: Value, call: Call) -> Value:
     return None
 
 
-def clear_gradients(rt: Runtime, tensors: list[Tensor], to_none: bool | None, site: Site) -> None:
-    """`zero_grad`: `.grad` becomes None, or zeros if it was there."""
+def clear_gradients(
+    rt: Runtime, tensors: list[Tensor], to_none: bool | None, site: Site, optimizer: object = None
+) -> None:
+    """`zero_grad` of a module or an `optimizer`: `.grad` becomes None, or zeros if it was there."""
     if to_none is not False:
-        had = frozenset(id(tensor) for tensor in tensors if tensor.grad.present.yes)
-        rt.events.cleared[site.span] = (rt.events.unknown_calls, had)
+        had = frozenset(id(each) for each in (*filter(_has_gradient, tensors), optimizer) if each is not None)
+        rt.events.clear(site.span, had)
     for tensor in tensors:
         if to_none is not False:
             rt.heap.write(tensor, "grad", Grad(NO, site.span) if tensor.grad.present.possible else NO_GRAD_YET)
         elif tensor.grad.graph is not None:
             # What is set to zero is detached first (torch/optim/optimizer.py, zero_grad).
             rt.heap.write(tensor, "grad", replace(tensor.grad, graph=None))
+
+
+def _has_gradient(tensor: Tensor) -> bool:
+    """Whether a backward has left a gradient; what an unknown model leaves its parameters is never known for sure."""
+    return tensor.grad.present.yes or (tensor.group and tensor.grad.present.possible)
 
 
 def _to(rt: Runtime, owner: Value, call: Call) -> Value:
@@ -263,6 +270,16 @@ def _add_module(rt: Runtime, owner: Value, call: Call) -> Value:
     else:
         # A name that is not known (`f"layer{i}"`) is one of its own.
         hold(rt, container, name if isinstance(name, str) else str(len(container.items)), module)
+    return None
+
+
+def _set_by_name(rt: Runtime, owner: Value, call: Call) -> Value:
+    """`self.__setattr__(name, layer)` registers what `setattr` does."""
+    name, value = call.argument(0, "name"), call.argument(1, "value")
+    if is_module(value) or (isinstance(value, Tensor) and value.is_parameter):
+        return _add_module(rt, owner, Call([name, value], {}, call.site))
+    if isinstance(name, str) and isinstance(owner, (Instance, ModuleObject)):
+        rt.heap.put(owner.attributes, name, value)
     return None
 
 
@@ -363,6 +380,7 @@ _METHODS: dict[str, Callable[[Runtime, Value, Call], Value]] = {
     "add": _add,
     "add_module": _add_module,
     "register_module": _add_module,
+    "__setattr__": _set_by_name,
     "state_dict": _state_dict,
     "load_state_dict": _load_state_dict,
     "register_forward_hook": hooks.on_forward,

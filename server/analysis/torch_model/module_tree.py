@@ -10,8 +10,10 @@ from ..autograd.truth import YES, Truth, maybe
 from ..values import (
     Choice,
     ClassValue,
+    DictValue,
     External,
     Instance,
+    ListValue,
     ModuleObject,
     TorchName,
     Unknown,
@@ -155,6 +157,44 @@ def behind(value: Unknown, depth: int = 4) -> list[Tensor]:
                 found += [owner.parameters, *(tensor for _, tensor in parts_of_unknown(owner))]
             found += behind(owner, depth - 1)
     return found
+
+
+def entries_of(value: Value, depth: int = 3) -> list[Value]:
+    """What a plain list, tuple or dict holds, also in the containers in it; nothing of anything else."""
+    found: list[Value] = []
+    if isinstance(value, DictValue):
+        found = [*value.items.values(), value.rest]
+    elif isinstance(value, (ListValue, tuple)):
+        found = list(value.items) if isinstance(value, ListValue) else list(value)
+    inner = (entries_of(each, depth - 1) for each in found if depth and isinstance(each, (DictValue, ListValue, tuple)))
+    return found + [item for items in inner for item in items]
+
+
+def unlisted(value: Value) -> list[Tensor]:
+    """The parameters inside a plain container, and those of modules there: `parameters()` lists none."""
+    items = [each for item in entries_of(value) for each in _either(item)]
+    direct = [item for item in items if isinstance(item, Tensor) and item.is_parameter]
+    return direct + [tensor for item in items if is_module(item) for _, tensor in named_parameters(item)]
+
+
+def _either(value: Value) -> list[Value]:
+    return [each for _, each in value.alternatives] if isinstance(value, Choice) else [value]
+
+
+def left_aside(owner: Instance) -> tuple[tuple[str, tuple[Tensor, ...]], ...]:
+    """Attributes of a module with leaves that learn and that `parameters()` does not list: a plain tensor that was told
+    to require grad, layers in a list; unless others are beside them that it does list."""
+    known = {id(tensor) for _, tensor in named_parameters(owner)}
+    found = []
+    for name, value in owner.attributes.items():
+        tensors: list[Tensor] = []
+        for each in _either(value):
+            plain = isinstance(each, Tensor) and not each.is_parameter and each.is_leaf.yes
+            tensors += [each] if plain else unlisted(each)
+        learns = all(each.requires_grad.yes and not each.group and id(each) not in known for each in tensors)
+        if tensors and learns:
+            found.append((name, tuple(tensors)))
+    return tuple(found)
 
 
 def parameters_of_unknown(value: Unknown, *, loaded: bool = False) -> Tensor:

@@ -163,7 +163,7 @@ def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
 
 
 def _zero(rt: Runtime, optimizer: Optimizer, call: Call) -> None:
-    clear_gradients(rt, list(optimizer.tensors), rt.truth(call.argument(0, "set_to_none", True)), call.site)
+    clear_gradients(rt, list(optimizer.tensors), rt.truth(call.argument(0, "set_to_none", True)), call.site, optimizer)
 
 
 def _scale(rt: Runtime, call: Call) -> Value:
