@@ -9,6 +9,7 @@ from ..facts import Facts
 from ..report import Finding, Span
 
 _GIVING = ("param", "optim", "weights")
+_USUAL = ("__init__", "forward", "reset_parameters", "__repr__", "extra_repr")
 _REGISTERING = ("setattr", "__setattr__", "add_module", "register_module", "register_parameter")
 
 
@@ -31,13 +32,15 @@ def in_definitions(facts: Facts, rule: str) -> Iterator[Finding]:
         for attribute, tensors in sink.aside:
             used = any(each in sink.outcome.reach.leaves for each in tensors)
             made = next((found for cls in classes if (found := _made(cls, attribute)) is not None), None)
+            several = len(tensors) > 1 or tensors[0].is_parameter
             if not used or made is None or not _stays_inside(facts.parsed.tree, classes, attribute):
+                continue
+            if not several and not _only_forward(classes, attribute):
                 continue
             span = facts.source.span(made)
             if span in told:
                 continue
             told.add(span)
-            several = len(tensors) > 1 or tensors[0].is_parameter
             what = "what is in the plain container" if several else "the plain tensor"
             message = f"{what} `self.{attribute}` is no parameter of `{name}`: `parameters()` does not list it"
             trace = [
@@ -86,6 +89,21 @@ def _made(cls: ast.ClassDef, attribute: str) -> ast.Assign | None:
                 ):
                     return node
     return None
+
+
+def _only_forward(classes: list[ast.ClassDef], attribute: str) -> bool:
+    """Whether no other method of a class replaces an attribute or hands it to a call: it may ask for its gradient."""
+    for cls in classes:
+        for function in cls.body:
+            if not isinstance(function, ast.FunctionDef) or function.name in _USUAL:
+                continue
+            for node in ast.walk(function):
+                given = [*node.args, *(each.value for each in node.keywords)] if isinstance(node, ast.Call) else [node]
+                for each in given:
+                    named = isinstance(each, ast.Attribute) and each.attr == attribute
+                    if named and (each is not node or not isinstance(each.ctx, ast.Load)):
+                        return False
+    return True
 
 
 def _stays_inside(tree: ast.Module, classes: list[ast.ClassDef], attribute: str) -> bool:
