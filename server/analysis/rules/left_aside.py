@@ -100,8 +100,9 @@ def _only_forward(classes: list[ast.ClassDef], attribute: str) -> bool:
             for node in ast.walk(function):
                 given = [*node.args, *(each.value for each in node.keywords)] if isinstance(node, ast.Call) else [node]
                 for each in given:
-                    named = isinstance(each, ast.Attribute) and each.attr == attribute
-                    if named and (each is not node or not isinstance(each.ctx, ast.Load)):
+                    if not isinstance(each, ast.Attribute) or each.attr != attribute:
+                        continue
+                    if each is not node or not isinstance(each.ctx, ast.Load):
                         return False
     return True
 
