@@ -55,9 +55,12 @@ def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Va
             value.open,
             value.training,
         )
-        each = (lambda part: copied(rt, part, site, deep, memo)) if deep else (lambda part: part)
-        module.attributes.update({k: each(v) for k, v in value.attributes.items()})
-        module.items = tuple(each(v) for v in value.items)
+        if deep:
+            module.attributes.update({k: copied(rt, v, site, deep, memo) for k, v in value.attributes.items()})
+            module.items = tuple(copied(rt, v, site, deep, memo) for v in value.items)
+        else:
+            # The tables of parameters and modules are the same objects (torch/nn/modules/module.py has no `__copy__`).
+            module.attributes, module.items = value.attributes, value.items
         return module
     if isinstance(value, ListValue):
         return ListValue(

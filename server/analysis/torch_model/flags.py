@@ -80,7 +80,8 @@ def _set_data(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
             fresh.version = version
             rt.heap.write(tensor, "memory", fresh)
         rt.heap.write(tensor, "swapped", version)
-    rt.heap.write(tensor, "form", value.form if isinstance(value, Tensor) else ANY_FORM)
+    if value is not None:
+        rt.heap.write(tensor, "form", value.form if isinstance(value, Tensor) else ANY_FORM)
     if isinstance(value, Tensor) and value.inference is not tensor.inference:
         # The dispatch keys come along (TensorImpl::copy_tensor_metadata).
         rt.heap.write(tensor, "inference", value.inference)

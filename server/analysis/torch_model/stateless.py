@@ -14,7 +14,7 @@ from ..autograd.tensor import Tensor
 from ..values import Call, DictValue, Instance, ListValue, ModuleObject, Runtime, Unknown, Value
 from .effects import apply, note_copy
 from .module_tree import is_module, module_at, named_parameters
-from .registry import function
+from .registry import SETTERS, function
 
 
 @function("torch.func.functional_call", "torch.nn.utils.stateless.functional_call")
@@ -71,10 +71,13 @@ def _parameters_to_vector(rt: Runtime, call: Call) -> Value:
 
 @function("torch.nn.utils.vector_to_parameters", "torch.nn.utils.convert_parameters.vector_to_parameters")
 def _vector_to_parameters(rt: Runtime, call: Call) -> Value:
-    """`param.data = ` a part of the vector, for each: its numbers without its history."""
+    """`param.data = ` a part of the vector, for each: its numbers without its history, under the counter there was.
+
+    Each gets bytes of its own: the parts of the vector have none in common.
+    """
     vector = call.argument(0, "vec")
     for each in rt.tensors_in(call.argument(1, "parameters")):
-        rt.autograd.bump(each, "vector_to_parameters", call.site.span)
+        SETTERS["data"](rt, each, None, call.site)
         if isinstance(vector, Tensor):
             note_copy(rt, each, vector, call.site.span)
     return None

@@ -496,4 +496,18 @@ with P.cached():
     m(torch.rand(2, 3)).sum().backward()
     opt.step()
     m(torch.rand(2, 3)).sum().backward()
+=== vector_into_parameters_of_another_between
+m = nn.Linear(3, 3)
+n = nn.Linear(3, 3)
+x = torch.rand(2, 3, requires_grad=True)
+loss = m(x).pow(2).sum()
+nn.utils.vector_to_parameters(nn.utils.parameters_to_vector(n.parameters()), m.parameters())
+loss.backward()
+=== replaced_in_a_copy_of_the_module
+import copy
+m = nn.Linear(3, 3)
+n = copy.copy(m)
+loss = n(torch.rand(2, 3)).sum()
+m.weight = nn.Parameter(torch.zeros(3, 3))
+loss.backward()
 """

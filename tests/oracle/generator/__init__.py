@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 
 from . import (
+    computed,
     containers,
     custom,
     cuts,
@@ -63,6 +64,8 @@ MAKERS = {
     "layer": (layers.layer, {"modules": 0.8, "loops": 0.4}),
     "amp": (layers.autocast, {"straight": 0.15, "modules": 0.4, "loops": 0.2}),
     "idiom": (idioms.idiom, {"modules": 1.5, "loops": 0.8}),
+    "computed": (computed.computed, {"modules": 0.4, "loops": 0.1}),
+    "state": (computed.state, {"modules": 0.4, "loops": 0.1}),
     "keeping": (keeping.keeping, {"modules": 0.5, "loops": 0.6}),
 }
 

@@ -83,6 +83,8 @@ DIMENSIONAL: tuple[tuple[str, str], ...] = (
     ("{a}.sort(0).values", "n"),
     ("{a}.sort(0)[0]", "n"),
     ("F.normalize({a}, dim=0)", "s"),
+    ("torch.atleast_1d({a})", "i"),
+    ("torch.real({a})", "i"),
     ("F.layer_norm({a}, {a}.shape)", "s"),
     ("torch.sort({a}).values", "n"),
 )
@@ -157,6 +159,7 @@ LOSSES: tuple[str, ...] = (
     "F.mse_loss({a}, {b}, reduction='sum')",
     "F.huber_loss({a}, {b})",
     "F.kl_div({a}, {b}, reduction='sum')",
+    "F.poisson_nll_loss({a}, {b})",
 )
 
 
@@ -290,7 +293,8 @@ def product(b: Builder) -> bool:
     both = (len(left.shape), len(right.shape))
     ways = ["{a} @ {b}", "torch.matmul({a}, {b})", "{a}.matmul({b})"]
     ways += {
-        (2, 2): ["torch.mm({a}, {b})", "{a}.mm({b})", "torch.einsum('ij,jk->ik', {a}, {b})"],
+        (2, 2): ["torch.mm({a}, {b})", "{a}.mm({b})", "torch.einsum('ij,jk->ik', {a}, {b})"]
+        + ["torch.linalg.multi_dot([{a}, {b}])", "torch.tensordot({a}, {b}, 1)", "torch.chain_matmul({a}, {b})"],
         (2, 1): ["torch.mv({a}, {b})", "torch.einsum('ij,j->i', {a}, {b})"],
         (1, 1): ["torch.dot({a}, {b})", "{a}.dot({b})"],
         (1, 2): [],
