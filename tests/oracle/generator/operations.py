@@ -293,8 +293,14 @@ def product(b: Builder) -> bool:
     both = (len(left.shape), len(right.shape))
     ways = ["{a} @ {b}", "torch.matmul({a}, {b})", "{a}.matmul({b})"]
     ways += {
-        (2, 2): ["torch.mm({a}, {b})", "{a}.mm({b})", "torch.einsum('ij,jk->ik', {a}, {b})"]
-        + ["torch.linalg.multi_dot([{a}, {b}])", "torch.tensordot({a}, {b}, 1)", "torch.chain_matmul({a}, {b})"],
+        (2, 2): [
+            "torch.mm({a}, {b})",
+            "{a}.mm({b})",
+            "torch.einsum('ij,jk->ik', {a}, {b})",
+            "torch.linalg.multi_dot([{a}, {b}])",
+            "torch.tensordot({a}, {b}, 1)",
+            "torch.chain_matmul({a}, {b})",
+        ],
         (2, 1): ["torch.mv({a}, {b})", "torch.einsum('ij,j->i', {a}, {b})"],
         (1, 1): ["torch.dot({a}, {b})", "{a}.dot({b})"],
         (1, 2): [],
