@@ -205,10 +205,29 @@ def _met_again(facts: Facts) -> Iterator[tuple[Sink, Node, Confidence]]:
     for sink in facts.events.sinks:
         raised = sink.outcome.raises
         if not sink.after_error and raised is not None and raised.kind == "freed" and raised.node is not None:
-            yield sink, raised.node, facts.confidence(sink)
+            sure = _known_to_lead(sink, raised.node)
+            yield sink, raised.node, facts.confidence_on(sink.path, sure)
     for sink, changed, _ in changes(facts):
         if changed.node is not None and is_update(facts, sink, changed) and is_old(facts, sink, changed.node):
             yield sink, changed.node, "likely"
+
+
+def _known_to_lead(sink: Sink, node: Node) -> bool:
+    """Whether a loss goes back to a node without the help of code that may have cut it off.
+
+    A network that nobody sees may detach the state it is given, and still have a gradient for its own parameters.
+    """
+    queue = [root.node for root in sink.outcome.roots if root.node is not None]
+    seen = set(queue)
+    for each in queue:
+        if each is node:
+            return True
+        if each.opaque and sum(edge.live.yes and edge.flows for edge in each.edges) > 1:
+            continue
+        below = [edge.node for edge in each.edges if edge.node is not None and edge.live.possible]
+        queue += [n for n in dict.fromkeys(below) if n not in seen]
+        seen.update(below)
+    return False
 
 
 def is_old(facts: Facts, sink: Sink, node: Node) -> bool:

@@ -38,6 +38,10 @@ def get(rt: Runtime, owner: Value, index: Value, site: Site) -> Value:
             return owner.attributes[key]
         value = Unknown(owner.reason, deps=(owner,), symbolic=owner.symbolic, node=owner.node)
         value.plain = owner.plain
+        if isinstance(index, str) and owner.node is not None and owner.node.tracked.yes:
+            # Of what a network gives by name some are whole numbers: labels, the number of boxes.
+            entry = _entry(rt, unknown_tensor(owner), site)
+            value = entry if isinstance(entry, Unknown) else value
         if key is not None:
             remember(owner.attributes, key, value)
         return value

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from ..autograd import truth
 from ..autograd.heap import MISSING, remember
 from ..values import (
@@ -43,6 +45,18 @@ _MODULE_ONLY = frozenset(
 """Attributes that only a module has."""
 
 
+_CASTS = ("double", "half", "float", "bfloat16")
+
+
+def _is_object(owner: Unknown, site: Site) -> bool:
+    """Whether a cast is of what a class of unknown code makes: `Process(scale=scale).double()` is the process itself."""
+    made = site.node.value if isinstance(site.node, ast.Attribute) else None
+    if owner.tensor is not None or not isinstance(made, ast.Call):
+        return False
+    name = made.func.attr if isinstance(made.func, ast.Attribute) else getattr(made.func, "id", "")
+    return name[:1].isupper() and not name.isupper()
+
+
 def attribute(rt: Runtime, owner: Unknown, name: str, site: Site) -> Value:
     """An attribute of an unknown value, which may say what it is; MISSING where it says nothing."""
     framework = frameworks.attribute_of_unknown(rt, owner, name)
@@ -52,7 +66,7 @@ def attribute(rt: Runtime, owner: Unknown, name: str, site: Site) -> Value:
         owner.module_like and name in ("to", "cuda", "cpu", "apply", "requires_grad_", "half", "float")
     ):
         return NativeMethod(owner, name, lambda call: _of_module(rt, owner, name, call))
-    if name in ("to", "cuda", "cpu", "size", "dim", "numel", "type"):
+    if name in ("to", "cuda", "cpu", "size", "dim", "numel", "type") or (name in _CASTS and _is_object(owner, site)):
         if name in ("size", "dim", "numel"):
             return NativeMethod(owner, name, lambda call: Scalar("int" if call.args or name != "size" else "shape"))
         return NativeMethod(owner, name, lambda call: owner)
