@@ -66,7 +66,9 @@ def attribute(rt: Runtime, owner: Unknown, name: str, site: Site) -> Value:
         owner.module_like and name in ("to", "cuda", "cpu", "apply", "requires_grad_", "half", "float")
     ):
         return NativeMethod(owner, name, lambda call: _of_module(rt, owner, name, call))
-    if name in ("to", "cuda", "cpu", "size", "dim", "numel", "type") or (name in _CASTS and _is_object(owner, site)):
+    if name in _CASTS and _is_object(owner, site):
+        return NativeMethod(owner, name, lambda call: owner)
+    if name in ("to", "cuda", "cpu", "size", "dim", "numel", "type"):
         if name in ("size", "dim", "numel"):
             return NativeMethod(owner, name, lambda call: Scalar("int" if call.args or name != "size" else "shape"))
         return NativeMethod(owner, name, lambda call: owner)
