@@ -49,7 +49,7 @@ _CASTS = ("double", "half", "float", "bfloat16")
 
 
 def _is_object(owner: Unknown, site: Site) -> bool:
-    """Whether a cast is of what a class of unknown code makes: `Process(scale=scale).double()` is the process itself."""
+    """Whether a cast is of what an unknown class makes: `Process(scale=scale).double()` is the process itself."""
     made = site.node.value if isinstance(site.node, ast.Attribute) else None
     if owner.tensor is not None or not isinstance(made, ast.Call):
         return False
