@@ -93,10 +93,16 @@ def check(facts: Facts) -> Iterator[Finding]:
     that carried it; a value of the first graph that the second loss has no use for; otherwise the first backward, which
     did not keep it.
     """
+    told: set[object] = set()
     for sink, node, confidence in _met_again(facts):
+        # A node for each pass of a loop inside, and a sink for each pass around: one place, to be told once.
+        place = (sink.site.span, node.span, tuple(site.span for site in node.stack), confidence)
+        if place in told:
+            continue
         first = first_through(facts, sink, node)
         if first is None:
             continue
+        told.add(place)
         again = first.site.span == sink.site.span
         name, strayed, idle = facts.sink_name(sink), None, None
         shared, carried, what, once = brought(facts, sink, first)
