@@ -72,10 +72,13 @@ def _range(machine: Machine, call: Call) -> Value:
 
 
 def _index(call: Call) -> Value:
-    """The first number of a range that is not known as a whole: those after it are greater if it counts up."""
+    """The first number of a range that is not known as a whole: those after it are greater if it counts up.
+
+    Who counts down writes the sign (`range(n, -1, -1)`): a step that is not known is taken to be positive.
+    """
     start: Value = call.args[0] if len(call.args) > 1 else 0
     step: Value = call.args[2] if len(call.args) > 2 else 1
-    counts_up = isinstance(step, int) and step > 0 and not call.open_args
+    counts_up = not (isinstance(step, int) and step <= 0) and not call.open_args
     return AtLeast(start) if isinstance(start, int) and counts_up else Scalar("int")
 
 
