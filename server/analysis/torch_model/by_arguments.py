@@ -107,18 +107,20 @@ def holds_numbers(name: str, overload: Overload, bound: dict[str, Value], casts:
     return name not in KEEPS_NOTHING and not overload.view_of and bool(overload.diff)
 
 
-_FIRST_IS_NOT = frozenset(["igamma", "igammac", "gammainc", "gammaincc", "zeta"])
+FIRST_IS_NOT = frozenset(["igamma", "igammac", "gammainc", "gammaincc", "zeta"])
 """Functions that have a derivative in their second operand only (tools/autograd/derivatives.yaml)."""
 PAST_AUTOGRAD = frozenset(["logical_and_", "logical_not_", "logical_or_", "logical_xor_"])
 """Writes that autograd knows nothing of: no check, and the history stays (measured on torch 2.13.0)."""
 
 
-def implemented(plain: str, overload: Overload, bound: dict[str, Value]) -> bool:
-    """Whether the operation has a derivative for what is asked of it here."""
-    if plain in _FIRST_IS_NOT:
-        first = as_tensor(bound.get("self", bound.get("input")))
-        return first is None or not first.live.yes
-    return overload.backward
+def implemented(bound: dict[str, Value]) -> bool:
+    """Whether one of those that have no derivative in their first operand is asked for none there."""
+    first = as_tensor(bound.get("self", bound.get("input")))
+    return first is None or not first.live.yes
+
+
+DEPENDING = frozenset(["div", "scaled_dot_product_attention"])
+"""Operations of which the arguments tell on what the gradient depends."""
 
 
 def depends(plain: str, bound: dict[str, Value]) -> str:
@@ -185,9 +187,12 @@ def exact_count(name: str, bound: dict[str, Value]) -> int | None:
     return None
 
 
+FURTHER = frozenset(["return_indices", "return_inverse", "return_counts"])
+
+
 def further_outputs(bound: dict[str, Value]) -> int:
     """How many tensors of integers a flag asks for beside the result (`return_indices=True`)."""
-    return sum(bound.get(flag) is True for flag in ("return_indices", "return_inverse", "return_counts"))
+    return sum(bound.get(flag) is True for flag in FURTHER)
 
 
 def count_outputs(name: str, bound: dict[str, Value]) -> int:

@@ -12,7 +12,7 @@ from .arguments import as_tensor, operands_for
 from .effects import apply, in_place, perhaps_in_place
 from .keeps import KEEPS_OPERANDS, derivative
 from .rows import VIEWS, saves_of
-from .saved import INDICES, certain_of_module
+from .saved import INDICES, OF_MODULES
 from .table import ModuleOp
 
 
@@ -34,7 +34,9 @@ def module_forward(
         operands += operands_for(label, argument, label in overload.diff)
     for label, tensor in parameters.items():
         operands.append(Operand(label, tensor, None, True))
-    saves = certain_of_module(name, config, saves_of(overload))
+    saves = saves_of(overload)
+    if name in OF_MODULES:
+        saves = OF_MODULES[name](config, saves)
     saves = recurrent.kept(name, saves, operands, config)
     if rt.autograd.mode.casts:
         saves = autocast.kept(name, saves, operands)

@@ -10,6 +10,7 @@ from ..values import Call, DType, ListValue, Runtime, Site, Unknown, Value
 from . import autocast, by_arguments, inference, new_strides, saved, shapes, sizes, view_strides
 from .arguments import as_tensor, kind_of, operands_for
 from .effects import RESHAPING, apply, in_place, perhaps_in_place
+from .keeps import derivative
 from .out_variants import NO_OUT, write_out
 from .rows import VIEWS, picked_for, saves_of
 from .table import TABLE, Op, Overload
@@ -93,8 +94,8 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         view_of="" if copies else overload.view_of,
         holds_numbers=by_arguments.holds_numbers(name, overload, bound, rt.autograd.mode.casts),
         untracked=untracked,
-        implemented=by_arguments.implemented(plain, overload, bound),
-        derivative=by_arguments.depends(plain, bound),
+        implemented=by_arguments.implemented(bound) if plain in by_arguments.FIRST_IS_NOT else overload.backward,
+        derivative=by_arguments.depends(plain, bound) if plain in by_arguments.DEPENDING else derivative(plain),
         reshapes=bool(mutated) and plain in RESHAPING,
     )
     if overload.out_variant and bound.get("out") is not None:
@@ -116,7 +117,7 @@ def run_overload(rt: Runtime, overload: Overload, bound: dict[str, Value], site:
         return target
     if overload.structure == "none":
         return None
-    further = by_arguments.further_outputs(bound)
+    further = 0 if by_arguments.FURTHER.isdisjoint(bound) else by_arguments.further_outputs(bound)
     if further and overload.structure == "one":
         if bound.get("return_indices") is True:
             operation = replace(operation, saves=(*operation.saves, saved.INDICES))

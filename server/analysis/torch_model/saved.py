@@ -193,21 +193,16 @@ _DECIDED: dict[str, Callable[[Bound, Saves], Saves]] = {
 }
 
 
-def certain_of_module(name: str, config: Bound, saves: Saves) -> Saves:
-    """The same for the call of a module of `torch.nn` that was made with these options."""
-    decide = _OF_MODULES.get(name)
-    return saves if decide is None else decide(config, saves)
-
-
 def _poisson_module(config: Bound, saves: Saves) -> Saves:
     if config.get("log_input", True) is not True or config.get("full", False) is not False:
         return saves
     return Save("target", frozenset({"log_input"})), Save("log_input", frozenset({"target"}))
 
 
-_OF_MODULES: dict[str, Callable[[Bound, Saves], Saves]] = {
+OF_MODULES: dict[str, Callable[[Bound, Saves], Saves]] = {
     "CrossEntropyLoss": lambda config, saves: _sure(saves),
     "KLDivLoss": _kl_div,
     "PoissonNLLLoss": _poisson_module,
     **dict.fromkeys(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"), lambda config, saves: _sure(saves, "input")),
 }
+"""The same for the call of a module of `torch.nn`, by its name and what it was made with."""
