@@ -57,10 +57,26 @@ def forwarded(rt: Runtime, owner: ModuleObject, given: dict[str, Tensor], site: 
     if type(parts) is ModuleObject:
         computed = {name: value(rt, owner, name, site) for name in parts.keys}
         given = {**given, **{name: each for name, each in computed.items() if isinstance(each, Tensor)}}
-    for name, kind in owner.config.get(RECOMPUTED, {}).items():
+    kinds = owner.config.get(RECOMPUTED, {})
+    if not isinstance(kinds, dict):
+        return _of_several(rt, owner, given, site)
+    for name, kind in kinds.items():
         given = {key: each for key, each in given.items() if not key.startswith(f"{name}_")}
         given[name] = recompute(rt, owner, name, kind, site)
     return given
+
+
+def _of_several(rt: Runtime, owner: ModuleObject, given: dict[str, Tensor], site: Site) -> dict[str, Tensor]:
+    """The same where it hangs on a branch by which norm: computed from all that either of them may compute from."""
+    found = dict(given)
+    ends = (key.rpartition("_") for key in owner.attributes)
+    for name in dict.fromkeys(name for name, _, end in ends if end in ("g", "v", "orig")):
+        sources = [owner.attributes.get(f"{name}_{each}") for each in ("g", "v", "orig")]
+        tensors = [each for each in sources if isinstance(each, Tensor)]
+        if tensors:
+            found = {other: each for other, each in found.items() if not other.startswith(f"{name}_")}
+            found[name] = _run(rt, "norm", {str(i): each for i, each in enumerate(tensors)}, (), site)
+    return found
 
 
 def assigned(rt: Runtime, owner: Value, name: str, site: Site) -> bool:
