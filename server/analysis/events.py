@@ -40,7 +40,10 @@ class Sink:
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
-    """PyTorch raises at a statement that is not a backward (an in-place write to a leaf, a flag on a non-leaf, ...)."""
+    """PyTorch raises at a statement that is not a backward (an in-place write to a leaf, a flag on a non-leaf, ...).
+
+    `held_as`: the attribute by which the object that was given holds the tensor.
+    """
 
     site: Site
     kind: str
@@ -50,6 +53,7 @@ class Forbidden:
     path: Path
     after_error: bool = False
     entry: str = ""
+    held_as: str = ""
 
 
 @made_often

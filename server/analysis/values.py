@@ -439,7 +439,16 @@ class Runtime(Protocol):
     def fork(self, arms: Sequence[tuple[Path, Callable[[], Value]]]) -> Value:
         """Run the arms as alternatives from the same state; the join of their values and effects."""
 
-    def error(self, kind: str, message: str, site: Site, tensor: Tensor | None = None, certain: bool = True) -> None:
+    def error(
+        self,
+        kind: str,
+        message: str,
+        site: Site,
+        tensor: Tensor | None = None,
+        certain: bool = True,
+        *,
+        held_as: str = "",
+    ) -> None:
         """PyTorch raises here, or may if not `certain`."""
 
     def join(self, left: Value, right: Value) -> Value:

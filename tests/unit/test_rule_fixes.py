@@ -50,6 +50,12 @@ CASES = {
         "non-leaf-flag",
         None,
     ),
+    "a deep copy of a result": (
+        LEAF + "import copy\ny = x * 2\nz = copy.deepcopy(y)\n",
+        "non-leaf-copy",
+        ("copy.deepcopy(y)", "y.detach().clone()"),
+    ),
+    "a deep copy of two results": (LEAF + "import copy\nz = copy.deepcopy([x * 2, x])\n", "non-leaf-copy", None),
     "a hook on plain data": (
         "import torch\nx = torch.randn(3)\nx.register_hook(print)\n",
         "hook-without-grad",

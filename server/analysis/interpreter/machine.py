@@ -51,12 +51,13 @@ class Machine(Branches):
         tensor: Tensor | None = None,
         certain: bool = True,
         culprit: int | None = None,
+        held_as: str = "",
     ) -> None:
         """PyTorch raises here (or may, if not `certain`). In prediction mode a certain one ends the program."""
         expected = self.expected()
         if kind != "backward" and not expected:
             self.events.forbidden.append(
-                Forbidden(site, kind, message, tensor, certain, self.path, self.after_error, self.entry)
+                Forbidden(site, kind, message, tensor, certain, self.path, self.after_error, self.entry, held_as)
             )
         if certain and self.stop_at_error and self.path == ALWAYS:
             raise ProgramRaises(site.span.start.line, kind if kind != "backward" else message, culprit, self)

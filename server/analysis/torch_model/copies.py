@@ -10,19 +10,20 @@ from .effects import note_copy
 from .module_tree import group_of
 
 
-def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Value]) -> Value:
+def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Value], held_as: str = "") -> Value:
     """A copy; `memo` holds the copies there are, by the ids of what they are copies of. A deep copy of a tensor that
-    is no leaf is an error of the program."""
+    is no leaf is an error of the program; `held_as` is the attribute that led to it."""
     if id(value) in memo:
         return memo[id(value)]
     if isinstance(value, Tensor):
         if deep and value.is_leaf.no:
             rt.error(
-                "other",
+                "deepcopy",
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol"
                 " at the moment.",
                 site,
                 value,
+                held_as=held_as,
             )
         result = Tensor(
             requires_grad=value.requires_grad,
@@ -41,10 +42,10 @@ def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Va
         memo[id(value)] = instance
         instance.data.update(value.data)
         instance.attributes.update(
-            {k: copied(rt, v, site, deep, memo) if deep else v for k, v in value.attributes.items()}
+            {k: copied(rt, v, site, deep, memo, k) if deep else v for k, v in value.attributes.items()}
         )
         if "torch" in value.data:
-            instance.data["torch"] = copied(rt, value.data["torch"], site, deep, memo)
+            instance.data["torch"] = copied(rt, value.data["torch"], site, deep, memo, held_as)
         return instance
     if isinstance(value, ModuleObject):
         module = ModuleObject(value.dotted, value.op, value.site)
@@ -56,7 +57,7 @@ def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Va
             value.training,
         )
         if deep:
-            module.attributes.update({k: copied(rt, v, site, deep, memo) for k, v in value.attributes.items()})
+            module.attributes.update({k: copied(rt, v, site, deep, memo, k) for k, v in value.attributes.items()})
             module.items = tuple(copied(rt, v, site, deep, memo) for v in value.items)
         else:
             # The tables of parameters and modules are the same objects (torch/nn/modules/module.py has no `__copy__`).
@@ -64,11 +65,11 @@ def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Va
         return module
     if isinstance(value, ListValue):
         return ListValue(
-            tuple(copied(rt, v, site, deep, memo) if deep else v for v in value.items), value.kind, value.open
+            tuple(copied(rt, v, site, deep, memo, held_as) if deep else v for v in value.items), value.kind, value.open
         )
     if isinstance(value, DictValue):
         return DictValue(
-            {k: copied(rt, v, site, deep, memo) if deep else v for k, v in value.items.items()}, value.rest
+            {k: copied(rt, v, site, deep, memo, held_as) if deep else v for k, v in value.items.items()}, value.rest
         )
     if isinstance(value, Unknown):
         copy = Unknown(value.reason, name=value.name, symbolic=value.symbolic)
@@ -78,7 +79,7 @@ def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Va
             copy.parameters.note = value.parameters.note
         return copy
     if isinstance(value, Choice):
-        return Choice(tuple((path, copied(rt, each, site, deep, memo)) for path, each in value.alternatives))
+        return Choice(tuple((path, copied(rt, each, site, deep, memo, held_as)) for path, each in value.alternatives))
     return value
 
 
