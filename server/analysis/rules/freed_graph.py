@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from itertools import takewhile
+from weakref import WeakKeyDictionary
 
 from ..autograd.graph import Node
 from ..autograd.tensor import Tensor
@@ -86,6 +87,10 @@ is not offered where an optimizer steps in between and changes what the second w
 )
 
 
+_CARRIED: WeakKeyDictionary[Facts, dict[tuple[int, int], Node | None]] = WeakKeyDictionary()
+"""What carries an old graph into a backward, by the numbers of that backward and of the one that freed the graph."""
+
+
 def check(facts: Facts) -> Iterator[Finding]:
     """Backwards through nodes whose saved tensors an earlier backward has freed.
 
@@ -159,7 +164,7 @@ def brought(facts: Facts, sink: Sink, first: Sink) -> tuple[Node | None, Span | 
 
     The node and the place are None where they are not known. `once` is said of what stands before the loop.
     """
-    shared = _carried(sink, first)
+    shared = _carried(facts, sink, first)
     carried = facts.innermost_here(shared) if shared is not None else None
     what, once = "a value", False
     if first.site.span != sink.site.span or shared is None or carried is None:
@@ -242,10 +247,19 @@ def is_old(facts: Facts, sink: Sink, node: Node) -> bool:
     What it saved is then gone, and nobody looks at which version it was.
     """
     first = first_through(facts, sink, node) if node in sink.outcome.freed_before else None
-    return first is not None and (first.site.span != sink.site.span or _carried(sink, first) is not None)
+    return first is not None and (first.site.span != sink.site.span or _carried(facts, sink, first) is not None)
 
 
-def _carried(sink: Sink, first: Sink) -> Node | None:
+def _carried(facts: Facts, sink: Sink, first: Sink) -> Node | None:
+    """The same for each of thousands of nodes that two backwards have in common; found once."""
+    found = _CARRIED.setdefault(facts, {})
+    key = id(sink), id(first)
+    if key not in found:
+        found[key] = _find_carried(sink, first)
+    return found[key]
+
+
+def _find_carried(sink: Sink, first: Sink) -> Node | None:
     """The newest node on the way from the loss that is older than this pass and leads into the freed graph.
 
     One that surely has a graph before one that may have: numbers from an unknown place are no old graph.

@@ -117,13 +117,12 @@ def changes(facts: Facts) -> Iterator[tuple[Sink, Raise, Confidence]]:
             if raised.kind == "saved-modified":
                 yield sink, raised, facts.confidence(sink)
             continue
-        for doubt in sink.outcome.doubts:
-            if (
-                doubt.kind == "saved-modified"
-                and doubt.saved is not None
-                and doubt.saved.sure
-                and _believable(doubt, sink)
-            ):
+        doubts = [each for each in sink.outcome.doubts if each.kind == "saved-modified" and _believable(each)]
+        # A doubt may only be about which branch ran, not about unknown code or tensors of unknown kind.
+        if not doubts or any(node.opaque for node in sink.outcome.reach.nodes):
+            continue
+        if sink.outcome.roots[0].requires_grad.yes:
+            for doubt in doubts:
                 yield sink, doubt, "likely"
 
 
@@ -143,11 +142,11 @@ def is_update(facts: Facts, sink: Sink, raised: Raise) -> bool:
     return any(leaf in before.outcome.reach.leaves for before in earlier)
 
 
-def _believable(doubt: Raise, sink: Sink) -> bool:
-    """A doubt that is only about which branch ran, not about unknown code or tensors of unknown kind."""
-    if doubt.node is None or doubt.culprit is None or not doubt.node.tracked.yes:
+def _believable(doubt: Raise) -> bool:
+    """A doubt about a tensor that was saved for certain, and changed at a known place."""
+    if doubt.saved is None or not doubt.saved.sure:
         return False
-    return not any(node.opaque for node in sink.outcome.reach.nodes) and sink.outcome.roots[0].requires_grad.yes
+    return doubt.node is not None and doubt.culprit is not None and doubt.node.tracked.yes
 
 
 def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) -> Iterator[Finding]:
