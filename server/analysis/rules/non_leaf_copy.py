@@ -83,7 +83,8 @@ best = copy.deepcopy(net)
 any more. It is not offered where the program reads the attribute: then a local name for the result, kept detached, is
 what one would write by hand. `y.detach().clone()` in place of `copy.deepcopy(y)` is *unsafe* for the same reason.""",
     blind_spots="""\
-- Objects of the program with a `__deepcopy__` of their own, and copies by `pickle` (which raise in other words).
+- Classes with a `__deepcopy__` of their own, or with a base that is not seen, and copies by `pickle` (which raise in
+  other words).
 - A tensor that may be a leaf, because a branch or unknown code decides: the rule stays silent.""",
 )
 

@@ -10,13 +10,18 @@ from .effects import note_copy
 from .module_tree import group_of
 
 
-def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Value], held_as: str = "") -> Value:
-    """A copy; `memo` holds the copies there are, by the ids of what they are copies of. A deep copy of a tensor that
-    is no leaf is an error of the program; `held_as` is the attribute that led to it."""
+def copied(
+    rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Value], held_as: str | None = ""
+) -> Value:
+    """A copy; `memo` holds the copies there are, by the ids of what they are copies of.
+
+    A deep copy of a tensor that is no leaf is an error of the program; `held_as` is the attribute that led to it, None
+    if an object on the way may have a way of its own to copy itself.
+    """
     if id(value) in memo:
         return memo[id(value)]
     if isinstance(value, Tensor):
-        if deep and value.is_leaf.no:
+        if deep and value.is_leaf.no and held_as is not None:
             rt.error(
                 "deepcopy",
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol"
@@ -41,11 +46,12 @@ def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Va
         instance = Instance(value.cls)
         memo[id(value)] = instance
         instance.data.update(value.data)
+        own = held_as is None or value.cls.find("__deepcopy__") is not None or value.cls.unknown_base()
         instance.attributes.update(
-            {k: copied(rt, v, site, deep, memo, k) if deep else v for k, v in value.attributes.items()}
+            {k: copied(rt, v, site, deep, memo, None if own else k) if deep else v for k, v in value.attributes.items()}
         )
         if "torch" in value.data:
-            instance.data["torch"] = copied(rt, value.data["torch"], site, deep, memo, held_as)
+            instance.data["torch"] = copied(rt, value.data["torch"], site, deep, memo, None if own else held_as)
         return instance
     if isinstance(value, ModuleObject):
         module = ModuleObject(value.dotted, value.op, value.site)
@@ -57,8 +63,13 @@ def copied(rt: Runtime, value: Value, site: Site, deep: bool, memo: dict[int, Va
             value.training,
         )
         if deep:
-            module.attributes.update({k: copied(rt, v, site, deep, memo, k) for k, v in value.attributes.items()})
-            module.items = tuple(copied(rt, v, site, deep, memo) for v in value.items)
+            module.attributes.update(
+                {
+                    k: copied(rt, v, site, deep, memo, None if held_as is None else k)
+                    for k, v in value.attributes.items()
+                }
+            )
+            module.items = tuple(copied(rt, v, site, deep, memo, held_as) for v in value.items)
         else:
             # The tables of parameters and modules are the same objects (torch/nn/modules/module.py has no `__copy__`).
             module.attributes, module.items = value.attributes, value.items
