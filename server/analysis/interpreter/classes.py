@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.heap import MISSING, remember
+from ..autograd.tensor import Tensor
+from ..torch_model.parametrized import PARTS
 from ..values import (
     BoundMethod,
     Call,
     ClassValue,
     FunctionValue,
     Instance,
+    ModuleObject,
     Site,
     SuperValue,
     TorchName,
@@ -98,6 +101,17 @@ def bind(value: Value, instance: Value, cls: ClassValue) -> Value:
             return value
         return BoundMethod(value, cls if value.kind == "class" else instance)
     return value
+
+
+def class_of(value: Value) -> Value:
+    """`type(value)`, `value.__class__`. A lazy layer and a parametrized one change their class."""
+    if isinstance(value, Instance):
+        return value.cls
+    if isinstance(value, Tensor):
+        return TorchName("torch.Tensor")
+    if isinstance(value, ModuleObject) and "Lazy" not in value.dotted and PARTS not in value.attributes:
+        return TorchName(value.dotted)
+    return Unknown("type()", deps=(value,))
 
 
 def get_class_attribute(cls: ClassValue, name: str) -> Value:

@@ -19,10 +19,10 @@ from ..values import (
     ListValue,
     Scalar,
     SuperValue,
-    TorchName,
     Unknown,
     Value,
 )
+from . import classes
 from .functions import PropertyValue
 from .keys import CONSTANTS
 from .machine import Machine, Negation
@@ -127,12 +127,10 @@ def _delattr(machine: Machine, call: Call) -> Value:
 
 
 def _type(machine: Machine, call: Call) -> Value:
-    value = call.args[0] if call.args else None
-    if isinstance(value, Instance):
-        return value.cls
-    if isinstance(value, Tensor):
-        return TorchName("torch.Tensor")
-    return Unknown("type()", deps=(value,))
+    value = machine.narrow(call.args[0]) if call.args else None
+    if isinstance(value, Choice):
+        return machine.each(value, classes.class_of)
+    return classes.class_of(value)
 
 
 def _super(machine: Machine, call: Call) -> Value:

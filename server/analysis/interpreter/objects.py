@@ -75,6 +75,8 @@ def attribute(machine: Machine, owner: Value, name: str, site: Site) -> Value:
     """`owner.name`."""
     owner = machine.narrow(owner)
     kind = type(owner)
+    if kind is ModuleObject and name == "__class__":
+        return classes.class_of(owner)
     if kind is Tensor or kind is TorchName or kind is ModuleObject or kind is Scalar:
         value = machine.torch.attribute(owner, name, site)
         return Unknown(f"`.{name}`", deps=(owner,)) if value is MISSING else value

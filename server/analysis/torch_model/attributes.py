@@ -86,6 +86,8 @@ def _of_name(rt: Runtime, owner: TorchName, name: str) -> Value:
         return dtype
     if dotted in _CONSTANTS:
         return _CONSTANTS[dotted]
+    if name == "__name__":
+        return owner.dotted.rpartition(".")[2]
     if dotted == "torch.__version__":
         return Scalar("str")
     return TorchName(dotted)
