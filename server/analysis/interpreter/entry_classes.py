@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -83,8 +84,11 @@ def methods_left(machine: Machine, cls: ClassValue) -> list[FunctionValue]:
 def _completed(cls: ClassValue) -> list[FunctionValue]:
     """Methods of the classes it is derived from that call what this class defines: only here they are whole.
 
-    `learn` of a base that leaves `calc_loss` to others.
+    `learn` of a base that leaves `calc_loss` to others. A file that makes objects of the class calls what it wants of
+    them itself.
     """
+    if re.search(rf"(?<!class )\b{re.escape(cls.name)}\(", cls.module.source.text):
+        return []
     own = {name for name, value in cls.namespace.items() if isinstance(value, FunctionValue)} - {"__init__"}
     found: dict[str, FunctionValue] = {}
     for base in cls.mro()[1:] if own else ():
