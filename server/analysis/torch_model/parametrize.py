@@ -10,7 +10,7 @@ from ..autograd.tensor import Tensor
 from ..values import Call, GradModeValue, Instance, ListValue, ModuleObject, Runtime, Site, Value
 from . import modules
 from .creation import parameter
-from .parametrized import OWN, PARTS, RECOMPUTED, Owner, of, recompute
+from .parametrized import OWN, PARTS, RECOMPUTED, Owner, of, recompute, recomputed
 from .registry import function
 
 _LIST = "torch.nn.utils.parametrize.ParametrizationList"
@@ -125,7 +125,7 @@ def _by_hook(rt: Runtime, call: Call) -> Value:
             rt.heap.put(owner.attributes, f"{name}_{end}", each)
     else:
         rt.heap.put(owner.attributes, f"{name}_orig", original)
-    rt.heap.put(owner.config, RECOMPUTED, {**owner.config.get(RECOMPUTED, {}), name: kind})
+    rt.heap.put(owner.config, RECOMPUTED, {**recomputed(owner), name: kind})
     recompute(rt, owner, name, kind, call.site)
     return owner
 
@@ -133,8 +133,8 @@ def _by_hook(rt: Runtime, call: Call) -> Value:
 @function("torch.nn.utils.remove_weight_norm", "torch.nn.utils.remove_spectral_norm", "torch.nn.utils.prune.remove")
 def _without_hook(rt: Runtime, call: Call) -> Value:
     owner, name = call.argument(0, "module"), call.argument(1, "name", "weight")
-    kinds = owner.config.get(RECOMPUTED, {}) if isinstance(owner, ModuleObject) else {}
-    if name not in kinds:
+    kinds = recomputed(owner) if isinstance(owner, ModuleObject) else {}
+    if not isinstance(owner, ModuleObject) or not isinstance(name, str) or name not in kinds:
         return owner
     kept = owner.attributes.get(f"{name}_orig")
     if kinds[name] != "prune" or not isinstance(kept, Tensor):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from ..autograd.heap import MISSING
 from ..autograd.operation import Operand, Operation, Save
 from ..autograd.tensor import Tensor
-from ..values import Call, Instance, ModuleObject, Runtime, Site, Value
+from ..values import Call, Choice, Instance, ModuleObject, Runtime, Site, Value
 from .effects import apply
 
 PARTS = "parametrizations"
@@ -30,6 +30,13 @@ def of(owner: Owner, name: str) -> ModuleObject | None:
         found = parts.items[parts.keys.index(name)]
         return found if isinstance(found, ModuleObject) else None
     return None
+
+
+def recomputed(owner: Owner) -> dict[str, str]:
+    """Parameters that a hook computes before each forward, and how; of a module met in branches, those of any branch."""
+    kinds = owner.config.get(RECOMPUTED, {}) if isinstance(owner, ModuleObject) else {}
+    ways = [each for _, each in kinds.alternatives] if isinstance(kinds, Choice) else [kinds]
+    return {name: kind for way in ways if isinstance(way, dict) for name, kind in way.items()}
 
 
 def value(rt: Runtime, owner: Owner, name: str, site: Site) -> Value:
