@@ -33,6 +33,8 @@ class Truth:
 
 YES = Truth(True)
 NO = Truth(False)
+BRANCH = "it depends on a branch"
+"""Why it is a maybe where two branches that know it well differ."""
 
 
 def maybe(why: str) -> Truth:
@@ -49,7 +51,7 @@ def join(left: Truth, right: Truth) -> Truth:
     """What holds when either may be the case: equal values stay, different ones are a maybe."""
     if left.value is right.value:
         return left
-    return Truth(None, left.why or right.why or "it depends on a branch")
+    return Truth(None, left.why or right.why or BRANCH)
 
 
 def either(parts: Iterable[Truth]) -> Truth:

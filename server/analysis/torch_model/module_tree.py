@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..autograd import truth
 from ..autograd.heap import remember
 from ..autograd.tensor import CPU, Tensor
 from ..autograd.truth import YES, Truth, maybe
@@ -184,7 +185,7 @@ def _either(value: Value) -> list[Value]:
 def left_aside(owner: Instance) -> tuple[tuple[str, tuple[Tensor, ...]], ...]:
     """Attributes of a module with leaves that learn and that `parameters()` does not list: a plain tensor that was told
     to require grad, layers in a list; unless others are beside them that it does list."""
-    known = {id(tensor) for _, tensor in named_parameters(owner)}
+    known = _perhaps_listed(owner)
     found = []
     for name, value in owner.attributes.items():
         tensors: list[Tensor] = []
@@ -197,6 +198,16 @@ def left_aside(owner: Instance) -> tuple[tuple[str, tuple[Tensor, ...]], ...]:
     return tuple(found)
 
 
+def _perhaps_listed(owner: Instance) -> set[int]:
+    """The tensors that `parameters()` lists, whichever way the branches before it went."""
+    listed = [tensor for _, tensor in named_parameters(owner)]
+    for module in modules(owner):
+        held = (*module.attributes.values(), *getattr(module, "items", ())) if is_module(module) else ()
+        either = [each for value in held if isinstance(value, Choice) for each in _either(value) if is_module(each)]
+        listed += [tensor for each in either for _, tensor in named_parameters(each)]
+    return {id(each) for tensor in listed for each in (tensor, *tensor.either)}
+
+
 def parameters_of_unknown(value: Unknown, *, loaded: bool = False) -> Tensor:
     """The parameters of an unknown module as one leaf; of a `loaded` one, whose flags a file tells, if any."""
     if value.parameters is None:
@@ -207,9 +218,14 @@ def parameters_of_unknown(value: Unknown, *, loaded: bool = False) -> Tensor:
     if not value.module_like:
         remember(value, "module_like", True)
     parameters: Tensor = value.parameters  # type: ignore[assignment]
-    if parameters.requires_grad.maybe and parameters.note != LOADED:
+    if is_undecided(parameters):
         remember(parameters, "requires_grad", YES)
     return parameters
+
+
+def is_undecided(group: Tensor) -> bool:
+    """Whether nothing is known of the flag of an unknown module's parameters: neither a file nor a branch tells it."""
+    return group.requires_grad.maybe and group.note != LOADED and group.requires_grad.why != truth.BRANCH
 
 
 def group_of(value: Unknown, flag: Truth) -> Tensor:
@@ -217,8 +233,20 @@ def group_of(value: Unknown, flag: Truth) -> Tensor:
     tensor = Tensor(requires_grad=flag, is_parameter=True, name=value.name or "parameters")
     tensor.group, tensor.note = True, "unknown"
     tensor.device = CPU
-    tensor.made = tensor.counter.made = tensor.memory.made = 0  # It was there before anybody looked.
+    tensor.made = tensor.counter.made = tensor.memory.made = _there_since(value)
     return tensor
+
+
+def _there_since(value: Unknown) -> int:
+    """When an unknown module was made: a part of one with the whole, what a call gave then, all else before anybody
+    looked."""
+    while True:
+        whole = next((dep for dep in value.deps if isinstance(dep, Unknown)), None)
+        if whole is None:
+            return 0 if value.symbolic or value.name else value.attributes.born  # type: ignore[attr-defined]
+        if not any(part is value for part in whole.attributes.values()):
+            return 0
+        value = whole
 
 
 def modules(value: Value, seen: set[int] | None = None) -> list[Value]:

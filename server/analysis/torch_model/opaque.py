@@ -79,12 +79,10 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
         group = owner.parameters
         if group is None:
             frozen = bool(behind) and all(tensor.requires_grad.no for tensor in behind)
-            group = Tensor(requires_grad=NO if frozen else maybe(reason), is_parameter=True, name=owner.name)
-            group.group, group.note = True, "unknown"
-            group.made = group.counter.made = group.memory.made = 0  # It was there before anybody looked.
+            group = module_tree.group_of(owner, NO if frozen else maybe(reason))
             remember(owner, "parameters", group)
         trainable = owner.module_like and group.requires_grad.yes
-        if owner.module_like and group.requires_grad.maybe and group.note != module_tree.LOADED:
+        if owner.module_like and module_tree.is_undecided(group):
             remember(group, "requires_grad", YES)
             trainable = True
         operands += operands_for("function", group, True)

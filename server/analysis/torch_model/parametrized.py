@@ -33,7 +33,7 @@ def of(owner: Owner, name: str) -> ModuleObject | None:
 
 
 def recomputed(owner: Owner) -> dict[str, str]:
-    """Parameters that a hook computes before each forward, and how; of a module met in branches, those of any branch."""
+    """Parameters that a hook computes before each forward, and how; those of any branch where branches differ."""
     kinds = owner.config.get(RECOMPUTED, {}) if isinstance(owner, ModuleObject) else {}
     ways = [each for _, each in kinds.alternatives] if isinstance(kinds, Choice) else [kinds]
     return {name: kind for way in ways if isinstance(way, dict) for name, kind in way.items()}
