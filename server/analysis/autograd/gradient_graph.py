@@ -18,7 +18,8 @@ def gradient_graph(autograd: Autograd, executed: Iterable[Node], target: Tensor,
     The gradient depends on what the nodes on the way to `target` saved, where it requires grad: the gradient of
     `x ** 3` on `x`, that of `x * 2` on nothing.
     """
-    way = _way_to(list(executed), target)
+    hooked = _Hooked(autograd)
+    way = _way_to(list(executed), target, hooked)
     # Of what several nodes saved, one edge each: gradients of gradients would hold a multiple of it at every step.
     edges: dict[tuple[int, int, int, bool], Edge] = {}
     saved: dict[int, Saved] = {}
@@ -28,6 +29,8 @@ def gradient_graph(autograd: Autograd, executed: Iterable[Node], target: Tensor,
                 edges.setdefault((id(each.tensor), id(each.node), id(each.live), each.flows), each)
         for one in node.saved:
             saved[id(one)] = one
+    for also in hooked.edges:
+        edges.setdefault((id(also.tensor), id(also.node), id(also.live), also.flows), also)
     if not edges:
         return None
     tracked = truth.either(edge.live for edge in edges.values())
@@ -40,8 +43,36 @@ def gradient_graph(autograd: Autograd, executed: Iterable[Node], target: Tensor,
     return node
 
 
-def _way_to(nodes: list[Node], target: Tensor) -> dict[Node, list[Edge]]:
-    """The nodes on a path to a tensor, each with its edges that lie on one."""
+class _Hooked:
+    """What hooks make of the gradients on the way: `edges` are what theirs depend on besides."""
+
+    def __init__(self, autograd: Autograd) -> None:
+        self._ask = autograd.asked
+        self._kept: dict[tuple[int, int], bool] = {}
+        self.edges: list[Edge] = []
+
+    def lets_through(self, edge: Edge) -> bool:
+        """Whether the gradient that goes on from an edge depends on the one that came along it."""
+        tensor, node = edge.tensor, edge.node
+        if tensor is None or self._ask is None:
+            return True
+        result = node is not None and node.tracked.possible
+        if not (node.hooks if result and node is not None else tensor.hooks):
+            return True
+        key = (id(node), tensor.output) if result else (id(tensor), -1)
+        if key not in self._kept:
+            kept = True
+            for output, hook in node.hooks if result and node is not None else [(-1, h) for h in tensor.hooks]:
+                if not result or output == tensor.output:
+                    depends, others = self._ask(hook, tensor)
+                    kept = kept and depends
+                    self.edges += others
+            self._kept[key] = kept
+        return self._kept[key]
+
+
+def _way_to(nodes: list[Node], target: Tensor, hooked: _Hooked) -> dict[Node, list[Edge]]:
+    """The nodes on which the gradient of a tensor may depend, each with its edges on the way there."""
     end = target.maker if target.is_leaf.no else None
     way: dict[Node, list[Edge]] = {}
     for node in sorted(nodes, key=lambda each: each.order):
@@ -51,6 +82,7 @@ def _way_to(nodes: list[Node], target: Tensor) -> dict[Node, list[Edge]]:
             if edge.live.possible
             and edge.flows
             and (edge.node in way or (edge.tensor is target if end is None else edge.node is end))
+            and hooked.lets_through(edge)
         ]
         if along:
             way[node] = along

@@ -175,6 +175,8 @@ class Node:
     """One operation. `freed` is a journaled truth value; everything else never changes after construction.
 
     `materializes`: its backward gets zeros where no gradient comes to it, and gives on what it makes of them.
+    `slices`: an operation in place on a view (`CopySlices`), which runs only when a gradient comes to it.
+    `hooks` (journaled) see, and may replace, the gradient of an output before this node runs: (output, hook) each.
     `expects`: the sizes of the gradient that the node below takes, where its tensor was given others past autograd;
     whoever gives it a gradient raises.
     """
@@ -186,6 +188,7 @@ class Node:
         "expects",
         "freed",
         "has_saved",
+        "hooks",
         "implemented",
         "is_join",
         "materializes",
@@ -196,6 +199,7 @@ class Node:
         "path",
         "result",
         "saved",
+        "slices",
         "span",
         "stack",
         "tracked",
@@ -227,7 +231,8 @@ class Node:
         self.note = note
         self.derivative = derivative
         self.result: Tensor | None = None
-        self.materializes = False
+        self.materializes = self.slices = False
+        self.hooks: tuple[tuple[int, Any], ...] = ()
         self.expects: tuple[int, ...] | None = None
         self.stack: tuple[Any, ...] = ()
 

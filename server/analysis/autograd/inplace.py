@@ -119,7 +119,8 @@ class InPlace(Forward):
         )
         node.stack = self.stack
         # CopySlices lets go of the operation inside it when the graph is freed (functions/tensor.cpp).
-        node.has_saved = base is not target and tracked.possible
+        node.slices = base is not target
+        node.has_saved = node.slices and tracked.possible
         if tracked.possible:
             before = tuple(s for s in operation.saves if not s.what.startswith("result"))
             self._save(node, operation, (target,), before)

@@ -26,13 +26,17 @@ def _leaf_of(tensor: Tensor | None, node: Node | None) -> Tensor | None:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What gradient flows to: `leaves` with yes (on every run) or maybe; nodes in the order found."""
+    """What gradient flows to: `leaves` with yes (on every run) or maybe; nodes in the order found.
+
+    `unfed` are the nodes that run with no gradient at all.
+    """
 
     leaves: dict[Tensor, Truth]
     nodes: dict[Node, None]
     sure_nodes: dict[Node, None]
     users: dict[Tensor, int]
     retained: tuple[tuple[Tensor, Node], ...]
+    unfed: frozenset[Node]
 
     def newest_first_user(self, leaf: Tensor) -> int:
         """The order of the oldest node that feeds the leaf: its gradient is there once that one ran."""
@@ -51,13 +55,13 @@ class Reach:
 
 def _walk(
     roots: Sequence[Tensor], only_sure: bool, through_zero: bool = True
-) -> tuple[dict[Tensor, None], dict[Node, None], dict[Tensor, int]]:
+) -> tuple[dict[Tensor, None], dict[Node, None], dict[Tensor, int], frozenset[Node]]:
     leaves: dict[Tensor, None] = {}
     nodes: dict[Node, None] = {}
     users: dict[Tensor, int] = {}
     todo: list[tuple[Node, bool]] = []
     defined: set[Node] = set()
-    sure = _Sure()
+    sure, ended = _Sure(), False
     for root in roots:
         leaf = _leaf_of(root, root.node)
         if leaf is not None:
@@ -98,7 +102,8 @@ def _walk(
                     leaves[leaf] = None
             elif edge.node is not None:
                 todo.append((edge.node, gives))
-    return leaves, nodes, users
+                ended = ended or not gives
+    return leaves, nodes, users, frozenset(nodes.keys() - defined) if ended else frozenset()
 
 
 class _Sure:
@@ -191,14 +196,15 @@ def zeros_on_the_way(roots: Sequence[Tensor], leaves: Iterable[Tensor]) -> list[
 
 def reach(roots: Sequence[Tensor]) -> Reach:
     """The leaves and nodes a backward from `roots` visits."""
-    leaves, nodes, users = _walk(roots, only_sure=False)
+    leaves, nodes, users, unfed = _walk(roots, only_sure=False)
     if all(n.tracked.yes and not n.is_join and all(not e.live.maybe for e in n.edges) for n in nodes):
         sure_leaves, sure_nodes = leaves, nodes
     else:
-        sure_leaves, sure_nodes, _ = _walk(roots, only_sure=True)
+        sure_leaves, sure_nodes, *_ = _walk(roots, only_sure=True)
     unsure = maybe("the path to the loss depends on a branch or on unknown code")
     retained = tuple((n.result, n) for n in nodes if n.result is not None and _retains(n.result, n))
-    return Reach({leaf: YES if leaf in sure_leaves else unsure for leaf in leaves}, nodes, sure_nodes, users, retained)
+    certain = {leaf: YES if leaf in sure_leaves else unsure for leaf in leaves}
+    return Reach(certain, nodes, sure_nodes, users, retained, unfed)
 
 
 def _retains(tensor: Tensor, node: Node) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..made_often import made_often
 from ..report import Span
@@ -74,7 +75,7 @@ class Tensor:
     """A tensor value. Fields that the program changes are written through the heap by the engine.
 
     Journaled: `requires_grad`, `idle`, `node`, `seen`, `counter`, `memory`, `grad`, `retains_grad`, `view_of`, `name`,
-    `form`, `swapped`.
+    `form`, `swapped`, `hooks`.
 
     `seen` is the state of the version counter at which a view's `node` was made (`attr_version` in PyTorch). `idle`
     marks a view without a grad_fn of its own: it requires grad because its base does
@@ -82,6 +83,7 @@ class Tensor:
     `output` says which of its node's outputs it is.
     `inference` marks an inference tensor, `uncounted` that it has no version counter and may not be written to outside
     inference mode: `.detach()` of an inference tensor is one too, but gets a counter.
+    `hooks` of a leaf see, and may replace, the gradient that comes to it; those of a result are its node's.
     `swapped` is the last `t.data = v`, which puts other memory under the same tensor.
     `view_kind` is PyTorch's `CreationMeta`: "view" (the default), "multi", "no_grad", "inference", "custom".
     `either` are the tensors of which it is one (a variable after a branch, an unknown index), `lies_in` those in whose
@@ -102,6 +104,7 @@ class Tensor:
         "frozen",
         "grad",
         "group",
+        "hooks",
         "idle",
         "inference",
         "is_parameter",
@@ -153,6 +156,7 @@ class Tensor:
         self.lies_in: tuple[Tensor, ...] = ()
         self.idle = False
         self.output = 0
+        self.hooks: tuple[Any, ...] = ()
         self.form = ANY_FORM
         self.seen: Version = self.counter.version
         self.swapped: Version | None = None

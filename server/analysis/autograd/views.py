@@ -6,6 +6,7 @@ Source: torch/csrc/autograd/variable.cpp.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from . import truth
@@ -32,6 +33,8 @@ class Views:
         self.mode = Mode()
         self.path: Path = ALWAYS
         self.stack: tuple[Any, ...] = ()
+        self.asked: Callable[[Any, Tensor], tuple[bool, tuple[Edge, ...]]] | None = None
+        """Asks a hook what it makes of a gradient: whether that depends on what it was given, and on what else."""
 
     def set_mode(self, mode: Mode) -> None:
         """Change grad mode (remembered for branches)."""

@@ -10,7 +10,7 @@ from ..autograd.tensor import ANY_FORM, Device, Form, Grad, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..events import Flagged, GradRead
 from ..values import Call, Runtime, Scalar, Site, Unknown, Value
-from . import effects, new_strides, ops, packed, strides
+from . import effects, new_strides, ops, packed, strides, tensor_hooks
 from .arguments import operands_for, truth_of
 from .backward import forget_graph
 from .effects import in_place
@@ -226,12 +226,14 @@ def _retain_grad(rt: Runtime, tensor: Tensor, call: Call) -> Value:
 
 @method("register_hook", "register_post_accumulate_grad_hook")
 def _hook(rt: Runtime, tensor: Tensor, call: Call) -> Value:
-    """A hook sees the gradient of any tensor that requires grad; the function itself runs later, unseen."""
+    """A hook sees the gradient of any tensor that requires grad; the function itself runs later (`tensor_hooks`)."""
     rt.autograd.refresh(tensor, False)
     if tensor.requires_grad.no:
         rt.error("hook", "cannot register a hook on a tensor that doesn't require gradient", call.site, tensor)
     else:
         _current(rt, tensor, call.site)
+        if call.name == "register_hook":
+            return tensor_hooks.register(rt, tensor, call)
     return Unknown("a hook handle")
 
 

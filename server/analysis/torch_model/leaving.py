@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..autograd.graph import Cut, Edge, Node
 from ..autograd.tensor import Tensor
-from ..autograd.truth import NO
+from ..autograd.truth import NO, both
 from ..values import Call, Choice, DictValue, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value
 from . import arrays
 from .arguments import as_tensor, history
@@ -66,16 +66,19 @@ def _nested(number: Scalar, shape: tuple[int, ...]) -> Value:
     return ListValue([_nested(number, shape[1:]) for _ in range(shape[0])]) if shape else number
 
 
+def _refuse_array(rt: Runtime, tensor: Tensor, site: Site) -> None:
+    """A tensor that requires grad gives no array while tracking is on (torch/csrc/utils/tensor_numpy.cpp)."""
+    refused = both(rt.autograd.refresh(tensor, False).requires_grad, rt.autograd.mode.enabled)
+    if refused.possible:
+        message = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        rt.error("other", message, site, tensor, refused.yes)
+
+
 @method("numpy", "__array__")
 def _numpy(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     force = call.kwargs.get("force", call.args[1] if len(call.args) > 1 else False)
-    if rt.autograd.refresh(tensor, False).requires_grad.yes and rt.autograd.mode.enabled.yes and force is not True:
-        rt.error(
-            "other",
-            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
-            call.site,
-            tensor,
-        )
+    if force is not True:
+        _refuse_array(rt, tensor, call.site)
     return arrays.array(leave(rt, tensor, call.site, "numpy"), tensor.memory)
 
 
@@ -142,13 +145,7 @@ def numpy_call(rt: Runtime, dotted: str, call: Call) -> Value:
     for value in _flat(values, 3):
         tensor = value if isinstance(value, Tensor) else value.tensor if isinstance(value, Unknown) else None
         if tensor is not None:
-            if rt.autograd.refresh(tensor, False).requires_grad.yes and rt.autograd.mode.enabled.yes:
-                rt.error(
-                    "other",
-                    "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
-                    call.site,
-                    tensor,
-                )
+            _refuse_array(rt, tensor, call.site)
             node = leave(rt, tensor, call.site, dotted)
             if node is not None:
                 edges.append(Edge(node, None, NO))

@@ -49,6 +49,8 @@ def _checkpoint(rt: Runtime, call: Call) -> Value:
     for tensor in given if reentrant is True else ():
         # They are detached first (torch/utils/checkpoint.py, detach_variable).
         rt.guard(lambda t=tensor: rt.autograd.require_current(t), call.site, lambda: None)  # type: ignore[attr-defined, misc]
+    if reentrant is False:
+        _refuse_inference(rt, call)
     result = rt.call(call.args[0], Call(call.args[1:], kwargs, call.site))
     asked = [
         a if isinstance(a, Tensor) else unknown_tensor(a) for a in call.args[1:] if isinstance(a, (Tensor, Unknown))
@@ -66,6 +68,17 @@ def _checkpoint(rt: Runtime, call: Call) -> Value:
         outputs = [_reentrant(rt, e, made, given, call) if isinstance(e, Tensor) else e for e in results]
         return tuple(outputs) if isinstance(result, tuple) else outputs[0]
     return result
+
+
+def _refuse_inference(rt: Runtime, call: Call) -> None:
+    """The kind that is not reentrant saves tensors that are given by position, whatever becomes of them."""
+    mode = rt.autograd.mode
+    for tensor in call.args[1:]:
+        if isinstance(tensor, Tensor) and (tensor.inference or tensor.uncounted) and not mode.inference:
+            if not mode.enabled.no:
+                message = "Inference tensors cannot be saved for backward."
+                rt.error("inference", message, call.site, tensor, mode.enabled.yes)
+            return
 
 
 @function("torch.utils.checkpoint.checkpoint_sequential")

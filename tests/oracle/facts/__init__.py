@@ -24,6 +24,7 @@ from . import (
     saves,
     shared,
     sinks,
+    tensor_hooks,
     views,
 )
 
@@ -51,6 +52,7 @@ MODULES = (
     flags,
     modes,
     sinks,
+    tensor_hooks,
     forward_modules,
     optimizers,
     products,
