@@ -112,6 +112,20 @@ class AtLeast(Scalar):
         self.least = least
 
 
+class First(AtLeast):
+    """The index of the first pass over a range of unknown length, which is where the range begins.
+
+    It is compared with that number as the number itself; with any other it stands for the passes behind it as well.
+    `asked`: the program did compare the two, so that a later pass does what this one did not.
+    """
+
+    __slots__ = ("asked",)
+
+    def __init__(self, least: int) -> None:
+        super().__init__(least)
+        self.asked = False
+
+
 class Emptied(tuple[Any, ...]):
     """No elements, where a branch has gone backward and begins its list anew: what was in it is gone with its graph."""
 

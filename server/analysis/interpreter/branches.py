@@ -13,6 +13,7 @@ from ..values import (
     AtLeast,
     Choice,
     DictValue,
+    First,
     Instance,
     IterValue,
     ListValue,
@@ -174,8 +175,13 @@ class Branches(State):
             return outcomes.pop() if len(outcomes) == 1 else None
         if isinstance(value, ModuleObject):
             return True if not value.keys and not value.dotted.endswith("List") else bool(value.items) or None
+        if isinstance(value, AtLeast):
+            if isinstance(value, First) and value.least == 0:
+                value.asked = True
+                return False
+            return True if value.least > 0 else None
         if isinstance(value, (Tensor, Unknown, Scalar, Negation)):
-            return True if isinstance(value, AtLeast) and value.least > 0 else None
+            return None
         if isinstance(value, Instance):
             found = value.cls.find("__bool__") or value.cls.find("__len__")
             return None if found or value.cls.unknown_base() else True

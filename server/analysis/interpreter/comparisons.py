@@ -13,6 +13,7 @@ from ..values import (
     AtLeast,
     Choice,
     DictValue,
+    First,
     Instance,
     Length,
     ListValue,
@@ -128,6 +129,9 @@ def _bounded(op: ast.cmpop, left: Value, right: Value) -> bool | None:
     if right < left.least:
         return {ast.Gt: True, ast.GtE: True, ast.NotEq: True, ast.Lt: False, ast.LtE: False, ast.Eq: False}.get(kind)  # type: ignore[arg-type]
     if right == left.least:
+        if isinstance(left, First):
+            left.asked = True
+            return COMPARE[kind](right, right)  # type: ignore[index]
         return {ast.GtE: True, ast.Lt: False}.get(kind)  # type: ignore[arg-type]
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..values import AtLeast, Scalar, Unknown, Value
+from ..values import AtLeast, First, Scalar, Unknown, Value
 from .keys import CONSTANTS
 from .machine import Machine
 
@@ -17,14 +17,17 @@ def any_of(machine: Machine, values: list[Value]) -> Value:
 def open_elements(machine: Machine, items: list[Value], counts: bool = False) -> list[Value]:
     """Two elements that stand for the first and a later pass over an iterable of unknown length.
 
-    `counts`: it is a range or an `enumerate`, whose numbers grow from pass to pass.
+    `counts`: it is a range or an `enumerate`, whose numbers grow from pass to pass; then there is a third one, of a
+    pass behind that.
     """
     if not items:
         return []
     if len(items) > 2:
         if all(type(item) is int for item in items):
             least = min(items)  # type: ignore[type-var]
-            return [AtLeast(least), AtLeast(least + counts)]  # type: ignore[operator]
+            first = AtLeast(least)  # type: ignore[arg-type]
+            up = counts and items[0] == least
+            return _counted(first) if up else [first, AtLeast(first.least)]
         if all(isinstance(item, (int, float)) for item in items):
             return [Scalar(type(items[0]).__name__), Scalar(type(items[0]).__name__)]
         if len(items) <= 64 and not all(isinstance(item, CONSTANTS) for item in items):
@@ -36,7 +39,26 @@ def open_elements(machine: Machine, items: list[Value], counts: bool = False) ->
         return [scalar, Scalar(scalar.kind)]
     if first is last:
         last = fresh(last)
-    return [first, _counted_on(last) if counts else last]
+    return _counted(first, last) if counts else [first, last]
+
+
+def _counted(first: Value, last: Value | None = None) -> list[Value]:
+    later = _counted_on(first if last is None else last)
+    return [_first(first), later, fresh(later)]
+
+
+def _first(value: Value) -> Value:
+    """What the first pass has: an index that is where the range begins."""
+    if isinstance(value, AtLeast):
+        return First(value.least)
+    return (_first(value[0]), *value[1:]) if type(value) is tuple and value else value
+
+
+def asked_for_start(value: Value) -> bool:
+    """Whether the pass that had this value compared its index with the one that the range begins at."""
+    if type(value) is tuple and value:
+        return asked_for_start(value[0])
+    return isinstance(value, First) and value.asked
 
 
 def _counted_on(value: Value) -> Value:
