@@ -154,6 +154,8 @@ def _setting(rt: Runtime, call: Call) -> Value:
     "torch.jit.trace",
     "torch.nn.parallel.DistributedDataParallel",
     "torch.nn.DataParallel",
+    "torch.nn.parallel.DataParallel",
+    "torch.nn.SyncBatchNorm.convert_sync_batchnorm",
     "torch.jit.ignore",
     "torch.jit.export",
     "torch.compiler.disable",

@@ -26,7 +26,7 @@ from ..values import (
 )
 from . import averaging, hooks, parametrized
 from .arguments import device_of, dtype_of, truth_of
-from .containers import CONTAINERS, DICTS, container_of, hold, insert
+from .containers import CONTAINERS, DICTS, container_of, hold, insert, names
 from .creation import parameter
 from .effects import note_copy
 from .module_tree import children, group_of, is_module, module_at, modules, named_parameters
@@ -92,8 +92,10 @@ def _container_method(rt: Runtime, owner: ModuleObject, name: str) -> Value:
     if name in ("items", "values", "keys") and owner.dotted in DICTS:
 
         def view(call: Call) -> Value:
-            pairs = list(zip(owner.keys, owner.items, strict=False))
-            chosen = {"items": pairs, "values": list(owner.items), "keys": list(owner.keys)}[name]
+            # An element that was put in under a name nobody knows stands under its number.
+            keys = [Scalar("str") if owner.open and key == str(i) else key for i, key in enumerate(names(owner))]
+            pairs = list(zip(keys, owner.items, strict=False))
+            chosen = {"items": pairs, "values": list(owner.items), "keys": keys}[name]
             return ListValue(chosen, open_=owner.open)
 
         return NativeMethod(owner, name, view)

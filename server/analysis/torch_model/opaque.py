@@ -13,6 +13,7 @@ from ..autograd.truth import NO, YES, maybe
 from ..values import (
     BoundMethod,
     DictValue,
+    External,
     FunctionValue,
     Instance,
     ListValue,
@@ -31,8 +32,25 @@ from .containers import CONTAINERS
 _FILLS = frozenset({"append", "appendleft", "add", "extend", "insert", "update", "setdefault"})
 _MOST_USED = 64
 _SET_LATER = "what a function sets that unknown code was given"
+_LOOKERS = frozenset(
+    "torchvision PIL cv2 imageio skimage matplotlib seaborn plotly wandb tensorboard tensorboardX sklearn scipy pandas"
+    " einops torchmetrics".split()
+)
+"""Libraries that never call `backward` on a tensor of their caller's."""
+_WRITES = frozenset(
+    "add_scalar add_scalars add_image add_images add_image_with_boxes add_figure add_video add_audio add_text"
+    " add_histogram add_embedding".split()
+)
+"""Methods of TensorBoard's `SummaryWriter`; of a writer made elsewhere only the name of the method is known."""
 METHOD = "method"
 """The note on a call of a method of an unknown object: `agent.error(x, target)` may use all that the object has."""
+
+
+def _only_looks(owner: Value) -> bool:
+    """Whether code that is not seen shows, stores or computes with what it is given, and starts no backward itself."""
+    if isinstance(owner, External):
+        return owner.dotted.partition(".")[0] in _LOOKERS
+    return isinstance(owner, Unknown) and owner.name in _WRITES
 
 
 def _is_method(owner: Unknown) -> bool:
@@ -67,7 +85,7 @@ def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: s
             _may_run(rt, dep)
         may_fill(rt, dep)
     for operand in operands:
-        if operand.tensor is not None:
+        if operand.tensor is not None and not _only_looks(owner):
             if operand.tensor.node is not None:
                 rt.events.escaped.append(operand.tensor)
             if operand.tensor.is_leaf.yes:

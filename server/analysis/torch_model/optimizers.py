@@ -51,7 +51,7 @@ def collect(rt: Runtime, value: Value, site: Site, depth: int = 3) -> tuple[list
         found: list[Tensor] = []
         open_ = False
         for _, each in value.alternatives:
-            more, more_open = collect(rt, each, site, depth - 1) if depth else ([], True)
+            more, more_open = collect(rt, each, site, depth)
             found, open_ = found + more, open_ or more_open
         return found, open_
     if depth and isinstance(value, (ListValue, IterValue, tuple)):
@@ -84,7 +84,9 @@ def _empty(params: Value, used: bool) -> bool:
 
 def _add(rt: Runtime, optimizer: Optimizer, params: Value, site: Site) -> None:
     used = isinstance(params, IterValue) and params.used
-    tensors, open_ = collect(rt, params, site)
+    found, open_ = collect(rt, params, site)
+    # Of a model that is one of two, the parameters of either are held: what reaches them is told of the leaves.
+    tensors = list(dict.fromkeys(leaf for each in found for leaf in each.either or (each,)))
     now = birth()
     for tensor in tensors:
         # It asks for `is_leaf` (torch/optim/optimizer.py, add_param_group).
