@@ -119,6 +119,21 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """`zero_grad()` or `step()` of an optimizer, or of an object nobody knows, after how many backwards.
+
+    `owner` is the number of the object, which lives as long as the run.
+    """
+
+    owner: int
+    name: str
+    site: Site
+    path: Path
+    entry: str
+    sinks_before: int
+
+
+@dataclass(frozen=True, slots=True)
 class Replaced:
     """An attribute or element of a module, or a name, that held parameters is given something else.
 
@@ -249,6 +264,7 @@ class Events:
     cleared: dict[tuple[Span, int], frozenset[int]] = field(default_factory=dict)
     """Where gradients were set to None, after how many unknown calls: which tensors had one, and the optimizer whose
     `zero_grad` it was."""
+    orders: list[Order] = field(default_factory=list)
     unknown_calls: int = 0
     exposed: set[int] = field(default_factory=set)
     """Leaves that were handed to unknown code."""

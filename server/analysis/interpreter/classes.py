@@ -90,7 +90,8 @@ def get_attribute(machine: Machine, instance: Instance, name: str, site: Site) -
     if name in instance.attributes:
         return machine.narrow(instance.attributes[name])
     if found is not None:
-        return bind(found[0], instance, instance.cls)
+        bound = bind(found[0], instance, instance.cls)
+        return machine.torch.own_step(instance, bound) if name == "step" else bound
     return MISSING
 
 

@@ -10,6 +10,7 @@ from ..facts import Facts
 from ..report import Finding, Fix, Span
 from ..source.edit_base import body_of
 from ..source.edits import move_behind, move_into
+from . import unseen_steps
 from .base import Rule
 from .claims import Law
 
@@ -23,6 +24,9 @@ RULE = Rule(
     what="""\
 Finds an `optimizer.step()` none of whose parameters has a gradient, because `zero_grad()` (of the optimizer or of a
 module) or `p.grad = None` has cleared what a `backward()` had left there. The finding sits on the clearing.
+
+Of an optimizer that is handed in nobody knows what it holds; its own `zero_grad()` right before its step, behind a
+backward, all three statements of one block, is reported as *likely*.
 
 And a clearing in every pass of a loop whose step comes in every n-th pass only (`if (i + 1) % n == 0:
 optimizer.step()`): what the passes without a step have accumulated is thrown away.
@@ -90,7 +94,27 @@ def check(facts: Facts) -> Iterator[Finding]:
         ]
         confidence = facts.confidence_on(step.path, not any(tensor.group for tensor, _ in step.grads))
         yield facts.finding(RULE.name, confidence, message, facts.marked(place), trace, [_move(facts, place, step)])
+    yield from _of_unknown(facts, told, useful)
     yield from _every_pass(facts, told)
+
+
+def _of_unknown(facts: Facts, told: set[Span], useful: set[Span]) -> Iterator[Finding]:
+    """The same where nobody knows what the optimizer holds, and its own `zero_grad()` stands right before its step."""
+    for idle in unseen_steps.cleared_before_step(facts):
+        place = facts.marked(idle.cleared.site.span)
+        if place in told or idle.cleared.site.span in told or idle.stepped.site.span in useful:
+            continue
+        told.add(place)
+        text, step = facts.text(idle.clearing), facts.text(idle.step)
+        message = f"`{text}` clears the gradients that the next `step()` should use: the step changes nothing"
+        trace = [
+            facts.step(idle.sink.site.span, "note", "leaves gradients"),
+            facts.step(place, "cut", "cleared here"),
+            facts.step(idle.stepped.site.span, "sink", "finds no gradient and changes nothing"),
+        ]
+        edits = move_behind(facts.parsed, idle.clearing, idle.step)
+        fix = facts.fix(f"move `{text}` after `{step}`", "unsafe", edits)
+        yield facts.finding(RULE.name, "likely", message, place, trace, [fix])
 
 
 def _every_pass(facts: Facts, told: set[Span]) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from ..facts import Facts
 from ..report import Confidence, Finding, Fix, Span, TraceStep
 from ..source.edit_base import body_of
 from ..source.edits import move_behind
+from . import unseen_steps
 from .base import Rule
 from .claims import CHANGED, Law
 from .forgetting import forget
@@ -79,6 +80,8 @@ carried over iterations, a `detach()` where the pass has no more use for its gra
 history.""",
     blind_spots="""\
 - `fused=True` optimizers change parameters without raising their version: nothing raises, see `data-mutation`.
+- Of an optimizer that is handed in only this order is seen, in one block: `zero_grad()`, the forward, `step()`, and the
+  loss's `backward()` as the next statement.
 - A step behind an unknown call (a trainer, an accelerator's wrapper) is not seen.
 - Whether a parameter has a gradient when `step()` is called may depend on a branch; then the finding is *likely*.""",
 )
@@ -94,6 +97,20 @@ def check(facts: Facts) -> Iterator[Finding]:
             if finding.span not in told:
                 told.add(finding.span)
                 yield finding
+    for idle in unseen_steps.step_before_backward(facts):
+        span = facts.marked(idle.stepped.site.span)
+        if span in told:
+            continue
+        told.add(span)
+        text = facts.text(idle.step)
+        message = f"`{text}` comes before the backward of {facts.sink_name(idle.sink)}: it finds no gradient"
+        trace = [
+            facts.step(idle.cleared.site.span, "note", "leaves no gradients"),
+            facts.step(span, "mutation", "nothing has been computed to step with"),
+            facts.sink_step(idle.sink, "computes what the step should have used"),
+        ]
+        fix = _move(facts, span, idle.sink)
+        yield facts.finding(RULE.name, "likely", message, span, trace, [fix])
 
 
 def _finding(facts: Facts, sink: Sink, raised: Raise, confidence: Confidence) -> Iterator[Finding]:

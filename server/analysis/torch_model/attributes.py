@@ -61,7 +61,9 @@ def get(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
         if module_tree.is_module(owner):
             return module_methods.attribute(rt, owner, name, site)
         distribution = distributions.behind(owner)
-        return distributions.attribute(rt, distribution, name, site) if distribution is not None else MISSING
+        if distribution is not None:
+            return distributions.attribute(rt, distribution, name, site)
+        return optimizers.attribute(rt, owner, name, site)
     if isinstance(owner, Unknown):
         return unknowns.attribute(rt, owner, name, site)
     if isinstance(owner, Device):
@@ -198,6 +200,8 @@ def of_base(rt: Runtime, owner: Value, cls: Value, name: str, site: Site) -> Val
         distribution = distributions.behind(owner)
         if distribution is not None:
             return distributions.attribute(rt, distribution, name, site)
+        if optimizers.behind(owner) is not None:
+            return optimizers.attribute(rt, owner, name, site)
         if name == "__setattr__":
             return NativeMethod(
                 owner,

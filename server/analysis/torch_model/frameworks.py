@@ -32,7 +32,7 @@ from ..values import (
     unknown_tensor,
 )
 from . import backward
-from .optimizers import Optimizer, Scaler, attribute
+from .optimizers import Optimizer, Scaler, attribute, behind
 
 _WRAPS = frozenset(
     [
@@ -161,7 +161,7 @@ def _given_back(rt: Runtime, owner: Unknown, name: str, call: Call) -> Value:
         return rt.torch.opaque(owner, given, call.site, f"`.{name}()`")  # type: ignore[attr-defined]
     from .module_tree import is_module
 
-    trains = [v for v in given if is_module(v) or isinstance(v, (Optimizer, ModuleObject, Unknown, ListValue, tuple))]
+    trains = [v for v in given if is_module(v) or behind(v) or isinstance(v, (ModuleObject, Unknown, ListValue, tuple))]
     if not trains:
         return rt.torch.opaque(owner, given, call.site, f"`.{name}()`")  # type: ignore[attr-defined]
     return given[0] if len(given) == 1 else tuple(given)
@@ -200,8 +200,9 @@ def _optimizers(owner: Instance) -> Value:
 
 def optimizers_in(value: Value, depth: int = 4) -> list[Optimizer]:
     """The optimizers in what `configure_optimizers` returns: one, lists of them, dicts with "optimizer"."""
-    if isinstance(value, Optimizer):
-        return [value]
+    optimizer = behind(value)
+    if optimizer is not None:
+        return [optimizer]
     if not depth:
         return []
     if isinstance(value, DictValue):

@@ -31,6 +31,7 @@ from . import (
     modules,
     opaque,
     operators,
+    optimizers,
 )
 
 __all__ = ["TorchModel"]
@@ -151,6 +152,11 @@ class TorchModel:
         """`__init__` of torch's base class."""
         modules.initialise(self.rt, instance, call)
         distributions.initialise(self.rt, instance, call)
+        optimizers.initialise(self.rt, instance, call)
+
+    def own_step(self, owner: Instance, bound: Value) -> Value:
+        """The `step` of an object whose class derives from an optimizer."""
+        return optimizers.own_step(self.rt, owner, bound)
 
     def call_instance(self, instance: Instance, call: Call) -> Value:
         """Call an object of the program: the `forward` of a module; MISSING otherwise."""

@@ -10,6 +10,7 @@ from ..autograd.operation import Operation
 from ..autograd.reach import is_severed, reach
 from ..autograd.tensor import Tensor
 from ..autograd.truth import NO, YES, maybe
+from ..events import Order
 from ..values import (
     BoundMethod,
     DictValue,
@@ -46,6 +47,12 @@ METHOD = "method"
 """The note on a call of a method of an unknown object: `agent.error(x, target)` may use all that the object has."""
 
 
+def ordered(rt: Runtime, owner: object, name: str, site: Site) -> None:
+    """Note that an optimizer, or an unknown object, was told to clear gradients or to step."""
+    sinks = len(rt.events.sinks)
+    rt.events.orders.append(Order(id(owner), name, site, rt.autograd.path, rt.entry, sinks))  # type: ignore[attr-defined]
+
+
 def _only_looks(owner: Value) -> bool:
     """Whether code that is not seen shows, stores or computes with what it is given, and starts no backward itself."""
     if isinstance(owner, External):
@@ -61,6 +68,10 @@ def _is_method(owner: Unknown) -> bool:
 def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: str) -> Value:
     """The result of code the engine cannot see: connected to every tensor that goes in, and to nothing for sure."""
     rt.unresolved(reason)  # type: ignore[attr-defined]
+    if isinstance(owner, Unknown) and owner.name == "step":
+        # `scaler.step(optimizer)` is the step of what it is given.
+        given = next((each for each in deps if isinstance(each, Unknown)), owner.deps[0] if owner.deps else None)
+        ordered(rt, given, "step", site)
     operands = []
     for dep in deps:
         if isinstance(dep, Unknown) and dep.plain and dep.tensor is None and dep.node is None and not dep.symbolic:

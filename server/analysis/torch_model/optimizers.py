@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from ..autograd.graph import Version, join_versions
-from ..autograd.heap import MISSING
+from ..autograd.heap import MISSING, remember
 from ..autograd.operation import Mode
 from ..autograd.order import birth
 from ..autograd.tensor import Tensor
 from ..autograd.truth import YES
 from ..events import Held
-from ..values import Call, Choice, DictValue, IterValue, ListValue, NativeMethod, Runtime, Scalar, Site, Unknown, Value
+from ..values import (
+    Call,
+    Choice,
+    DictValue,
+    Instance,
+    IterValue,
+    ListValue,
+    NativeMethod,
+    Runtime,
+    Scalar,
+    Site,
+    Unknown,
+    Value,
+)
 from .module_methods import clear_gradients
+from .opaque import ordered
 from .registry import function
 
 _MOVES = frozenset(["to", "cuda", "cpu"])
@@ -74,6 +88,44 @@ def build(rt: Runtime, dotted: str, call: Call) -> Value:
     return optimizer
 
 
+def initialise(rt: Runtime, instance: Instance, call: Call) -> None:
+    """`super().__init__(params, defaults)` of a class that derives from an optimizer of torch.
+
+    What it is made of has to be known: an optimizer of unknown parameters is left to its own code.
+    """
+    base = next((b for b in instance.cls.torch_bases() if _is_optimizer(b)), None)
+    if base is None:
+        return
+    optimizer = Optimizer(base.rpartition(".")[2], call.site)
+    _add(rt, optimizer, call.argument(0, "params"), call.site)
+    if optimizer.tensors:
+        remember(instance.data, "optimizer", optimizer)
+
+
+def _is_optimizer(dotted: str) -> bool:
+    return dotted.startswith("torch.optim.") and not dotted.startswith(("torch.optim.lr_scheduler.", "torch.optim.swa"))
+
+
+def behind(value: Value) -> Optimizer | None:
+    """An optimizer, or that of an object whose class derives from one; None of anything else."""
+    if isinstance(value, Instance):
+        value = value.data.get("optimizer")
+    return value if isinstance(value, Optimizer) else None
+
+
+def own_step(rt: Runtime, owner: Instance, bound: Value) -> Value:
+    """The `step` that a class of the program has: its own code runs, and it is the step of what the optimizer holds."""
+    optimizer = behind(owner)
+    if optimizer is None:
+        return bound
+
+    def run(call: Call) -> Value:
+        rt.stepped(call.site, optimizer)  # type: ignore[attr-defined]
+        return rt.call(bound, call)
+
+    return NativeMethod(owner, "step", run)
+
+
 def _empty(params: Value, used: bool) -> bool:
     """Whether what an optimizer is handed is certainly empty: an empty list, or an iterator that was used up before."""
     if isinstance(params, IterValue):
@@ -86,7 +138,7 @@ def _add(rt: Runtime, optimizer: Optimizer, params: Value, site: Site) -> None:
     used = isinstance(params, IterValue) and params.used
     found, open_ = collect(rt, params, site)
     # Of a model that is one of two, the parameters of either are held: what reaches them is told of the leaves.
-    tensors = list(dict.fromkeys(leaf for each in found for leaf in each.either or (each,)))
+    tensors = list(dict.fromkeys(leaf for each in found for leaf in (each.is_parameter and each.either) or (each,)))
     now = birth()
     for tensor in tensors:
         # It asks for `is_leaf` (torch/optim/optimizer.py, add_param_group).
@@ -112,6 +164,7 @@ def step(rt: Runtime, optimizer: Optimizer, call: Call) -> Value:
     closure = call.argument(0, "closure")
     result = _evaluated(rt, closure, call.site) if closure is not None else None
     rt.stepped(call.site, optimizer)  # type: ignore[attr-defined]
+    ordered(rt, optimizer, "step", call.site)
     for tensor in optimizer.tensors:
         present = tensor.grad.present
         if present.no:
@@ -145,6 +198,9 @@ def _evaluated(rt: Runtime, closure: Value, site: Site) -> Value:
 
 def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
     """Attributes of optimizers and scalers; MISSING for others."""
+    if isinstance(owner, Instance):
+        inner = behind(owner)
+        return MISSING if inner is None else attribute(rt, inner, name, site)
     if isinstance(owner, Optimizer):
         if name == "step":
             return NativeMethod(owner, name, lambda call: step(rt, owner, call))
@@ -165,6 +221,8 @@ def attribute(rt: Runtime, owner: Value, name: str, site: Site) -> Value:
 
 
 def _zero(rt: Runtime, optimizer: Optimizer, call: Call) -> None:
+    if rt.truth(call.argument(0, "set_to_none", True)) is not False:
+        ordered(rt, optimizer, "zero_grad", call.site)
     clear_gradients(rt, list(optimizer.tensors), rt.truth(call.argument(0, "set_to_none", True)), call.site, optimizer)
 
 
@@ -177,8 +235,10 @@ def _scale(rt: Runtime, call: Call) -> Value:
 
 def _scaler_step(rt: Runtime, name: str, call: Call) -> Value:
     optimizer = call.args[0] if call.args else None
-    if name == "step" and isinstance(optimizer, Optimizer):
-        return step(rt, optimizer, Call([], {}, call.site))
+    if name == "step" and behind(optimizer) is not None:
+        return rt.call(rt.attribute(optimizer, "step", call.site), Call([], {}, call.site))
+    if name == "step":
+        ordered(rt, optimizer, name, call.site)
     return None
 
 

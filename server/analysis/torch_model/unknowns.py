@@ -22,7 +22,7 @@ from ..values import (
     Value,
     unknown_tensor,
 )
-from . import dispatch, frameworks, module_tree
+from . import dispatch, frameworks, module_tree, opaque
 from .registry import PROPERTIES
 
 _TENSOR_ONLY = frozenset(
@@ -89,6 +89,8 @@ def attribute(rt: Runtime, owner: Unknown, name: str, site: Site) -> Value:
 
 
 def _of_module(rt: Runtime, owner: Unknown, name: str, call: Call) -> Value:
+    if name == "zero_grad" and rt.truth(call.argument(0, "set_to_none", True)) is not False:
+        opaque.ordered(rt, owner, name, call.site)
     group = module_tree.parameters_of_unknown(owner)
     parameters = [group, *(tensor for _, tensor in module_tree.parts_of_unknown(owner))]
     if name == "parameters":
