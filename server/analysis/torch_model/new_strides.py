@@ -118,6 +118,8 @@ def computed(name: str, bound: Bound, shape: Shape) -> Form:
     name = plain_name(name)
     if name in _IN_ORDER or (name == "pow" and not isinstance(bound.get("self"), Tensor)):
         return Form(shape, True)
+    if name == "scaled_dot_product_attention" and len(shape) < 4:
+        return Form(shape, True)  # Two products; of stacks of stacks it may be one kernel.
     if name in ("max", "min") and "other" not in bound:
         return Form(shape, True)
     tensors = [t for t in map(as_tensor, bound.values()) if t is not None]

@@ -134,6 +134,13 @@ def after(name: str, bound: Bound) -> Shape | None:
         if shape is None or weight is None or weight.shape is None or len(weight.shape) != 2:
             return None
         return (*shape[:-1], weight.shape[0])
+    if name == "scaled_dot_product_attention":
+        query, key, value = (as_tensor(bound.get(each)) for each in ("query", "key", "value"))
+        if query is None or key is None or value is None or bound.get("enable_gqa", False) is not False:
+            return None
+        turned = None if not key.shape or len(key.shape) < 2 else (*key.shape[:-2], key.shape[-1], key.shape[-2])
+        weights = _matmul(query.shape, turned)
+        return None if weights is None else _matmul(weights, value.shape)
     if name == "einsum":
         return _einsum(bound.get("equation"))
     if name in ("stack", "cat", "concat", "concatenate"):

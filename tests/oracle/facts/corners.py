@@ -563,4 +563,18 @@ with torch.inference_mode():
     y = torch.rand(3)
 z = y.clone() * x
 z.sum().backward()
+=== attention_lies_in_order
+x = torch.rand(2, 3, requires_grad=True)
+y = F.scaled_dot_product_attention(x[None], x[None], x[None])[0]
+y /= y[0]
+=== attention_of_turned_ones_lies_in_order
+x = torch.rand(3, 2, requires_grad=True).t()
+y = F.scaled_dot_product_attention(x, x, x)
+y.add_(1)
+y.reshape(-1).mul_(y.reshape(-1))
+y.sum().backward()
+=== sum_of_an_attention_is_a_vector
+x = torch.rand(2, 3, requires_grad=True)
+y = F.scaled_dot_product_attention(x[None], x[None], x[None])[0].sum(0)
+y /= y[0]
 """
