@@ -155,8 +155,6 @@ class Forward(Views):
             if guard.no:
                 continue
             node.has_saved = True
-            if self.mode.packs:
-                continue
             if save.what.startswith("result"):
                 index = int(save.what[6:] or 0)
                 kept = [results[index]] if index < len(results) else []
@@ -165,6 +163,8 @@ class Forward(Views):
             for tensor in kept:
                 if (tensor.inference or tensor.uncounted) and outside and guard.yes and node.tracked.yes:
                     raise AutogradError("inference", "Inference tensors cannot be saved for backward.", tensor)
+                if self.mode.packs:
+                    continue
                 places = tensor.places
                 keep_sure = save.sure and guard.yes and places[0] is tensor
                 for each in places:

@@ -43,6 +43,11 @@ def gradient_graph(autograd: Autograd, executed: Iterable[Node], target: Tensor,
     return node
 
 
+def on_the_way(autograd: Autograd, executed: Iterable[Node], target: Tensor) -> list[Node]:
+    """The nodes through which a gradient comes to a tensor."""
+    return list(_way_to(list(executed), target, _Hooked(autograd)))
+
+
 class _Hooked:
     """What hooks make of the gradients on the way: `edges` are what theirs depend on besides."""
 

@@ -8,7 +8,7 @@ from ..autograd import truth
 from ..autograd.graph import Cut, Edge, Node
 from ..autograd.heap import MISSING
 from ..autograd.operation import Operation
-from ..autograd.tensor import CPU, Device, Form, Tensor
+from ..autograd.tensor import ANY_FORM, CPU, Device, Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Scalar, Site, Unknown, Value, unknown_tensor
 from . import arrays, new_strides
@@ -195,6 +195,14 @@ def wrap(rt: Runtime, data: Value, call: Call, written: str) -> Tensor:
     if node is not None:
         node.result = tensor
     return tensor
+
+
+@function("torch.nested.nested_tensor")
+def _nested(rt: Runtime, call: Call) -> Value:
+    """Copies of the tensors in a list, without their history (torch/nested/__init__.py); of no shape."""
+    result = wrap(rt, call.argument(0, "tensor_list"), call, "torch.nested.nested_tensor")
+    result.form = ANY_FORM
+    return result
 
 
 @function("torch.tensor")

@@ -12,6 +12,7 @@ from . import averaging as _averaging
 from . import backward as _backward
 from . import creation as _creation
 from . import data, distributions, functions, modules, opaque, ops, optimizers
+from . import derivatives as _derivatives
 from . import einsum as _einsum
 from . import parametrize as _parametrize
 from . import placement as _placement
@@ -21,7 +22,18 @@ from . import transforms as _transforms
 from .registry import FUNCTIONS, METHODS
 from .table import TABLE
 
-_LOADED = (_averaging, _backward, _creation, _einsum, _parametrize, _placement, _products, _stateless, _transforms)
+_LOADED = (
+    _averaging,
+    _backward,
+    _creation,
+    _derivatives,
+    _einsum,
+    _parametrize,
+    _placement,
+    _products,
+    _stateless,
+    _transforms,
+)
 """Modules of models that register themselves and are asked by name only."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..autograd import truth
 from ..autograd.graph import Cut, Frozen, Memory, Version, join_versions
 from ..autograd.heap import MISSING, remember
-from ..autograd.operation import Operation
+from ..autograd.operation import Operand, Operation
 from ..autograd.tensor import ANY_FORM, Device, Form, Grad, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..events import Flagged, GradRead
@@ -207,6 +207,18 @@ def _resize_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
     rt.autograd.bump(tensor, "resize_", call.site.span)
     rt.heap.write(tensor, "form", ANY_FORM)
     return tensor
+
+
+@method("set_")
+def _set_(rt: Runtime, tensor: Tensor, call: Call) -> Value:
+    """`t.set_(source)`: other memory under the same tensor, which its version counter tells."""
+    operation = Operation("set_", call.site.span, (Operand("self", tensor),), implemented=False)
+    result = in_place(rt, operation, tensor, call.site)
+    source = call.argument(1, "source", None)
+    rt.heap.write(tensor, "form", source.form if isinstance(source, Tensor) and len(call.args) < 3 else ANY_FORM)
+    if isinstance(source, Tensor):
+        rt.heap.write(tensor, "memory", source.memory)
+    return result
 
 
 @method("retain_grad")

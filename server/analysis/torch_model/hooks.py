@@ -1,7 +1,7 @@
 """Hooks of a module: forward hooks run with every call of it (torch/nn/modules/module.py, `_call_impl`).
 
-A full backward hook sends inputs and outputs through a custom function, whose results may not be modified in place
-(torch/utils/hooks.py, `BackwardHook`).
+A full backward hook, also one that runs before, sends inputs and outputs through a custom function, whose results may
+not be modified in place (torch/utils/hooks.py, `BackwardHook`).
 """
 
 from __future__ import annotations

@@ -388,6 +388,7 @@ _METHODS: dict[str, Callable[[Runtime, Value, Call], Value]] = {
     "register_forward_hook": hooks.on_forward,
     "register_forward_pre_hook": hooks.before_forward,
     "register_full_backward_hook": hooks.on_backward,
+    "register_full_backward_pre_hook": hooks.on_backward,
     "register_backward_hook": hooks.on_backward,
     "get_submodule": _get_submodule,
     "update_parameters": averaging.update,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..autograd.graph import Version, join_versions
 from ..autograd.heap import MISSING, remember
-from ..autograd.operation import Mode
+from ..autograd.operation import Mode, Operand, Operation
 from ..autograd.order import birth
 from ..autograd.tensor import Tensor
 from ..autograd.truth import YES
@@ -23,6 +23,7 @@ from ..values import (
     Unknown,
     Value,
 )
+from . import effects
 from .module_methods import clear_gradients
 from .opaque import ordered
 from .registry import function
@@ -31,10 +32,11 @@ _MOVES = frozenset(["to", "cuda", "cpu"])
 
 
 class Optimizer:
-    """An optimizer: the tensors it holds. `fused` ones change parameters without raising their version; one that
-    evaluates its closure several times in a step does so `once` if it is told to."""
+    """An optimizer: the tensors it holds. `tracked` ones (`differentiable=True`) step with tracking on. `fused` ones
+    change parameters without raising their version; one that evaluates its closure several times in a step does so
+    `once` if it is told to."""
 
-    __slots__ = ("born", "fused", "groups", "name", "once", "open", "site", "tensors")
+    __slots__ = ("born", "fused", "groups", "name", "once", "open", "site", "tensors", "tracked")
 
     def __init__(self, name: str, site: Site) -> None:
         self.name, self.site = name, site
@@ -42,6 +44,7 @@ class Optimizer:
         self.tensors: tuple[Tensor, ...] = ()
         self.groups: tuple[Value, ...] = ()
         self.fused = False
+        self.tracked: bool | None = False
         self.once = False
         self.open = False
 
@@ -82,6 +85,7 @@ def collect(rt: Runtime, value: Value, site: Site, depth: int = 3) -> tuple[list
 def build(rt: Runtime, dotted: str, call: Call) -> Value:
     """`torch.optim.SGD(params, ...)`: records what it holds; a non-leaf is refused."""
     optimizer = Optimizer(dotted.rpartition(".")[2], call.site)
+    optimizer.tracked = rt.truth(call.kwargs.get("differentiable", False))
     optimizer.fused = call.kwargs.get("fused") is True
     optimizer.once = call.argument(2, "max_iter", 20) == 1
     _add(rt, optimizer, call.argument(0, "params"), call.site)
@@ -144,10 +148,16 @@ def _add(rt: Runtime, optimizer: Optimizer, params: Value, site: Site) -> None:
         # It asks for `is_leaf` (torch/optim/optimizer.py, add_param_group).
         rt.guard(lambda each=tensor: rt.autograd.require_current(each), site, lambda: None)  # type: ignore[attr-defined, misc]
         rt.events.held.append(Held(site, tensor, tensor.node, now))
-        if tensor.is_leaf.no and not tensor.retains_grad:
+        if tensor.is_leaf.no and not tensor.retains_grad and optimizer.tracked is not True:
             # Without a GPU, a move there is none, and the tensor is the leaf it was made as.
             stays = tensor.device.kind == "either" and tensor.node is not None and tensor.node.name in _MOVES
-            rt.error("optim-non-leaf", "can't optimize a non-leaf Tensor", site, tensor, not stays)
+            rt.error(
+                "optim-non-leaf",
+                "can't optimize a non-leaf Tensor",
+                site,
+                tensor,
+                not stays and optimizer.tracked is False,
+            )
     if _empty(params, used) and not tensors:
         rt.error("other", "optimizer got an empty parameter list", site)
     rt.heap.write(optimizer, "tensors", (*optimizer.tensors, *tensors))
@@ -168,6 +178,10 @@ def step(rt: Runtime, optimizer: Optimizer, call: Call) -> Value:
     for tensor in optimizer.tensors:
         present = tensor.grad.present
         if present.no:
+            continue
+        if optimizer.tracked is True and present.yes:
+            # `param.add_(…)` (torch/optim/optimizer.py, _use_grad_for_differentiable).
+            effects.in_place(rt, Operation("add_", call.site.span, (Operand("self", tensor),)), tensor, call.site)
             continue
         before = tensor.counter.version
         version = Version(

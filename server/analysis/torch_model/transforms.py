@@ -2,21 +2,16 @@
 
 Checkpointing keeps the inputs and runs the function again in backward, so changing what it made on the way harms
 nothing, and changing an input is seen where the function saved anything at all (torch/utils/checkpoint.py).
-`vmap` runs the function once, on tensors with a hidden dimension; `torch.func.grad` is `autograd.grad` with
-`create_graph=True` over the same function.
+`vmap` runs the function once, on tensors with a hidden dimension. Derivatives are in `derivatives.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
-from ..autograd.backward import backward
-from ..autograd.gradient_graph import gradient_graph
 from ..autograd.graph import Cut, Node, Saved, newest_order
 from ..autograd.operation import Operand, Operation, Save
 from ..autograd.tensor import Form, Tensor
-from ..autograd.truth import NO, YES, both, either, maybe
 from ..values import (
     Call,
     FunctionValue,
@@ -25,12 +20,12 @@ from ..values import (
     ModuleObject,
     NativeMethod,
     Runtime,
+    Site,
     Unknown,
     Value,
     unknown_tensor,
 )
-from . import effects, new_strides
-from .arguments import truth_of
+from . import effects
 from .registry import function
 
 _OPTIONS = ("use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug", "early_stop")
@@ -157,7 +152,7 @@ def _vmap(rt: Runtime, call: Call) -> Value:
             if not isinstance(value, Tensor) or dim is None:
                 inside.append(value)
                 continue
-            batched = _alias(rt, value, inner)
+            batched = alias_of(rt, value, inner.site)
             if value.shape and dim == 0:
                 # The elements of one sample lie in order where those of all do.
                 form = Form(value.shape[1:], plain=value.form.plain, offset=None)
@@ -174,9 +169,10 @@ def _vmap(rt: Runtime, call: Call) -> Value:
     return NativeMethod(target, "vmap", run)
 
 
-def _alias(rt: Runtime, value: Tensor, call: Call) -> Tensor:
-    operation = Operation("_add_batch_dim", call.site.span, (Operand("self", value),), view="view", view_of="self")
-    return effects.apply(rt, operation, call.site)[0]
+def alias_of(rt: Runtime, value: Tensor, site: Site) -> Tensor:
+    """What a transform gives the function in the place of a tensor: a view of it."""
+    operation = Operation("_add_batch_dim", site.span, (Operand("self", value),), view="view", view_of="self")
+    return effects.apply(rt, operation, site)[0]
 
 
 def _outside(result: Value, inside: list[Value], call: Call, size: int) -> Value:
@@ -208,78 +204,3 @@ def _turns(result: Tensor, given: list[Tensor]) -> bool:
             return True
         todo += [edge.node for edge in node.edges]
     return False
-
-
-@function("torch.func.grad")
-def _func_grad(rt: Runtime, call: Call) -> Value:
-    return _gradient_of(rt, call, both_asked=False)
-
-
-@function("torch.func.grad_and_value")
-def _grad_and_value(rt: Runtime, call: Call) -> Value:
-    return _gradient_of(rt, call, both_asked=True)
-
-
-def _gradient_of(rt: Runtime, call: Call, both_asked: bool) -> Value:
-    target = call.argument(0, "func")
-    number = call.argument(1, "argnums", 0)
-    if not isinstance(target, FunctionValue) or not isinstance(number, int) or call.kwargs.get("has_aux"):
-        return Unknown("torch.func.grad()", deps=(target,))
-
-    def run(inner: Call) -> Value:
-        tensor = inner.args[number] if number < len(inner.args) else None
-        if not isinstance(tensor, Tensor):
-            return Unknown("torch.func.grad()", deps=tuple(inner.args))
-        alias = _alias(rt, tensor, inner)
-        alias.form = tensor.form
-        args = [alias if index == number else value for index, value in enumerate(inner.args)]
-        value = rt.call(target, Call(args, inner.kwargs, inner.site))
-        gradient = Tensor(device=tensor.device, origin=inner.site.span)
-        gradient.form = new_strides.of_gradient(alias, value.node if isinstance(value, Tensor) else None)
-        if isinstance(value, Tensor) and value.requires_grad.possible:
-            _give_graph(rt, gradient, value, alias, inner)
-        return (gradient, value) if both_asked else gradient
-
-    return NativeMethod(target, "grad", run)
-
-
-def _functional(rt: Runtime, call: Call, name: str) -> Value:
-    """Runs the function on the inputs and differentiates; what comes back has a graph with `create_graph` only."""
-    given = call.argument(1, "inputs")
-    inputs = list(given) if isinstance(given, tuple) else [given]
-    result = rt.call(call.argument(0, "func"), Call(inputs, {}, call.site))
-    tensors = [each for each in rt.tensors_in((result, *inputs)) if isinstance(each, Tensor)]
-    at = {"jacobian": 2, "hessian": 2}.get(name, 3)
-    create = truth_of(rt, call.argument(at, "create_graph", False), "create_graph is not known")
-    if len(inputs) > 1 or name not in ("jacobian", "hessian") or create.maybe or not tensors:
-        return Unknown(f"torch.autograd.functional.{name}()", deps=tuple(tensors) if create.possible else ())
-    made = Tensor(origin=call.site.span)
-    edges = tuple(each.edge() for each in tensors)
-    learns = both(either(edge.live for edge in edges), rt.autograd.mode.enabled)
-    cut = None
-    if create.no:
-        cut = Cut("no-create-graph", call.site.span, f"torch.autograd.functional.{name}") if learns.possible else None
-        learns = NO
-    made.node = Node(name, call.site.span, edges, tracked=learns, path=rt.autograd.path, cut=cut)
-    made.node.stack = rt.autograd.stack
-    made.requires_grad, made.node.result = learns, made
-    return made
-
-
-for _name in ("jacobian", "hessian", "vjp", "jvp", "vhp", "hvp"):
-    function(f"torch.autograd.functional.{_name}")(partial(_functional, name=_name))
-
-
-def _give_graph(rt: Runtime, gradient: Tensor, value: Tensor, alias: Tensor, call: Call) -> None:
-    """The graph of the gradient, where the function's result has one."""
-    if not alias.requires_grad.yes:
-        # The function uses other tensors that require grad; whether its gradient depends on them is not followed.
-        gradient.requires_grad = maybe("the gradient may depend on what the function uses")
-        gradient.node = Node("grad", call.site.span, (value.edge(),), tracked=gradient.requires_grad)
-        return
-    outcome = backward(rt.autograd, [value], call.site.span, retain=YES, accumulate=False, inputs=[alias])
-    node = gradient_graph(rt.autograd, outcome.reach.nodes, alias, call.site.span)
-    if node is not None:
-        node.tracked = both(node.tracked, rt.autograd.mode.enabled)
-        gradient.node, gradient.requires_grad = node, node.tracked
-        node.result = gradient

@@ -9,6 +9,7 @@ from __future__ import annotations
 from . import (
     changes,
     corners,
+    derivatives,
     flags,
     forward_modules,
     found,
@@ -53,6 +54,7 @@ MODULES = (
     modes,
     sinks,
     tensor_hooks,
+    derivatives,
     forward_modules,
     optimizers,
     products,
