@@ -89,6 +89,24 @@ def _deepcopy(machine: Machine, call: Call) -> Value:
     return machine.torch.copy_value(call.args[0], call.site, deep=True) if call.args else None
 
 
+_PICKLED = "pickle.dumps()"
+
+
+def _dumps(machine: Machine, call: Call) -> Value:
+    data = Unknown("pickle.dumps()")
+    if call.args:
+        # As it is now: what is changed afterwards is not in the bytes.
+        data.attributes[_PICKLED] = machine.torch.copy_value(call.args[0], call.site, deep=True, pickled=True)
+    return data
+
+
+def _loads(machine: Machine, call: Call) -> Value:
+    data = call.args[0] if call.args else None
+    if isinstance(data, Unknown) and _PICKLED in data.attributes:
+        return machine.torch.copy_value(data.attributes[_PICKLED], call.site, deep=True, pickled=True)
+    return _plain(machine, "pickle.loads", call)
+
+
 def _partial(machine: Machine, call: Call) -> Value:
     from ..values import NativeMethod
 
@@ -162,6 +180,8 @@ MODELLED: dict[str, Callable[[Machine, Call], Value]] = {
     **iterators.FUNCTIONS,
     "copy.copy": _copy,
     "copy.deepcopy": _deepcopy,
+    "pickle.dumps": _dumps,
+    "pickle.loads": _loads,
     "functools.partial": _partial,
     "functools.reduce": _reduce,
     "functools.wraps": lambda machine, call: External("functools.identity"),

@@ -12,6 +12,7 @@ from ..autograd.tensor import Form, Tensor
 from ..autograd.truth import NO, YES, Truth
 from ..report import Span
 from ..values import Call, Choice, IterValue, ListValue, Runtime, Site, Unknown, Value, unknown_tensor
+from . import tensor_hooks
 from .arguments import truth_of
 from .registry import function, method
 
@@ -72,6 +73,7 @@ def run(rt: Runtime, roots: list[Tensor], site: Site, call: Call, first: int) ->
                 remember(tensor.node, "result", tensor)
     outcome = backward(rt.autograd, roots, site.span, retain=retain, create=create, inputs=inputs)
     _report(rt, site, outcome, "backward")
+    tensor_hooks.accumulated(rt, outcome, create)
 
 
 def _check_roots(rt: Runtime, roots: list[Tensor], site: Site, given: Value) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ..autograd.tensor import Tensor
+from ..autograd.tensor import Grad, Tensor
 from ..values import Choice, DictValue, Instance, ListValue, ModuleObject, Runtime, Site, Unknown, Value
 from .effects import note_copy
 from .module_tree import group_of
@@ -39,6 +39,9 @@ def copied(
             is_parameter=value.is_parameter,
         )
         memo[id(value)] = result
+        if deep and held_as is not None and not value.is_parameter and value.grad.present.possible:
+            # Parameters have a way of their own, without it (torch/_tensor.py, torch/nn/parameter.py: `__deepcopy__`).
+            result.grad = Grad(value.grad.present, value.grad.by)
         if deep:
             note_copy(rt, result, value, site.span, True, _of_a_part(site.node))
         return result

@@ -22,7 +22,6 @@ from .arguments import truth_of
 from .registry import function
 from .transforms import alias_of
 
-
 _PRODUCTS = ("linear", "quotient")
 """Operations whose derivative in one operand is another one, among others."""
 

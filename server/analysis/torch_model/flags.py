@@ -244,8 +244,7 @@ def _hook(rt: Runtime, tensor: Tensor, call: Call) -> Value:
         rt.error("hook", "cannot register a hook on a tensor that doesn't require gradient", call.site, tensor)
     else:
         _current(rt, tensor, call.site)
-        if call.name == "register_hook":
-            return tensor_hooks.register(rt, tensor, call)
+        return tensor_hooks.register(rt, tensor, call)
     return Unknown("a hook handle")
 
 

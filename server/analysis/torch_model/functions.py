@@ -69,6 +69,31 @@ def _broadcast_tensors(rt: Runtime, call: Call) -> Value:
     )
 
 
+@function("torch.nn.functional.embedding_bag")
+def _embedding_bag(rt: Runtime, call: Call) -> Value:
+    """Also with the weight before the indices, as it was once (torch/nn/functional.py)."""
+    name = "torch.nn.functional.embedding_bag"
+    first, second = (as_tensor(call.argument(i, each)) for i, each in enumerate(("input", "weight")))
+    if first is not None and second is not None and first.floating.yes and second.floating.no:
+        kwargs = {key: value for key, value in call.kwargs.items() if key not in ("input", "weight")}
+        call = Call([second, first, *call.args[2:]], kwargs, call.site, call.open_args)
+    return ops.function(rt, name, call)
+
+
+@function("torch.utils.swap_tensors")
+def _swap_tensors(rt: Runtime, call: Call) -> Value:
+    """Each of two tensors becomes what the other one was."""
+    one, other = (as_tensor(call.argument(i, each)) for i, each in enumerate(("t1", "t2")))
+    if one is None or other is None:
+        return None
+    for name in Tensor.__slots__:
+        if name not in ("born", "made", "name", "origin"):
+            left, right = getattr(one, name), getattr(other, name)
+            rt.heap.write(one, name, right)
+            rt.heap.write(other, name, left)
+    return None
+
+
 @function("torch.meshgrid", "torch.functional.meshgrid")
 def _meshgrid(rt: Runtime, call: Call) -> Value:
     """Each tensor with an axis of its own, expanded over those of the others: a view of each one

@@ -120,9 +120,9 @@ class TorchModel:
         """One more value that was computed as this one was, from the same leaves in a graph of its own."""
         return opaque.another(self.rt, value, site)
 
-    def copy_value(self, value: Value, site: Site, *, deep: bool) -> Value:
-        """`copy.copy` and `copy.deepcopy` of tensors, modules and containers."""
-        return copies.copied(self.rt, value, site, deep, {})
+    def copy_value(self, value: Value, site: Site, *, deep: bool, pickled: bool = False) -> Value:
+        """`copy.copy` and `copy.deepcopy` of tensors, modules and containers; what was `pickled` needs no leaves."""
+        return copies.copied(self.rt, value, site, deep, {}, None if pickled else "")
 
     # ------------------------------------------------------------------ contexts, decorators, classes
 

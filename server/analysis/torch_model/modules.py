@@ -176,6 +176,10 @@ def _forward(rt: Runtime, value: ModuleObject, call: Call) -> Value:
     parameters = {n: t for n, t in value.attributes.items() if isinstance(t, Tensor)}
     if parametrized.PARTS in value.attributes or parametrized.RECOMPUTED in value.config:
         parameters = parametrized.forwarded(rt, value, parameters, call.site)
+    weight = parameters.get("weight")
+    if weight is not None and short.startswith("Embedding") and isinstance(value.config.get("max_norm"), (int, float)):
+        # It is changed under no_grad, whatever its rows are (torch/nn/functional.py, _no_grad_embedding_renorm_).
+        rt.autograd.bump(weight, "embedding_renorm_", call.site.span)
     result = module_forward(rt, value.op, parameters, call, value.config, short)
     if isinstance(result, Tensor) and result.shape is None:
         result.form = new_strides.of_module(short, call.args, shapes.module(short, value.config, call.args))

@@ -147,8 +147,10 @@ def _add(rt: Runtime, optimizer: Optimizer, params: Value, site: Site) -> None:
     for tensor in tensors:
         # It asks for `is_leaf` (torch/optim/optimizer.py, add_param_group).
         rt.guard(lambda each=tensor: rt.autograd.require_current(each), site, lambda: None)  # type: ignore[attr-defined, misc]
+        if tensor.is_leaf.no and optimizer.tracked is True:
+            continue
         rt.events.held.append(Held(site, tensor, tensor.node, now))
-        if tensor.is_leaf.no and not tensor.retains_grad and optimizer.tracked is not True:
+        if tensor.is_leaf.no and not tensor.retains_grad:
             # Without a GPU, a move there is none, and the tensor is the leaf it was made as.
             stays = tensor.device.kind == "either" and tensor.node is not None and tensor.node.name in _MOVES
             rt.error(

@@ -23,6 +23,7 @@ from . import (
     python,
     resized,
     saves,
+    seldom,
     shared,
     sinks,
     tensor_hooks,
@@ -65,6 +66,7 @@ MODULES = (
     operations,
     modules,
     corners,
+    seldom,
 )
 for module in MODULES:
     for program_name, program in programs(module.TEXT).items():
