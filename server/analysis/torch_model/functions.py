@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..autograd import truth
 from ..autograd.tensor import CPU, Tensor
 from ..autograd.truth import NO
-from ..values import Call, ListValue, ModuleObject, Runtime, Scalar, TorchName, Unknown, Value
+from ..values import Call, DictValue, ListValue, ModuleObject, Runtime, Scalar, TorchName, Unknown, Value
 from . import module_tree, modules, ops, strides
 from .arguments import as_tensor, device_of, truth_of
 from .creation import parameter
@@ -171,6 +171,18 @@ def _clip(rt: Runtime, call: Call) -> Value:
 )
 def _setting(rt: Runtime, call: Call) -> Value:
     return None
+
+
+@function("torch.nn.parallel.data_parallel", "torch.nn.parallel.data_parallel.data_parallel")
+def _in_parts(rt: Runtime, call: Call) -> Value:
+    """`data_parallel(module, inputs)`: copies of the module on parts of what goes in; gradients reach the module's own.
+
+    Source: `torch/nn/parallel/data_parallel.py` (what is no tuple is the one input).
+    """
+    inputs, more = call.argument(1, "inputs"), call.argument(5, "module_kwargs")
+    given = list(inputs) if isinstance(inputs, tuple) else [inputs]
+    named = {k: v for k, v in more.items.items() if isinstance(k, str)} if isinstance(more, DictValue) else {}
+    return rt.call(call.argument(0, "module"), Call(given, named, call.site))
 
 
 @function(
