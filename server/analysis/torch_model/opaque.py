@@ -35,7 +35,7 @@ _MOST_USED = 64
 _SET_LATER = "what a function sets that unknown code was given"
 _LOOKERS = frozenset(
     "torchvision PIL cv2 imageio skimage matplotlib seaborn plotly wandb tensorboard tensorboardX sklearn scipy pandas"
-    " einops torchmetrics".split()
+    " torchmetrics".split()
 )
 """Libraries that never call `backward` on a tensor of their caller's."""
 _WRITES = frozenset(
