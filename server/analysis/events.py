@@ -265,6 +265,8 @@ class Events:
     """Where gradients were set to None, after how many unknown calls: which tensors had one, and the optimizer whose
     `zero_grad` it was."""
     orders: list[Order] = field(default_factory=list)
+    emptied: list[list[Tensor]] = field(default_factory=list)
+    """The tensors whose gradients were set to None or to zero, whether they had one or not, for each call."""
     unknown_calls: int = 0
     exposed: set[int] = field(default_factory=set)
     """Leaves that were handed to unknown code."""

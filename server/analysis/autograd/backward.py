@@ -177,7 +177,8 @@ class _Run:
             if leaf.grad.present.yes:
                 present = YES
             graph = gradient_graph(self.autograd, self.executed, leaf, span) if self.create.possible else None
-            heap.write(leaf, "grad", Grad(present, span, graph or leaf.grad.graph))
+            over = leaf.grad if leaf.grad.present.yes else None
+            heap.write(leaf, "grad", Grad(present, span, graph or leaf.grad.graph, over=over))
         for tensor in self.inputs or ():
             if tensor not in found.leaves and found.uses(tensor, self.roots):
                 heap.write(tensor, "grad", Grad(YES, span))

@@ -40,13 +40,14 @@ UNKNOWN_DEVICE = Device("unknown")
 class Grad:
     """The state of `.grad`: absent, present or maybe, by which backward, and its own graph after `create_graph`.
 
-    `inference`: the program put an inference tensor there.
+    `inference`: the program put an inference tensor there. `over` is what was there already, and was added to.
     """
 
     present: Truth = NO
     by: Span | None = None
     graph: Node | None = None
     inference: bool = False
+    over: Grad | None = None
 
 
 NO_GRAD_YET = Grad()

@@ -98,13 +98,28 @@ def _read_inside(function: FunctionValue) -> frozenset[str]:
 class Watch:
     """What one pass over a loop's body changes; made before the pass."""
 
-    __slots__ = ("errors", "grown", "machine", "mark", "mode", "node", "numbers", "reads", "sinks", "start", "steps")
+    __slots__ = (
+        "cleared",
+        "emptied",
+        "errors",
+        "grown",
+        "machine",
+        "mark",
+        "mode",
+        "node",
+        "numbers",
+        "reads",
+        "sinks",
+        "start",
+        "steps",
+    )
 
     def __init__(self, machine: Machine, node: Any) -> None:
         self.machine, self.node = machine, node
         self.mark, self.start, self.mode = machine.heap.mark(), newest_order(), machine.autograd.mode
         self.reads, self.sinks = len(machine.events.reads), len(machine.events.sinks)
-        self.steps = len(machine.events.steps)
+        self.steps, self.cleared = len(machine.events.steps), len(machine.events.emptied)
+        self.emptied: set[int] | None = None
         self.grown: list[ListValue] = []
         self.numbers: list[str] = []
 
@@ -150,8 +165,24 @@ class Watch:
             return True
         # Only a read of `.grad` can tell the difference, and a step, which changes what has a gradient.
         events = self.machine.events
-        stepped = (grad for step in events.steps[self.steps :] for held, grad in step.grads if held is tensor)
-        return len(events.reads) == self.reads and all(g.present.value is after.present.value for g in stepped)
+        if len(events.reads) != self.reads:
+            return False
+        stepped = False
+        for step in events.steps[self.steps :]:
+            for held, grad in step.grads:
+                if held is tensor:
+                    stepped = True
+                    if grad.present.value is not after.present.value:
+                        return False
+        # What a step has used and nothing has cleared, the next pass adds to.
+        return not stepped or not after.present.yes or self._is_emptied(tensor)
+
+    def _is_emptied(self, tensor: Tensor) -> bool:
+        """Whether the pass cleared the gradient of a tensor, at any time."""
+        if self.emptied is None:
+            cleared = self.machine.events.emptied[self.cleared :]
+            self.emptied = {id(each) for tensors in cleared for each in tensors}
+        return id(tensor) in self.emptied
 
     def _same_entry(self, table: Table, name: Any, before: Any, after: Any) -> bool:
         scope = self.machine.frame.scope

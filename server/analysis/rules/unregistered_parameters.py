@@ -188,7 +188,7 @@ def _kept(statement: ast.stmt | None) -> bool:
 
 def _in_containers(facts: Facts) -> Iterator[Finding]:
     """Parameters in plain containers of a module that get a gradient and that no optimizer holds."""
-    moved = {id(leaf) for sink in facts.events.sinks for leaf, how in sink.outcome.reach.leaves.items() if how.yes}
+    moved = _moved(facts)
     said: set[Span] = set()
     seen: set[int] = set()
     empty = next((e for e in facts.events.forbidden if e.message.startswith(_EMPTY) and not e.after_error), None)
@@ -223,6 +223,21 @@ def _in_containers(facts: Facts) -> Iterator[Finding]:
             elif held is not None:
                 trace.append(facts.step(held.site.span, "sink", "the optimizer holds the other parameters only"))
             yield facts.finding(RULE.name, "likely", message, span, trace)
+
+
+def _moved(facts: Facts) -> set[int]:
+    """What gets a gradient; and what an operation that is known uses, where a round of a loop or a branch decides.
+
+    How many layers a loop makes is often an option of the program: with none of them there is nothing to miss either.
+    """
+    found: set[int] = set()
+    for sink in facts.events.sinks:
+        leaves = sink.outcome.reach.leaves
+        found |= {id(leaf) for leaf, how in leaves.items() if how.yes}
+        if len(found) < len(leaves):
+            edges = (edge for node in sink.outcome.reach.nodes if node.tracked.yes for edge in node.edges)
+            found |= {id(edge.tensor) for edge in edges if edge.tensor in leaves and edge.live.yes}
+    return found
 
 
 def _around_it(facts: Facts, owner: Instance) -> list[tuple[str, Tensor]]:

@@ -103,6 +103,7 @@ def _same_numbers(value: Value, tensor: Tensor) -> bool:
 @setter("grad", "_grad")
 def _set_grad(rt: Runtime, tensor: Tensor, value: Value, site: Site) -> None:
     present = NO if value is None else YES
+    rt.events.emptied.append([tensor, *tensor.either])
     if value is None:
         rt.events.clear(site.span, frozenset({id(tensor)} if tensor.grad.present.yes else ()))
     inference = isinstance(value, Tensor) and value.inference

@@ -203,15 +203,16 @@ def clear_gradients(
     rt: Runtime, tensors: list[Tensor], to_none: bool | None, site: Site, optimizer: object = None
 ) -> None:
     """`zero_grad` of a module or an `optimizer`: `.grad` becomes None, or zeros if it was there."""
+    rt.events.emptied.append(tensors)
     if to_none is not False:
         had = frozenset(id(each) for each in (*filter(_has_gradient, tensors), optimizer) if each is not None)
         rt.events.clear(site.span, had)
     for tensor in tensors:
         if to_none is not False:
             rt.heap.write(tensor, "grad", Grad(NO, site.span) if tensor.grad.present.possible else NO_GRAD_YET)
-        elif tensor.grad.graph is not None:
+        elif tensor.grad.present.possible:
             # What is set to zero is detached first (torch/optim/optimizer.py, zero_grad).
-            rt.heap.write(tensor, "grad", replace(tensor.grad, graph=None))
+            rt.heap.write(tensor, "grad", replace(tensor.grad, graph=None, over=None))
 
 
 def _has_gradient(tensor: Tensor) -> bool:
