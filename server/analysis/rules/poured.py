@@ -25,14 +25,20 @@ class Poured:
     sure: bool
 
 
-def _behind(source: Tensor) -> dict[Tensor, Truth]:
-    """What a value was computed from: with a history, or without one because tracking is off where it is written."""
+def _behind(source: Tensor, starved: set[int]) -> dict[Tensor, Truth]:
+    """What a value was computed from: with a history, or without one because tracking is off where it is written.
+
+    Who cuts it by name (`q.data`, a number) may mean to. Not if an optimizer steps with what is behind in vain.
+    """
     if source.node is None:
         return {}
     if source.requires_grad.yes:
         return reach([source]).leaves
-    kinds = ("grad-mode",)
-    off = [each for each in severed([source], ()) if all(n.cut is None or n.cut.kind in kinds for n in each.path)]
+    off = [
+        each
+        for each in severed([source], ())
+        if id(each.leaf) in starved or all(n.cut is None or n.cut.kind == "grad-mode" for n in each.path)
+    ]
     return {each.leaf: each.leaf.requires_grad for each in off if not each.cut.tracked.possible}
 
 
@@ -79,7 +85,7 @@ def poured(facts: Facts) -> Iterator[Poured]:
             or source.node is not copied.node
         ):
             continue
-        behind = _behind(source)
+        behind = _behind(source, facts.starved & facts.held)
         lost = tuple(t for t in behind if t is not leaf and _is_left_out(facts, t))
         if lost:
             told.add(span)

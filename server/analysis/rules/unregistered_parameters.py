@@ -16,6 +16,7 @@ from ..values import DictValue, Instance, ListValue
 from .base import Rule
 from .claims import Law
 from .left_aside import in_definitions
+from .plain_tensors import plain_tensors
 
 _MOVES = frozenset({"to", "cuda", "cpu", "half", "float", "double", "bfloat16"})
 _LAYERS = frozenset(
@@ -38,6 +39,8 @@ Finds layers and parameters that a module keeps in a plain `list`, `tuple` or `d
 and an optimizer holds other parameters of the same module but not theirs. And attributes that are given a parameter
 which was moved or computed with in the same expression: `self.w = nn.Parameter(t).to(device)`, `nn.Parameter(t) * 0.1`.
 And computed tensors where a module has a parameter (`self.emb.weight = normalize(self.emb.weight)`): it raises.
+And plain tensors that are made to learn, `self.scale = torch.ones(1, requires_grad=True)`: `parameters()` does not list
+them, and nobody looks at the gradient they get.
 
 And layers that `forward` makes for itself: they get a gradient, and no optimizer ever sees them.
 
@@ -125,6 +128,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Layers in plain containers, and parameters that were moved or computed with before they were assigned."""
     yield from _in_containers(facts)
     yield from _made_from_parameters(facts)
+    yield from plain_tensors(facts, RULE.name)
     yield from _made_in_forward(facts)
     yield from in_definitions(facts, RULE.name)
     for event in facts.refused():
