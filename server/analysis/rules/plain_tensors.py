@@ -27,9 +27,15 @@ def plain_tensors(facts: Facts, rule: str) -> Iterator[Finding]:
         return
     if machine.exhausted or machine.crashes or machine.foreign.hides:
         return
-    used = facts.held | facts.events.exposed | {id(item.tensor) for item in facts.events.reads}
-    moved = {id(leaf): sink for sink in _losses(facts) for leaf, how in sink.outcome.reach.leaves.items() if how.yes}
-    asked = {id(t) for s in facts.events.sinks if s.kind != "backward" for t in s.outcome.reach.leaves}
+    moved: dict[int, Sink] = {}
+    for sink in facts.events.sinks:
+        if sink.kind == "backward" and not sink.after_error and sink.outcome.raises is None:
+            leaves = sink.outcome.reach.leaves.items()
+            moved |= {id(t): sink for t, how in leaves if how.yes and not t.is_parameter and id(t) not in facts.held}
+    if not moved:
+        return
+    used = facts.events.exposed | {id(item.tensor) for item in facts.events.reads}
+    used |= {id(t) for s in facts.events.sinks if s.kind != "backward" for t in s.outcome.reach.leaves}
     seen: set[int] = set()
     said: set[Span] = set()
     for owner in [each for named in machine.named for each in modules(named, seen)]:
@@ -39,8 +45,8 @@ def plain_tensors(facts: Facts, rule: str) -> Iterator[Finding]:
         if not any(id(tensor) in facts.held for tensor in registered):
             continue
         for name, value in owner.attributes.items():
-            sink = moved.get(id(value)) if isinstance(value, Tensor) and value.node is None else None
-            if sink is None or id(value) in used | asked or value.hooks or any(value is each for each in registered):
+            found = moved.get(id(value)) if isinstance(value, Tensor) and value.node is None else None
+            if found is None or id(value) in used or value.hooks or any(value is each for each in registered):
                 continue
             made = _made(facts, owner, name, value)
             if made is None or made in said:
@@ -49,15 +55,9 @@ def plain_tensors(facts: Facts, rule: str) -> Iterator[Finding]:
             message = f"the plain tensor `self.{name}` is no parameter of `{owner.cls.name}`: no optimizer moves it"
             trace = [
                 facts.step(made, "source", "requires grad, and is not registered: `parameters()` does not list it"),
-                facts.sink_step(sink, "gives it a gradient that nothing uses"),
+                facts.sink_step(found, "gives it a gradient that nothing uses"),
             ]
             yield facts.finding(rule, "likely", message, made, trace)
-
-
-def _losses(facts: Facts) -> Iterator[Sink]:
-    for sink in facts.events.sinks:
-        if sink.kind == "backward" and not sink.after_error and sink.outcome.raises is None:
-            yield sink
 
 
 def _made(facts: Facts, owner: Instance, name: str, tensor: Tensor) -> Span | None:
