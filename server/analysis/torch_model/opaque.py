@@ -65,9 +65,19 @@ def _is_method(owner: Unknown) -> bool:
     return any(value is owner for each in of for value in each.attributes.values())
 
 
+def _called_by_forward(owner: Value) -> Value:
+    """The unknown module whose `forward` is called by its name, which is to call the module; else what is called."""
+    if isinstance(owner, Unknown) and owner.name == "forward":
+        for module in owner.deps:
+            if isinstance(module, Unknown) and module.module_like and module.attributes.get("forward") is owner:
+                return module
+    return owner
+
+
 def call(rt: Runtime, owner: Value, deps: Sequence[Value], site: Site, reason: str) -> Value:
     """The result of code the engine cannot see: connected to every tensor that goes in, and to nothing for sure."""
     rt.unresolved(reason)  # type: ignore[attr-defined]
+    owner = _called_by_forward(owner)
     if isinstance(owner, Unknown) and owner.name == "step":
         # `scaler.step(optimizer)` is the step of what it is given.
         given = next((each for each in deps if isinstance(each, Unknown)), owner.deps[0] if owner.deps else None)
