@@ -33,10 +33,13 @@ class Loop:
         self.frame.loops += 1
         self.start = machine.path
 
-    def run_pass(self, prepare: Callable[[], None]) -> Leave | None:
-        """Run the body once; None if the loop goes on, else how it ends ("break", "return", "abandon", "dead")."""
+    def run_pass(self, prepare: Callable[[], None], since: int | None = None) -> Leave | None:
+        """Run the body once; None if the loop goes on, else how it ends ("break", "return", "abandon", "dead").
+
+        `since` is the newest node from before the pass, where its element has been computed already.
+        """
         machine = self.machine
-        machine.loop_passes.append(newest_order())
+        machine.loop_passes.append(newest_order() if since is None else since)
         try:
             prepare()
             leave = run_block(machine, self.node.body)
@@ -203,15 +206,19 @@ def _over_generator(machine: Machine, node: ast.For | ast.AsyncFor, iterable: It
     machine.heap.write(iterable, "source", None)
     loop = Loop(machine, node)
     frame = machine.frame
+    since = newest_order()
 
     def consume(value: Value, loose: bool) -> None:
+        # What a generator computes for an element belongs to the pass that gets it.
+        nonlocal since
         if loose:
             _widen_counters(machine, node.body)
         frame.loose += loose
         try:
-            ended = loop.run_pass(lambda: assign(machine, node.target, value))
+            ended = loop.run_pass(lambda: assign(machine, node.target, value), since)
         finally:
             frame.loose -= loose
+            since = newest_order()
         if ended is not None:
             raise Abandon(ended)
 
