@@ -186,7 +186,7 @@ def run_for(machine: Machine, node: ast.For | ast.AsyncFor) -> Leave | None:
         counts = iterable.counts if isinstance(iterable, IterValue) else getattr(iterable, "kind", "") == RANGE
         items = open_elements(machine, items, counts)
     steps: list[Callable[[], None]] = [partial(assign, machine, node.target, item) for item in items]
-    ended = _passes(machine, node, steps, exact, _same_from(node, items), items[0])
+    ended = _passes(machine, node, steps, exact, _same_from(node, items), items[0] if items else None)
     if not exact:
         _forget_bounds(machine, node.target)
     return ended
